@@ -1,0 +1,1 @@
+//! Whose network, which country: tables answer, offline and in batches.

@@ -1,0 +1,1 @@
+//! The elements of a JSON document, one at a time: a list, lines, or one object, in constant memory.

@@ -1,0 +1,12 @@
+//! How others write it: foreign bytes to exact types, and back.
+//!
+//! Nothing here knows Musubi, opens a file, reads a clock or panics on what it is given.
+//! Readers take `impl Read` or slices and stay in constant memory.
+
+pub mod csv;
+pub mod json;
+pub mod rsit;
+pub mod shadowserver;
+pub mod time;
+pub mod unpack;
+pub mod value;

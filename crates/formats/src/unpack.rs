@@ -1,0 +1,1 @@
+//! What is inside: containers opened as streams, with limits.
