@@ -146,6 +146,16 @@ pub trait Source: Sync {
 
     fn recognise(&self, head: &Head<'_>) -> Likelihood;
 
+    /// As [`Source::recognise`], for sources whose answer depends on what the user brought.
+    fn recognise_with(&self, head: &Head<'_>, _knowledge: &Knowledge) -> Likelihood {
+        self.recognise(head)
+    }
+
+    /// It reads mails or archives whole; they are not opened first.
+    fn takes_containers(&self) -> bool {
+        false
+    }
+
     /// The feed its events belong to when neither the user nor the record names one.
     fn feed(&self, _head: &Head<'_>) -> Cow<'static, str> {
         Cow::Borrowed(self.name())
