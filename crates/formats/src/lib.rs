@@ -5,8 +5,10 @@
 
 pub mod csv;
 pub mod json;
+pub mod mail;
 pub mod rsit;
 pub mod shadowserver;
+mod text;
 pub mod time;
 pub mod unpack;
 pub mod value;
