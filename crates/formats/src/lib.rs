@@ -6,8 +6,10 @@
 pub mod address_table;
 pub mod csv;
 pub mod json;
+pub mod mail;
 pub mod rsit;
 pub mod shadowserver;
+mod text;
 pub mod time;
 pub mod unpack;
 pub mod value;
