@@ -3,6 +3,8 @@
 //! One file per source. A [`Source`] recognises its reports from name and first bytes, reads them as a stream and
 //! hands each event (or the reason why a row is none) to a [`Sink`] at once, so memory never grows with the report.
 
+pub mod intelmq;
+mod json_record;
 pub mod mapping;
 pub mod sources;
 
