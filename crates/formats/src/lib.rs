@@ -4,7 +4,9 @@
 //! Readers take `impl Read` or slices and stay in constant memory.
 
 pub mod csv;
+pub mod html_text;
 pub mod json;
+pub mod lines;
 pub mod rsit;
 pub mod shadowserver;
 pub mod time;
