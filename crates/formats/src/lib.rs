@@ -5,11 +5,12 @@
 
 pub mod address_table;
 pub mod csv;
+pub mod html_text;
 pub mod json;
+pub mod lines;
 pub mod mail;
 pub mod rsit;
 pub mod shadowserver;
-mod text;
 pub mod time;
 pub mod unpack;
 pub mod value;
