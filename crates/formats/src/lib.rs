@@ -11,6 +11,7 @@ pub mod lines;
 pub mod mail;
 pub mod rsit;
 pub mod shadowserver;
+mod text;
 pub mod time;
 pub mod unpack;
 pub mod value;

@@ -2,4 +2,5 @@
 
 pub(crate) mod files;
 pub(crate) mod knowledge;
+pub(crate) mod original;
 pub(crate) mod parts;
