@@ -184,3 +184,59 @@ fn real_json_reports_give_the_expected_events() {
     eprintln!("{compared} expected events compared");
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Every file with this ending below a folder.
+fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files_below(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "json") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_xarf_sample_is_read_whole_and_has_a_class() {
+    let Some(shared) = shared() else {
+        eprintln!("skipped: no shared folder with reports (set MUSUBI_SHARED to it)");
+        return;
+    };
+    let mut samples = Vec::new();
+    files_below(&shared.join("data/xarf/xarf-spec/samples"), &mut samples);
+    assert!(samples.len() > 30, "{} samples", samples.len());
+    for path in samples {
+        let bytes = std::fs::read(&path).expect("a sample");
+        let (source, sure) = reading::recognise("report.json", &bytes);
+        assert_eq!(sure, ["xarf"], "{}", path.display());
+        let reading = reading::read(source.expect("one is sure"), "report.json", &bytes);
+        assert_eq!((reading.events.len(), reading.rejections.len()), (1, 0), "{}: {reading:?}", path.display());
+        let event = &reading.events[0];
+        assert_ne!(event["classification.type"], "undetermined", "{}", path.display());
+        assert!(event.contains_key("time.source") && !event.contains_key("extra.source_port"), "{}: {event:?}", path.display());
+    }
+}
+
+#[test]
+fn every_published_misp_event_is_recognised_and_gives_events() {
+    let Some(shared) = shared() else {
+        eprintln!("skipped: no shared folder with reports (set MUSUBI_SHARED to it)");
+        return;
+    };
+    let mut samples = Vec::new();
+    files_below(&shared.join("data/misp/events"), &mut samples);
+    assert!(samples.len() > 30, "{} samples", samples.len());
+    let (mut events, mut rejected) = (0, Vec::new());
+    for path in samples {
+        let bytes = std::fs::read(&path).expect("a sample");
+        let (source, sure) = reading::recognise("event.json", &bytes);
+        assert_eq!(sure, ["misp"], "{}", path.display());
+        let reading = reading::read(source.expect("one is sure"), "event.json", &bytes);
+        assert_eq!(reading.error, None, "{}", path.display());
+        events += reading.events.len();
+        rejected.extend(reading.rejections);
+    }
+    eprintln!("{events} events, {} rejections: {rejected:?}", rejected.len());
+    assert!(events > 1000 && rejected.len() * 20 < events);
+}

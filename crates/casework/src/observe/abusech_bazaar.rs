@@ -6,7 +6,7 @@ use formats::rsit::Class;
 
 use super::json_record::{self, Means, Record, Refusal, Shape};
 use super::{Context, Head, Likelihood, ReadError, Sink, Source};
-use crate::model::event::{Event, Side};
+use crate::model::event::Event;
 use crate::model::field::Field;
 
 #[derive(Debug)]
@@ -37,12 +37,7 @@ impl Source for Bazaar {
     }
 }
 
-const MEANS: &[(&str, Means)] = &[
-    ("first_seen", Means::Time),
-    ("first_seen_utc", Means::Time),
-    ("signature", Means::Is(Field::Malware)),
-    ("origin_country", Means::Is(Field::Country(Side::Source))),
-];
+const MEANS: &[(&str, Means)] = &[("first_seen", Means::Time), ("first_seen_utc", Means::Time), ("signature", Means::Is(Field::Malware))];
 
 /// One record of any of the exports.
 pub(super) fn read_record(mut record: Record, event: &mut Event<'static>) -> Result<(), Refusal> {

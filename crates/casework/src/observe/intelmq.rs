@@ -279,7 +279,7 @@ mod tests {
     fn end() -> impl Strategy<Value = Endpoint<'static>> {
         let ip = prop::option::of(prop_oneof![
             any::<[u8; 4]>().prop_map(std::net::IpAddr::from),
-            any::<[u8; 16]>().prop_map(|b| std::net::Ipv6Addr::from(b)).prop_map(|v6| v6.to_ipv4_mapped().map_or(v6.into(), Into::into)),
+            any::<[u8; 16]>().prop_map(std::net::Ipv6Addr::from).prop_map(|v6| v6.to_ipv4_mapped().map_or(v6.into(), Into::into)),
         ]);
         let asn = prop::option::of(1..=u32::MAX);
         let country = prop::option::of("[A-Z]{2}".prop_map(|c| Country([c.as_bytes()[0], c.as_bytes()[1]])));

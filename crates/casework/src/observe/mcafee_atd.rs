@@ -46,6 +46,7 @@ impl Source for Atd {
                 .collect();
 
             let mut event = blank(out, &subject);
+            let analysed = event.time;
             json_record::keep(&mut event, "event_description.text", verdict.0.get("Description").unwrap_or(&Value::Null));
             let _ = verdict.take("Description");
             verdict.keep_rest_under(&mut event, "verdict");
@@ -62,6 +63,7 @@ impl Source for Atd {
                 }
                 let mut event = out.blank();
                 event.class = Class::known("infected-system");
+                event.time = analysed;
                 file.apply(&mut event, &[("Name", Means::Is(Field::Malware))]);
                 keep_hashes(&mut file, &mut event);
                 file.keep_rest_under(&mut event, "file");

@@ -36,23 +36,17 @@ impl Source for Misp {
         if event || bare || (has("threat_level_id") && has("info")) { Likelihood::Certain } else { Likelihood::No }
     }
 
-    fn read(&self, input: &mut dyn Read, _context: &Context<'_>, sink: &mut dyn Sink) -> Result<(), ReadError> {
-        json_record::each_record(input, sink, Shape::Records, |mut record, out| {
-            // an API answer holds many
-            let events = match record.list("response") {
-                Some(events) => events,
-                None => vec![Value::Object(record.0)],
+    fn read(&self, input: &mut dyn Read, context: &Context<'_>, sink: &mut dyn Sink) -> Result<(), ReadError> {
+        // An API answer holds many events under one key: each is read for itself, so that their sum has no limit.
+        let start = context.head.text().trim_start().strip_prefix('{').unwrap_or_default().trim_start();
+        let shape = if start.starts_with("\"response\"") { Shape::Members } else { Shape::Records };
+        json_record::each_value(input, sink, shape, |value, out| {
+            let Value::Object(members) = value else {
+                return if shape == Shape::Records || out.listed { Err(format!("{value} is no MISP event").into()) } else { Ok(()) };
             };
-            for event in events {
-                let Value::Object(members) = event else {
-                    out.reject(format!("response: {event} is no MISP event"))?;
-                    continue;
-                };
-                let mut outer = Record(members);
-                let mut event = outer.object("Event").unwrap_or(outer);
-                read_event(&mut event, out)?;
-            }
-            Ok(())
+            let mut outer = Record(members);
+            let mut event = outer.object("Event").unwrap_or(outer);
+            read_event(&mut event, out)
         })
     }
 }
@@ -225,6 +219,15 @@ fn set_value(attribute: &mut Record, event: &mut Event<'static>) -> Result<(), S
         "hostname|port" => {
             set(Field::Fqdn(Side::Source), first)?;
             set(Field::Port(Side::Source), second)
+        }
+        // many write a bare host, with or without a port and path, where the type says URL
+        "url" if formats::value::url(&value).is_none() => {
+            let host = value.split_once('/').map_or(value.as_str(), |(host, _)| host);
+            event.set_host(Side::Source, host.to_owned()).map_err(|_| wrong("an absolute URL or a host"))?;
+            if host != value {
+                event.extra.str("misp.url", &value);
+            }
+            Ok(())
         }
         "url" => set(Field::Url(Side::Source), &value),
         "uri" if formats::value::url(&value).is_some() => set(Field::Url(Side::Source), &value),

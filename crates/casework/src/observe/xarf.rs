@@ -72,11 +72,12 @@ fn read_v4(mut record: Record, event: &mut Event<'static>) -> Result<(), Refusal
     let category = record.str("category").ok_or("category is missing")?.to_owned();
     let type_ = record.str("type").ok_or("type is missing")?.to_owned();
     let identifier = record.text("source_identifier").ok_or("source_identifier is missing")?;
-    if event.set_host(Side::Source, identifier.clone()).is_err() {
-        // an account or a message is what is abusive then
+    if identifier.contains('@') && !identifier.contains('/') {
+        event.extra.str("source.account", &identifier);
+    } else if event.set_host(Side::Source, identifier.clone()).is_err() {
         event.extra.str("source_identifier", &identifier);
         if !["url", "infringing_url", "domain"].iter().any(|key| record.has(key)) {
-            return Err(format!("source_identifier: {identifier:?} is not a host").into());
+            return Err(format!("source_identifier: {identifier:?} is not a host or account").into());
         }
     }
     event.class = class_of(&category, &type_, record.str("threat_type"));

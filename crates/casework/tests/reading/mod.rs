@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 /// What came of reading a report.
 #[derive(Debug, Default)]
-pub struct Reading {
-    pub events: Vec<Map<String, Value>>,
-    pub rejections: Vec<(u64, String)>,
+pub(crate) struct Reading {
+    pub(crate) events: Vec<Map<String, Value>>,
+    pub(crate) rejections: Vec<(u64, String)>,
     /// Why the rest could not be read.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 impl Sink for Reading {
@@ -34,7 +34,7 @@ fn head<'a>(name: &'a str, bytes: &'a [u8]) -> Head<'a> {
 }
 
 /// The source that reads a report, and all that were as sure that it is theirs.
-pub fn recognise(name: &str, bytes: &[u8]) -> (Option<&'static dyn Source>, Vec<&'static str>) {
+pub(crate) fn recognise(name: &str, bytes: &[u8]) -> (Option<&'static dyn Source>, Vec<&'static str>) {
     let head = head(name, bytes);
     let best = SOURCES.iter().map(|source| source.recognise(&head)).max().unwrap_or(Likelihood::No);
     if best == Likelihood::No {
@@ -44,7 +44,7 @@ pub fn recognise(name: &str, bytes: &[u8]) -> (Option<&'static dyn Source>, Vec<
     (sure.first().map(|source| **source), sure.iter().map(|source| source.name()).collect())
 }
 
-pub fn read(source: &dyn Source, name: &str, bytes: &[u8]) -> Reading {
+pub(crate) fn read(source: &dyn Source, name: &str, bytes: &[u8]) -> Reading {
     let mut reading = Reading::default();
     let received = "2026-03-23T07:01:02Z".parse().expect("a time");
     let context = Context { head: head(name, bytes), feed: None, received, knowledge: &Knowledge::default() };
