@@ -1,4 +1,6 @@
 //! MalwareBazaar (abuse.ch): samples of malware, by their hashes.
+//!
+//! abuse.ch writes all times in UTC, whether a column says so or not.
 
 use std::io::Read;
 
@@ -37,7 +39,8 @@ impl Source for Bazaar {
     }
 }
 
-const MEANS: &[(&str, Means)] = &[("first_seen", Means::Time), ("first_seen_utc", Means::Time), ("signature", Means::Is(Field::Malware))];
+const MEANS: &[(&str, Means)] =
+    &[("first_seen", Means::Is(Field::Time)), ("first_seen_utc", Means::Is(Field::Time)), ("signature", Means::Is(Field::Malware))];
 
 /// One record of any of the exports.
 pub(super) fn read_record(mut record: Record, event: &mut Event<'static>) -> Result<(), Refusal> {

@@ -1,4 +1,6 @@
 //! Feodo Tracker (abuse.ch): addresses of botnet command-and-control servers.
+//!
+//! abuse.ch writes all times in UTC, whether a column says so or not.
 
 use std::io::Read;
 
@@ -45,8 +47,8 @@ const MEANS: &[(&str, Means)] = &[
     ("malware", Means::Is(Field::Malware)),
     ("status", Means::Extra("status")),
     ("c2_status", Means::Extra("status")),
-    ("first_seen", Means::Time),
-    ("first_seen_utc", Means::Time),
+    ("first_seen", Means::Is(Field::Time)),
+    ("first_seen_utc", Means::Is(Field::Time)),
 ];
 
 /// One record of any of the exports.
@@ -59,7 +61,7 @@ pub(super) fn read_record(mut record: Record, event: &mut Event<'static>) -> Res
     if event.time.is_none()
         && let Some(text) = record.str("last_online").map(str::to_owned)
     {
-        let _ = event.set_time_assuming_utc(&text);
+        let _ = event.set(Field::Time, text);
     }
     record.keep_rest(event);
     Ok(())

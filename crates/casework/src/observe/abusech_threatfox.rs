@@ -1,4 +1,6 @@
 //! ThreatFox (abuse.ch): indicators of compromise of malware, shared by its community.
+//!
+//! abuse.ch writes all times in UTC, whether a column says so or not.
 
 use std::io::Read;
 
@@ -47,8 +49,8 @@ impl Source for ThreatFox {
 }
 
 const MEANS: &[(&str, Means)] = &[
-    ("first_seen_utc", Means::Time),
-    ("first_seen", Means::Time),
+    ("first_seen_utc", Means::Is(Field::Time)),
+    ("first_seen", Means::Is(Field::Time)),
     ("confidence_level", Means::Is(Field::Confidence)),
     ("malware", Means::Extra("malware.malpedia")),
     ("fk_malware", Means::Extra("malware.malpedia")),

@@ -1,4 +1,6 @@
 //! URLhaus (abuse.ch): URLs that serve malware.
+//!
+//! abuse.ch writes all times in UTC, whether a column says so or not.
 
 use std::io::Read;
 
@@ -50,8 +52,8 @@ impl Source for UrlHaus {
 
 /// Names of the JSON export and the API, of which the CSV export has some.
 const MEANS: &[(&str, Means)] = &[
-    ("dateadded", Means::Time),
-    ("date_added", Means::Time),
+    ("dateadded", Means::Is(Field::Time)),
+    ("date_added", Means::Is(Field::Time)),
     ("url_status", Means::Extra("status")),
     ("urlhaus_link", Means::Extra("event_description.url")),
     ("urlhaus_reference", Means::Extra("event_description.url")),

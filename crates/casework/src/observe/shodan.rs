@@ -42,7 +42,8 @@ const MEANS: &[(&str, Means)] = &[
     ("port", Means::Is(Field::Port(Side::Source))),
     ("asn", Means::Is(Field::Asn(Side::Source))),
     ("transport", Means::Is(Field::Transport)),
-    ("timestamp", Means::Time),
+    // in UTC, as its documentation says
+    ("timestamp", Means::Is(Field::Time)),
     ("org", Means::Extra("event_description.target")),
     ("hash", Means::Extra("shodan.event_hash")),
     ("_id", Means::Extra("shodan.id")),
