@@ -538,7 +538,10 @@ mod tests {
         }
     }
 
-    fn all<R: Read>(mut elements: Elements<R>) -> Vec<Result<(u64, Option<String>, String), String>> {
+    /// Offset, key and text of an element, or why there is none.
+    type Seen = Result<(u64, Option<String>, String), String>;
+
+    fn all<R: Read>(mut elements: Elements<R>) -> Vec<Seen> {
         let mut seen = Vec::new();
         while let Some(element) = elements.next() {
             seen.push(match element {

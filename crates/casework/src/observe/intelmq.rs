@@ -5,7 +5,6 @@
 
 use std::io::Read;
 
-use formats::rsit::Class;
 use serde_json::{Map, Number, Value};
 
 use super::json_record::{self, Refusal, Shape, text_of};
@@ -27,7 +26,7 @@ impl Source for IntelMq {
 
     fn recognise(&self, head: &Head<'_>) -> Likelihood {
         let text = head.text();
-        if !text.trim_start().starts_with(['{', '[']) {
+        if !json_record::looks_like_json(head) {
             return Likelihood::No;
         }
         let typed = text.contains("\"__type\"") && (text.contains("\"Event\"") || text.contains("\"Report\""));
@@ -175,7 +174,8 @@ pub fn to_intelmq(event: &mut Event<'_>) -> Map<String, Value> {
     }
     if let Ok(extra) = serde_json::from_str::<Map<String, Value>>(event.extra.finish()) {
         for (key, value) in extra {
-            if INTELMQ_KEYS.contains(&key.as_str()) {
+            // `raw` of IntelMQ is never kept, so one that is here is some report's own
+            if key != "raw" && INTELMQ_KEYS.contains(&key.as_str()) {
                 put(&key, typed(&key, value));
             } else {
                 put(&format!("extra.{key}"), value);
@@ -199,7 +199,7 @@ fn typed(key: &str, value: Value) -> Value {
 }
 
 /// As Python writes it: `2026-03-23T07:01:02+00:00`, microseconds only where there are any.
-fn time_text(at: jiff::Timestamp) -> String {
+pub(super) fn time_text(at: jiff::Timestamp) -> String {
     let seconds = at.strftime("%Y-%m-%dT%H:%M:%S");
     match at.subsec_nanosecond().unsigned_abs() {
         0 => format!("{seconds}+00:00"),
@@ -212,6 +212,7 @@ fn time_text(at: jiff::Timestamp) -> String {
 mod tests {
     use std::borrow::Cow;
 
+    use formats::rsit::Class;
     use jiff::Timestamp;
     use proptest::prelude::*;
     use serde_json::json;
@@ -278,7 +279,7 @@ mod tests {
     fn end() -> impl Strategy<Value = Endpoint<'static>> {
         let ip = prop::option::of(prop_oneof![
             any::<[u8; 4]>().prop_map(std::net::IpAddr::from),
-            any::<[u8; 16]>().prop_map(|b| std::net::Ipv6Addr::from(b)).prop_map(|v6| v6.to_ipv4_mapped().map_or(v6.into(), Into::into)),
+            any::<[u8; 16]>().prop_map(std::net::Ipv6Addr::from).prop_map(|v6| v6.to_ipv4_mapped().map_or(v6.into(), Into::into)),
         ]);
         let asn = prop::option::of(1..=u32::MAX);
         let country = prop::option::of("[A-Z]{2}".prop_map(|c| Country([c.as_bytes()[0], c.as_bytes()[1]])));
@@ -330,7 +331,7 @@ mod tests {
                     ..Event::default()
                 };
                 for (key, value) in said {
-                    if !matches!(key.as_str(), "raw" | "extra") {
+                    if key != "extra" {
                         event.extra.json(&key, &value);
                     }
                 }

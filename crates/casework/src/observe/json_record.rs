@@ -3,18 +3,19 @@
 //! So nothing a report said is lost, and a source only names what it knows. [`each_record`] is the loop around it:
 //! one bad record is rejected with its reason, the next one is read.
 
-use std::borrow::Cow;
 use std::io::Read;
 
 use formats::json::{Elements, Error};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Position, ReadError, Sink, Stop};
+use super::{Head, Position, ReadError, Sink, Stop};
 use crate::model::event::{Event, Side};
 use crate::model::extra::Extra;
-use crate::model::field::{Field, INTELMQ_KEYS, Invalid};
+use crate::model::field::{Field, Invalid};
 
 /// What a record becomes when it cannot be an event.
+#[derive(Debug)]
 pub(super) enum Refusal {
     /// It is set aside with this reason.
     Reason(String),
@@ -172,6 +173,20 @@ pub(super) fn says_nothing(value: &Value) -> bool {
     }
 }
 
+/// What a member of a record means.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Means {
+    Is(Field),
+    /// A time; where it names no zone, UTC is assumed. The first one that can be read holds.
+    Time,
+    /// Any kind of host.
+    Host(Side),
+    /// It stays in `extra`, under this name.
+    Extra(&'static str),
+    /// It says nothing beyond the rest.
+    Nothing,
+}
+
 /// The members of a JSON object that nobody has taken out yet.
 pub(super) struct Record(pub(super) Map<String, Value>);
 
@@ -251,6 +266,19 @@ impl Record {
         }
     }
 
+    /// Takes out all that `table` knows and puts it where it belongs.
+    pub(super) fn apply(&mut self, event: &mut Event<'_>, table: &[(&str, Means)]) {
+        for (key, means) in table {
+            match means {
+                Means::Is(field) => self.set(event, *field, key),
+                Means::Time => self.set_time_assuming_utc(event, key),
+                Means::Host(side) => self.set_host(event, *side, key),
+                Means::Extra(name) => self.keep_as(event, key, name),
+                Means::Nothing => drop(self.take(key)),
+            }
+        }
+    }
+
     /// Takes `key` as a time without zone that nobody says is UTC.
     pub(super) fn set_time_assuming_utc(&mut self, event: &mut Event<'_>, key: &str) {
         if event.time.is_some() {
@@ -292,11 +320,47 @@ pub(super) fn set_or_keep(event: &mut Event<'_>, field: Field, key: &str, text: 
     }
 }
 
-/// Puts a value into `extra`. A foreign key that happens to be one of IntelMQ's with a meaning of its own is set apart.
+/// Puts a value into `extra`.
 pub(super) fn keep(event: &mut Event<'_>, key: &str, value: &Value) {
-    if says_nothing(value) {
-        return;
+    if !says_nothing(value) {
+        event.extra.json(key, value);
     }
-    let key: Cow<'_, str> = if INTELMQ_KEYS.contains(&key) && !key.contains('.') { format!("report.{key}").into() } else { key.into() };
-    event.extra.json(&key, value);
+}
+
+/// The report starts like JSON.
+pub(super) fn looks_like_json(head: &Head<'_>) -> bool {
+    head.text().trim_start().starts_with(['{', '['])
+}
+
+/// The start of the report is JSON that has all these keys.
+pub(super) fn has_keys(head: &Head<'_>, keys: &[&str]) -> bool {
+    looks_like_json(head) && keys.iter().all(|key| has_key(head.text(), key))
+}
+
+/// `"key"` followed by a colon stands in the text.
+pub(super) fn has_key(text: &str, key: &str) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.find(key) {
+        let after = &rest[at + key.len()..];
+        if rest[..at].ends_with('"') && after.strip_prefix('"').is_some_and(|t| t.trim_start().starts_with(':')) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// Sets a hash under the IntelMQ key of its kind (in lower case), or keeps it as `hash`.
+pub(super) fn keep_hash(event: &mut Event<'_>, text: &str) {
+    let text = text.trim();
+    match formats::value::hash_kind(text) {
+        Some(kind @ ("md5" | "sha1" | "sha256")) => event.extra.str(&format!("malware.hash.{kind}"), &text.to_ascii_lowercase()),
+        Some(kind) => event.extra.str(kind, &text.to_ascii_lowercase()),
+        None => event.extra.str("hash", text),
+    }
+}
+
+/// The day of a moment: what a list without times says holds for the day it was received, however often that was.
+pub(super) fn day(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second().div_euclid(86_400) * 86_400).unwrap_or(at)
 }

@@ -3,10 +3,29 @@
 //! One file per source. A [`Source`] recognises its reports from name and first bytes, reads them as a stream and
 //! hands each event (or the reason why a row is none) to a [`Sink`] at once, so memory never grows with the report.
 
+mod abusech_bazaar;
+mod abusech_feodo;
+mod abusech_threatfox;
+mod abusech_urlhaus;
+mod alienvault_otx;
+mod anubis;
+mod certstream;
+mod dshield;
+mod fraunhofer_dga;
 pub mod intelmq;
+mod json;
 mod json_record;
 pub mod mapping;
+mod mcafee_atd;
+mod microsoft_bing;
+mod microsoft_ctip;
+mod misp;
+mod n6;
+mod phishtank;
+mod shodan;
 pub mod sources;
+mod spamhaus_drop;
+mod xarf;
 
 use std::borrow::Cow;
 use std::io::Read;
