@@ -3,6 +3,7 @@
 //! Nothing here knows Musubi, opens a file, reads a clock or panics on what it is given.
 //! Readers take `impl Read` or slices and stay in constant memory.
 
+pub mod arf;
 pub mod csv;
 pub mod json;
 pub mod mail;

@@ -3,8 +3,10 @@
 //! One file per source. A [`Source`] recognises its reports from name and first bytes, reads them as a stream and
 //! hands each event (or the reason why a row is none) to a [`Sink`] at once, so memory never grows with the report.
 
+pub mod arf;
 pub mod mapping;
 pub mod sources;
+pub mod xarf_mail;
 
 use std::borrow::Cow;
 use std::io::Read;
