@@ -15,6 +15,7 @@ mod fraunhofer_dga;
 pub mod intelmq;
 mod json;
 mod json_record;
+pub mod arf;
 pub mod mapping;
 mod mcafee_atd;
 mod microsoft_bing;
@@ -26,6 +27,7 @@ mod shodan;
 pub mod sources;
 mod spamhaus_drop;
 mod xarf;
+pub mod xarf_mail;
 
 use std::borrow::Cow;
 use std::io::Read;

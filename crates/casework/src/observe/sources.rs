@@ -4,6 +4,8 @@ use super::Source;
 
 /// All sources. A new one is a file in this folder and a line here.
 pub static SOURCES: &[&dyn Source] = &[
+    &super::arf::Arf,
+    &super::xarf_mail::XarfMail,
     &super::intelmq::IntelMq,
     &super::abusech_feodo::Feodo,
     &super::abusech_threatfox::ThreatFox,
