@@ -4,6 +4,7 @@
 //! hands each event (or the reason why a row is none) to a [`Sink`] at once, so memory never grows with the report.
 
 pub mod mapping;
+pub mod shadowserver;
 pub mod sources;
 
 use std::borrow::Cow;
