@@ -405,10 +405,7 @@ mod tests {
         assert_eq!(event.source.ip, Some("192.0.2.1".parse().unwrap()));
         assert_eq!(event.source.url.as_deref(), Some("http://evil.example/"));
         assert_eq!(event.source.fqdn.as_deref(), Some("evil.example"));
-        assert_eq!(
-            event.extra.finish(),
-            r#"{"source.ip.original":"::ffff:192.0.2.1","source.url.original":"hxxp://evil[.]example/"}"#
-        );
+        assert_eq!(event.extra.finish(), r#"{"source.ip.original":"::ffff:192.0.2.1","source.url.original":"hxxp://evil[.]example/"}"#);
     }
 
     #[test]

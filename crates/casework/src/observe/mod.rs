@@ -3,6 +3,8 @@
 //! One file per source. A [`Source`] recognises its reports from name and first bytes, reads them as a stream and
 //! hands each event (or the reason why a row is none) to a [`Sink`] at once, so memory never grows with the report.
 
+pub mod intelmq;
+mod json_record;
 pub mod mapping;
 pub mod shadowserver;
 pub mod sources;
@@ -146,6 +148,16 @@ pub trait Source: Sync {
     fn about(&self) -> &'static str;
 
     fn recognise(&self, head: &Head<'_>) -> Likelihood;
+
+    /// As [`Source::recognise`], for sources whose answer depends on what the user brought.
+    fn recognise_with(&self, head: &Head<'_>, _knowledge: &Knowledge) -> Likelihood {
+        self.recognise(head)
+    }
+
+    /// It reads mails or archives whole; they are not opened first.
+    fn takes_containers(&self) -> bool {
+        false
+    }
 
     /// The feed its events belong to when neither the user nor the record names one.
     fn feed(&self, _head: &Head<'_>) -> Cow<'static, str> {

@@ -1,7 +1,6 @@
 //! Every source this program reads, most telling first.
 
-use super::Source;
-use super::shadowserver::Shadowserver;
+use super::{Source, intelmq, shadowserver};
 
 /// All sources. A new one is a file in this folder and a line here.
-pub static SOURCES: &[&dyn Source] = &[&Shadowserver];
+pub static SOURCES: &[&dyn Source] = &[&shadowserver::Shadowserver, &intelmq::IntelMq];

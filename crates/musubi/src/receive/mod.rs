@@ -1,0 +1,5 @@
+//! Evidence comes in: files are found, opened, recognised and read.
+
+pub(crate) mod files;
+pub(crate) mod knowledge;
+pub(crate) mod parts;
