@@ -24,6 +24,7 @@ mod misp;
 mod n6;
 mod phishtank;
 mod shodan;
+pub mod shadowserver;
 pub mod sources;
 mod spamhaus_drop;
 mod xarf;

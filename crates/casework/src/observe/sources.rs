@@ -4,6 +4,7 @@ use super::Source;
 
 /// All sources. A new one is a file in this folder and a line here.
 pub static SOURCES: &[&dyn Source] = &[
+    &super::shadowserver::Shadowserver,
     &super::arf::Arf,
     &super::xarf_mail::XarfMail,
     &super::intelmq::IntelMq,
