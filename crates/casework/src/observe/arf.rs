@@ -38,6 +38,10 @@ impl Source for Arf {
         }
     }
 
+    fn takes_containers(&self) -> bool {
+        true
+    }
+
     fn read(&self, input: &mut dyn Read, _context: &Context<'_>, sink: &mut dyn Sink) -> Result<(), ReadError> {
         let mut bytes = Vec::new();
         input.take(LONGEST).read_to_end(&mut bytes)?;
