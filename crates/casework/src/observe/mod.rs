@@ -3,8 +3,51 @@
 //! One file per source. A [`Source`] recognises its reports from name and first bytes, reads them as a stream and
 //! hands each event (or the reason why a row is none) to a [`Sink`] at once, so memory never grows with the report.
 
+mod abusech_bazaar;
+mod abusech_bazaar_csv;
+mod abusech_feodo;
+mod abusech_feodo_csv;
+mod abusech_threatfox;
+mod abusech_threatfox_csv;
+mod abusech_urlhaus;
+mod abusech_urlhaus_csv;
+mod alienvault_reputation;
+mod bambenek;
+mod blocklistde;
+mod breached_accounts;
+mod cert_eu;
+mod cins;
+mod cleanmx;
+mod columns;
+pub mod csv;
+mod dataplane;
+mod dshield_block;
+mod dshield_sources;
+pub mod intelmq;
+mod json_record;
+mod key_value;
+mod list;
+mod malwareurl;
+mod mapped_rows;
 pub mod mapping;
+pub mod mapping_explain;
+mod netlab_360;
+mod openphish;
+mod page;
+mod phishtank;
+mod phishtank_csv;
+mod reading;
 pub mod sources;
+mod spamhaus_cert;
+mod spamhaus_drop_text;
+mod sucuri;
+mod surbl;
+mod team_cymru;
+mod tor_exits;
+mod turris;
+mod vxvault;
+mod webinspektor;
+mod zoneh;
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -145,6 +188,11 @@ pub trait Source: Sync {
     fn about(&self) -> &'static str;
 
     fn recognise(&self, head: &Head<'_>) -> Likelihood;
+
+    /// As [`Source::recognise`], for sources that know their reports by what the user brought.
+    fn recognise_with(&self, head: &Head<'_>, _knowledge: &Knowledge) -> Likelihood {
+        self.recognise(head)
+    }
 
     /// The feed its events belong to when neither the user nor the record names one.
     fn feed(&self, _head: &Head<'_>) -> Cow<'static, str> {
