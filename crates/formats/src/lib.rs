@@ -3,12 +3,15 @@
 //! Nothing here knows Musubi, opens a file, reads a clock or panics on what it is given.
 //! Readers take `impl Read` or slices and stay in constant memory.
 
+pub mod address_table;
 pub mod csv;
 pub mod html_text;
 pub mod json;
 pub mod lines;
+pub mod mail;
 pub mod rsit;
 pub mod shadowserver;
+mod text;
 pub mod time;
 pub mod unpack;
 pub mod value;

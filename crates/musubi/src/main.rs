@@ -1,2 +1,15 @@
-//! x
-fn main(){}
+//! Musubi: evidence of attacks in, the people who can stop them told, the threat followed until it is gone.
+
+mod cli;
+mod demo;
+mod faults;
+mod pipeline;
+mod receive;
+mod show;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -113,10 +113,6 @@ impl<'a> Indicator<'a> {
         matches!(self, Self::Host(text) if value::ip(text).is_some())
     }
 
-    pub(super) fn is_address_or_network(&self) -> bool {
-        matches!(self, Self::Host(text) if value::network(text).is_some())
-    }
-
     pub(super) fn is_url(&self) -> bool {
         matches!(self, Self::Host(text) if value::url(text).is_some())
     }

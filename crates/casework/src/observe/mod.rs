@@ -11,19 +11,25 @@ mod abusech_threatfox;
 mod abusech_threatfox_csv;
 mod abusech_urlhaus;
 mod abusech_urlhaus_csv;
+mod alienvault_otx;
 mod alienvault_reputation;
+mod anubis;
 mod bambenek;
 mod blocklistde;
 mod breached_accounts;
 mod cert_eu;
+mod certstream;
 mod cins;
 mod cleanmx;
 mod columns;
 pub mod csv;
 mod dataplane;
+mod dshield;
 mod dshield_block;
 mod dshield_sources;
+mod fraunhofer_dga;
 pub mod intelmq;
+mod json;
 mod json_record;
 mod key_value;
 mod list;
@@ -31,14 +37,21 @@ mod malwareurl;
 mod mapped_rows;
 pub mod mapping;
 pub mod mapping_explain;
+mod mcafee_atd;
+mod microsoft_bing;
+mod microsoft_ctip;
+mod misp;
+mod n6;
 mod netlab_360;
 mod openphish;
 mod page;
 mod phishtank;
 mod phishtank_csv;
 mod reading;
+mod shodan;
 pub mod sources;
 mod spamhaus_cert;
+mod spamhaus_drop;
 mod spamhaus_drop_text;
 mod sucuri;
 mod surbl;
@@ -47,6 +60,7 @@ mod tor_exits;
 mod turris;
 mod vxvault;
 mod webinspektor;
+mod xarf;
 mod zoneh;
 
 use std::borrow::Cow;
@@ -189,9 +203,14 @@ pub trait Source: Sync {
 
     fn recognise(&self, head: &Head<'_>) -> Likelihood;
 
-    /// As [`Source::recognise`], for sources that know their reports by what the user brought.
+    /// As [`Source::recognise`], for sources whose answer depends on what the user brought.
     fn recognise_with(&self, head: &Head<'_>, _knowledge: &Knowledge) -> Likelihood {
         self.recognise(head)
+    }
+
+    /// It reads mails or archives whole; they are not opened first.
+    fn takes_containers(&self) -> bool {
+        false
     }
 
     /// The feed its events belong to when neither the user nor the record names one.

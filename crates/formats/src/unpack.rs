@@ -1,1 +1,0 @@
-//! What is inside: containers opened as streams, with limits.

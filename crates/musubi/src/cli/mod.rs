@@ -1,0 +1,204 @@
+//! The command line: one file per command, all of them with `--json` for scripts and an example that works as typed.
+
+mod backup;
+mod compact;
+mod demo;
+mod doctor;
+mod events;
+mod evidence;
+mod formats;
+mod ingest;
+mod lookup;
+mod query;
+mod read;
+mod reread;
+mod shell;
+mod stats;
+mod tables;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use store::home::Home;
+use store::register::Register;
+
+/// Reads evidence of attacks, remembers each event once, and answers questions about it.
+#[derive(Debug, Parser)]
+#[command(name = "musubi", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Example:\n  musubi demo --no-serve && musubi stats --by country")]
+pub(crate) struct Cli {
+    /// Folder of this installation [default: ~/.local/share/musubi]
+    #[arg(long, global = true, env = "MUSUBI_HOME", value_name = "DIR", hide_env_values = true)]
+    home: Option<PathBuf>,
+    /// Machine output on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say more on standard error (twice: even more)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Ingest(ingest::Ingest),
+    Read(read::Read),
+    Query(query::Query),
+    Events(events::Events),
+    Lookup(lookup::Lookup),
+    Stats(stats::Stats),
+    #[command(subcommand)]
+    Evidence(evidence::Evidence),
+    Reread(reread::Reread),
+    #[command(subcommand)]
+    Tables(tables::Tables),
+    Formats(formats::Formats),
+    Compact(compact::Compact),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    Doctor(doctor::Doctor),
+    Demo(demo::Demo),
+    Completions(shell::Completions),
+    Man(shell::Man),
+}
+
+/// What every command is given.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) home: Home,
+    pub(crate) json: bool,
+    pub(crate) verbose: u8,
+}
+
+impl Place {
+    /// The register of a home in use.
+    pub(crate) async fn register(&self) -> Result<Register> {
+        Ok(Register::open(&self.home).await?)
+    }
+}
+
+/// Exit codes: 0 done, 1 failed, 2 wrong usage.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    logs(cli.verbose);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if reader_gone(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<WrongUsage>() => {
+            eprintln!("musubi: {error:#}");
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            eprintln!("musubi: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What was asked for cannot be: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct WrongUsage(pub(crate) String);
+
+async fn run(cli: Cli) -> Result<()> {
+    let place = Place { home: Home::at(home(cli.home)?), json: cli.json, verbose: cli.verbose };
+    match cli.command {
+        Command::Ingest(command) => command.run(&place).await,
+        Command::Read(command) => command.run(&place),
+        Command::Query(command) => command.run(&place).await,
+        Command::Events(command) => command.run(&place).await,
+        Command::Lookup(command) => command.run(&place).await,
+        Command::Stats(command) => command.run(&place).await,
+        Command::Evidence(command) => command.run(&place).await,
+        Command::Reread(command) => command.run(&place).await,
+        Command::Tables(command) => command.run(&place).await,
+        Command::Formats(command) => command.run(&place),
+        Command::Compact(command) => command.run(&place).await,
+        Command::Backup(command) => command.run(&place).await,
+        Command::Restore(command) => command.run(&place).await,
+        Command::Doctor(command) => command.run(&place).await,
+        Command::Demo(command) => command.run(&place).await,
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
+    }
+}
+
+fn home(named: Option<PathBuf>) -> Result<PathBuf> {
+    if let Some(named) = named {
+        return Ok(named);
+    }
+    if let Some(data) = std::env::var_os("XDG_DATA_HOME").filter(|v| !v.is_empty()) {
+        return Ok(PathBuf::from(data).join("musubi"));
+    }
+    match std::env::var_os("HOME").filter(|v| !v.is_empty()) {
+        Some(home) => Ok(PathBuf::from(home).join(".local/share/musubi")),
+        None => Err(WrongUsage("neither --home, MUSUBI_HOME nor HOME says where to remember things".into()).into()),
+    }
+}
+
+fn logs(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "musubi=info,store=info,warn",
+        _ => "musubi=debug,store=debug,info",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MUSUBI_LOG").unwrap_or_else(|_| level.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).without_time().init();
+}
+
+/// `musubi query … | head` ends the reader first: no error of ours.
+fn reader_gone(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+        || format!("{error:#}").contains("Broken pipe")
+}
+
+/// Reads a time as the user typed it: a date, a time, or an age such as `7d`, `12h`.
+pub(crate) fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    let now = crate::pipeline::now();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let hours = match unit {
+        "h" => Some(1),
+        "d" => Some(24),
+        "w" => Some(7 * 24),
+        _ => None,
+    };
+    if let (Some(hours), Ok(number)) = (hours, number.parse::<i64>()) {
+        let span = number.checked_mul(hours).filter(|h| *h < 24 * 366 * 200).ok_or_else(|| format!("{text:?} is too long ago"))?;
+        return now.checked_sub(jiff::SignedDuration::from_hours(span)).map_err(|e| e.to_string());
+    }
+    ::formats::time::read(text).map(|m| m.at).ok_or_else(|| format!("{text:?} is no time: give a date (2026-03-23), a time, or an age (7d, 12h)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_help_ends_with_an_example() {
+        let mut command = super::Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        examples(&command);
+    }
+
+    fn examples(command: &clap::Command) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.contains("Example:\n  musubi ") || command.has_subcommands(), "{} has no example", command.get_name());
+        command.get_subcommands().for_each(examples);
+    }
+}

@@ -1,0 +1,635 @@
+//! START HERE. The steps joined: evidence comes in, becomes events, is enriched, and is remembered once.
+//!
+//! Three threads work on one file at a time, so that a large file uses every core and memory stays the same at any size:
+//!
+//! ```text
+//! keep      file → SHA-256, compressed copy in the home
+//! observe   file → opened → recognised → events → identity → enrichment → batch of columns
+//! remember  batch → without what we hold already → sorted segment on disk → one register transaction
+//! ```
+//!
+//! A file counts once its transaction is done, and only then is it acknowledged. Whoever dies before leaves strays that the
+//! next one sweeps; whoever comes again changes nothing.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io::Cursor;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use casework::enrich::{Tables, enrich};
+use casework::model::event::Event;
+use casework::model::identity::Identifier;
+use casework::model::terms::Tlp;
+use casework::observe::{Drift, Knowledge, Position, Sink, Source, Stop};
+use jiff::Timestamp;
+use store::StoreError;
+use store::batch::{EventBatch, Incoming, Origin};
+use store::commit::{Counts, PartRead, REJECTIONS_KEPT, Reading};
+use store::evidence::{self, Kept, Marks, Rejection};
+use store::home::{Home, WriteLock};
+use store::register::Register;
+use store::segment::Segment;
+use tokio::runtime::Handle;
+
+use crate::faults;
+use crate::receive::files::Found;
+use crate::receive::parts::{self, How, Takes};
+
+/// Events of one segment as ingested; two such batches are in memory at most, one filling and one being written.
+const BATCH_EVENTS: usize = 256 << 10;
+const BATCH_BYTES: usize = 64 << 20;
+/// Small files share a transaction until this many events, files, or this much time.
+const COMMIT_EVENTS: usize = 64 << 10;
+const COMMIT_FILES: usize = 256;
+const COMMIT_AFTER: Duration = Duration::from_millis(1500);
+/// Files up to this size are hashed before they are read: a known one costs nothing more.
+const SMALL: u64 = 4 << 20;
+
+/// What to read and under which terms.
+pub(crate) struct Order<'a> {
+    pub(crate) home: &'a Home,
+    pub(crate) register: &'a Register,
+    pub(crate) runtime: Handle,
+    pub(crate) knowledge: &'a Knowledge,
+    pub(crate) tables: &'a Tables,
+    pub(crate) files: Vec<Found>,
+    pub(crate) format: Option<&'static dyn Source>,
+    pub(crate) feed: Option<String>,
+    pub(crate) given_by: Option<String>,
+    pub(crate) tlp: Tlp,
+    /// When the evidence was received; the clock when not said.
+    pub(crate) received: Option<Timestamp>,
+    /// Set when the user wants to end.
+    pub(crate) stop: &'a AtomicBool,
+}
+
+/// What became of an order.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    pub(crate) evidence: u64,
+    pub(crate) known_evidence: u64,
+    pub(crate) counts: Counts,
+    pub(crate) rejections: Vec<Rejection>,
+    pub(crate) drift: BTreeMap<(String, String), i64>,
+    pub(crate) feeds: BTreeMap<String, u64>,
+    /// Files that could not be read at all, and why.
+    pub(crate) failures: Vec<(String, String)>,
+    pub(crate) stopped: bool,
+}
+
+/// Hears how far things are.
+pub(crate) trait Watch: Sync {
+    fn reading(&self, _name: &str) {}
+    fn bytes(&self, _more: u64) {}
+    /// The register has it: from now on it is remembered whatever happens.
+    fn acknowledged(&self, _name: &str, _counts: &Counts) {}
+    fn waiting(&self) {}
+}
+
+/// Reads all files of the order and remembers what they say.
+pub(crate) fn ingest(order: &Order<'_>, watch: &dyn Watch) -> Result<Summary> {
+    let (to_memory, from_reader) = sync_channel::<Unit>(0);
+    let failed = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let failed = &failed;
+        let memory = thread::Builder::new()
+            .name("remember".into())
+            .spawn_scoped(scope, move || remember(order, from_reader, failed, watch))
+            .context("cannot start a thread")?;
+        let observed = observe(order, to_memory, failed, watch);
+        let remembered = memory.join().map_err(|_| anyhow::anyhow!("the thread that remembers has panicked"))?;
+        let mut summary = remembered?;
+        let observed = observed?;
+        summary.merge(observed);
+        Ok(summary)
+    })
+}
+
+/// Events and the files that end with them.
+struct Unit {
+    batch: EventBatch,
+    /// Files whose last event is in this batch or an earlier one.
+    finished: Vec<Reading>,
+    then: Then,
+}
+
+/// What to do once a batch is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Then {
+    /// More of the same file follows.
+    Continue,
+    /// All files so far are finished: make it true.
+    Commit,
+    /// The file was given up: nothing since the last commit counts.
+    Forget,
+}
+
+impl Summary {
+    fn merge(&mut self, other: Self) {
+        self.evidence += other.evidence;
+        self.known_evidence += other.known_evidence;
+        self.counts += other.counts;
+        self.failures.extend(other.failures);
+        self.stopped |= other.stopped;
+        for (feed, events) in other.feeds {
+            *self.feeds.entry(feed).or_default() += events;
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ observe
+
+/// Reads file after file; hands over batches and finished files.
+fn observe(order: &Order<'_>, out: SyncSender<Unit>, failed: &AtomicBool, watch: &dyn Watch) -> Result<Summary> {
+    let mut summary = Summary::default();
+    let mut observer = Observer {
+        order,
+        out,
+        failed,
+        batch: EventBatch::default(),
+        identifier: Identifier::default(),
+        terms: HashMap::new(),
+        finished: Vec::new(),
+        last_commit: Instant::now(),
+        open_events: 0,
+        file: FileState::default(),
+        feeds: BTreeMap::new(),
+        stoppable: true,
+    };
+    let mut taken: HashSet<String> = HashSet::new();
+    for found in &order.files {
+        if order.stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed) {
+            break;
+        }
+        watch.reading(&found.name);
+        match observer.file(found, &mut taken, watch) {
+            Ok(Seen::New) => {}
+            Ok(Seen::Known(counts)) => {
+                summary.evidence += 1;
+                summary.known_evidence += 1;
+                // Nothing was read again: all its events are held already, all its rejections known.
+                summary.counts += Counts { stored: 0, duplicate: counts.stored + counts.duplicate, ..counts };
+                watch.acknowledged(&found.name, &counts);
+            }
+            Ok(Seen::Stopped) => break,
+            Err(error) => summary.failures.push((found.name.clone(), format!("{error:#}"))),
+        }
+    }
+    summary.stopped = order.stop.load(Ordering::Relaxed);
+    observer.hand_over(Then::Commit);
+    summary.feeds = observer.feeds;
+    Ok(summary)
+}
+
+enum Seen {
+    New,
+    Known(Counts),
+    Stopped,
+}
+
+struct Observer<'o> {
+    order: &'o Order<'o>,
+    out: SyncSender<Unit>,
+    failed: &'o AtomicBool,
+    batch: EventBatch,
+    identifier: Identifier,
+    terms: HashMap<Tlp, i64>,
+    finished: Vec<Reading>,
+    last_commit: Instant,
+    /// Events handed over since the last commit.
+    open_events: usize,
+    file: FileState,
+    feeds: BTreeMap<String, u64>,
+    /// Whether the user's wish to end is heard between two events.
+    stoppable: bool,
+}
+
+/// What is known of the file being read.
+#[derive(Default)]
+struct FileState {
+    received: Timestamp,
+    evidence: String,
+    parts: Vec<PartRead>,
+    marks: Marks,
+    /// Rows of the parts before this one.
+    first_row: u64,
+    last_row: u64,
+    feed: String,
+    terms: i64,
+    origin: Option<u32>,
+    counts: Counts,
+    rejections: Vec<Rejection>,
+    drift: BTreeMap<(String, String), i64>,
+    path: String,
+}
+
+impl Observer<'_> {
+    fn file(&mut self, found: &Found, taken: &mut HashSet<String>, watch: &dyn Watch) -> Result<Seen> {
+        let Order { home, register, runtime, .. } = self.order;
+        let received = self.order.received.unwrap_or_else(now);
+        let mut file = File::open(&found.path)?;
+        let before = file.metadata()?;
+        let small = before.len() <= SMALL;
+        let mut bytes = Vec::new();
+        if small {
+            std::io::Read::read_to_end(&mut file, &mut bytes)?;
+        }
+        // Every row carries the evidence's id, so the hash comes first; and a known file is not read again.
+        let sha256 = if small { evidence::sha256(&mut &bytes[..])? } else { evidence::sha256(&mut File::open(&found.path)?)? };
+        if let Some(known) = runtime.block_on(register.evidence(&sha256))? {
+            watch.bytes(before.len());
+            return Ok(Seen::Known(counts_of(&known)));
+        }
+        if !taken.insert(sha256.clone()) {
+            // Twice in this order: the first waits for its transaction.
+            self.hand_over(Then::Commit);
+            watch.bytes(before.len());
+            return Ok(self.wait_for(&sha256)?.map_or(Seen::Stopped, Seen::Known));
+        }
+        let terms = self.terms(self.order.tlp)?;
+        let id = evidence::id(&sha256);
+        if small {
+            let kept = evidence::keep(home, &mut &bytes[..], &sha256, &mut |_| {})?;
+            self.begin_file(id, received, terms);
+            // Too short to be worth stopping in the middle.
+            self.stoppable = false;
+            let outcome = self.read(found, &mut Cursor::new(&bytes[..]), received);
+            watch.bytes(before.len());
+            if outcome.is_err() {
+                return Ok(Seen::Stopped);
+            }
+            self.end_file(found, kept, received, terms);
+            return Ok(Seen::New);
+        }
+        // A large file has transactions to itself up to its end, so that giving it up takes nothing else with it.
+        self.hand_over(Then::Commit);
+        self.begin_file(id, received, terms);
+        self.stoppable = true;
+        let done = thread::scope(|scope| -> Result<(Kept, Result<(), Stop>)> {
+            let keeper = scope.spawn(|| {
+                let mut done = 0;
+                let mut input = File::open(&found.path).map_err(StoreError::file(&found.path))?;
+                evidence::keep(home, &mut input, &sha256, &mut |n| {
+                    watch.bytes(n - done);
+                    done = n;
+                })
+            });
+            let outcome = self.read(found, &mut file, received);
+            let kept = keeper.join().map_err(|_| anyhow::anyhow!("the thread that keeps originals has panicked"))??;
+            Ok((kept, outcome))
+        });
+        let after = std::fs::metadata(&found.path)?;
+        let changed = after.len() != before.len() || after.modified().ok() != before.modified().ok();
+        match done {
+            Ok((kept, Ok(()))) if !changed => {
+                self.end_file(found, kept, received, terms);
+                Ok(Seen::New)
+            }
+            done => {
+                taken.remove(&sha256);
+                self.hand_over(Then::Forget);
+                anyhow::ensure!(!changed, "the file changed while it was read; nothing of it was remembered");
+                done.map(|_| Seen::Stopped)
+            }
+        }
+    }
+
+    fn wait_for(&self, sha256: &str) -> Result<Option<Counts>> {
+        // The transaction was asked for; it comes or the memory has failed.
+        while !self.failed.load(Ordering::Relaxed) {
+            if let Some(known) = self.order.runtime.block_on(self.order.register.evidence(sha256))? {
+                return Ok(Some(counts_of(&known)));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(None)
+    }
+
+    fn read(&mut self, found: &Found, input: &mut dyn formats::unpack::Seekable, received: Timestamp) -> Result<(), Stop> {
+        let order = self.order;
+        let how = How { format: order.format, feed: order.feed.as_deref(), received, knowledge: order.knowledge };
+        parts::read(&found.name, input, &how, self)
+    }
+
+    fn begin_file(&mut self, evidence: &str, received: Timestamp, terms: i64) {
+        self.file = FileState { evidence: evidence.to_owned(), received, terms, ..FileState::default() };
+    }
+
+    fn end_file(&mut self, found: &Found, kept: Kept, received: Timestamp, terms: i64) {
+        self.end_part();
+        let file = std::mem::take(&mut self.file);
+        let reading = Reading {
+            name: found.name.clone(),
+            received_at: received.as_microsecond(),
+            feed: self.order.feed.clone(),
+            given_by: self.order.given_by.clone(),
+            terms,
+            parts: file.parts,
+            counts: file.counts,
+            rejections: file.rejections,
+            drift: file.drift,
+            kept,
+        };
+        self.open_events += usize::try_from(file.counts.read).unwrap_or(usize::MAX);
+        self.finished.push(reading);
+        let due = self.open_events >= COMMIT_EVENTS || self.finished.len() >= COMMIT_FILES || self.last_commit.elapsed() >= COMMIT_AFTER;
+        if due {
+            self.hand_over(Then::Commit);
+        }
+    }
+
+    fn end_part(&mut self) {
+        let file = &mut self.file;
+        if let Some(part) = file.parts.last_mut().filter(|p| p.marks.is_empty() && p.row_count == 0) {
+            part.row_count = file.last_row;
+            part.marks = std::mem::take(&mut file.marks).as_bytes().to_vec();
+            file.first_row += file.last_row;
+            file.last_row = 0;
+        }
+    }
+
+    /// Gives the batch to memory. `false` when memory has failed and nothing more makes sense.
+    fn hand_over(&mut self, then: Then) -> bool {
+        self.file.origin = None;
+        let batch = std::mem::take(&mut self.batch);
+        let finished = match then {
+            Then::Continue => Vec::new(),
+            Then::Commit | Then::Forget => {
+                self.last_commit = Instant::now();
+                self.open_events = 0;
+                std::mem::take(&mut self.finished)
+            }
+        };
+        self.out.send(Unit { batch, finished, then }).is_ok()
+    }
+
+    fn terms(&mut self, tlp: Tlp) -> Result<i64> {
+        if let Some(id) = self.terms.get(&tlp) {
+            return Ok(*id);
+        }
+        let id = self.order.runtime.block_on(self.order.register.terms(tlp.label()))?;
+        self.terms.insert(tlp, id);
+        Ok(id)
+    }
+}
+
+impl Takes for Observer<'_> {
+    fn begin(&mut self, path: &str, source: &'static dyn Source, feed: &str) {
+        self.end_part();
+        let file = &mut self.file;
+        file.path = path.to_owned();
+        file.feed = feed.to_owned();
+        file.origin = None;
+        file.marks = Marks::default();
+        file.parts.push(PartRead {
+            path: path.to_owned(),
+            format: source.name().to_owned(),
+            feed: feed.to_owned(),
+            first_row: file.first_row,
+            row_count: 0,
+            marks: Vec::new(),
+        });
+    }
+
+    fn refuse(&mut self, path: &str, reason: String) -> Result<(), Stop> {
+        let file = &mut self.file;
+        file.counts.read += 1;
+        file.counts.rejected += 1;
+        if file.rejections.len() < REJECTIONS_KEPT {
+            file.rejections.push(Rejection { path: path.to_owned(), row_number: 0, reason });
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Observer<'_> {
+    fn event(&mut self, at: Position, event: &mut Event<'_>) -> Result<(), Stop> {
+        if self.stoppable && self.order.stop.load(Ordering::Relaxed) {
+            return Err(Stop);
+        }
+        let time = match event.time {
+            Some(time) => time,
+            None => {
+                // A list without any time says what was so on the day it came.
+                let day = day_start(self.file.received);
+                event.time = Some(day);
+                event.extra.str("time.from", "received");
+                day
+            }
+        };
+        let own_terms = match event.tlp.filter(|tlp| *tlp > self.order.tlp) {
+            Some(stricter) => Some(self.terms(stricter).map_err(|_| Stop)?),
+            None => None,
+        };
+        let named = event.feed.take();
+        let id = self.identifier.identify(event, named.as_deref().unwrap_or(&self.file.feed));
+        let origin = match (&named, own_terms, self.file.origin) {
+            (None, None, Some(origin)) => origin,
+            _ => {
+                let file = &self.file;
+                let origin = self.batch.origin(&Origin {
+                    evidence: file.evidence.clone(),
+                    feed: named.as_deref().unwrap_or(&file.feed).to_owned(),
+                    observed_at: file.received.as_microsecond(),
+                    terms: own_terms.unwrap_or(file.terms),
+                });
+                if named.is_none() && own_terms.is_none() {
+                    self.file.origin = Some(origin);
+                }
+                origin
+            }
+        };
+        let file = &mut self.file;
+        file.marks.note(at.row, at.offset);
+        file.last_row = file.last_row.max(at.row);
+        file.counts.read += 1;
+        let found = enrich(event, self.order.tables);
+        let new = self.batch.push(
+            origin,
+            Incoming { id, event, time: time.as_microsecond(), row: file.first_row + at.row, found },
+        );
+        if !new {
+            file.counts.duplicate += 1;
+        }
+        let full = self.batch.len() >= BATCH_EVENTS || (self.batch.len() % 4096 == 0 && self.batch.size_bytes() >= BATCH_BYTES);
+        if full && (self.failed.load(Ordering::Relaxed) || !self.hand_over(Then::Continue)) {
+            return Err(Stop);
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, at: Position, reason: String) -> Result<(), Stop> {
+        let file = &mut self.file;
+        file.marks.note(at.row, at.offset);
+        file.last_row = file.last_row.max(at.row);
+        file.counts.read += 1;
+        file.counts.rejected += 1;
+        if file.rejections.len() < REJECTIONS_KEPT {
+            let row_number = i64::try_from(at.row).unwrap_or(i64::MAX);
+            file.rejections.push(Rejection { path: file.path.clone(), row_number, reason });
+        }
+        Ok(())
+    }
+
+    fn drift(&mut self, drift: Drift) {
+        let key = match drift {
+            Drift::UnknownType(name) => ("unknown report type".to_owned(), name),
+            Drift::UnknownColumn { report, column } => ("unknown column".to_owned(), format!("{report}: {column}")),
+        };
+        *self.file.drift.entry(key).or_default() += 1;
+    }
+}
+
+/// Midnight UTC of the day.
+fn day_start(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second().div_euclid(86_400) * 86_400).unwrap_or(time)
+}
+
+fn counts_of(known: &evidence::Evidence) -> Counts {
+    let n = i64::unsigned_abs;
+    Counts { read: n(known.read_rows), stored: n(known.stored_rows), duplicate: n(known.duplicate_rows), rejected: n(known.rejected_rows) }
+}
+
+/// The clock.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+// ----------------------------------------------------------------------------------------------- remember
+
+/// Writes batches as segments and commits finished files with them.
+fn remember(order: &Order<'_>, units: Receiver<Unit>, failed: &AtomicBool, watch: &dyn Watch) -> Result<Summary> {
+    let mut memory = Memory { order, watch, lock: None, held: Vec::new(), pending: Vec::new(), marked: HashMap::new(), summary: Summary::default() };
+    for unit in units {
+        if let Err(error) = memory.take(unit) {
+            failed.store(true, Ordering::Relaxed);
+            memory.forget();
+            return Err(error);
+        }
+    }
+    Ok(memory.summary)
+}
+
+struct Memory<'o> {
+    order: &'o Order<'o>,
+    watch: &'o dyn Watch,
+    /// Held from the first batch of a transaction to its end: nobody else adds events meanwhile.
+    lock: Option<WriteLock>,
+    /// Segments that count, as of taking the lock.
+    held: Vec<Segment>,
+    /// Written, not yet committed.
+    pending: Vec<Segment>,
+    /// Duplicates found here, per evidence.
+    marked: HashMap<String, u64>,
+    summary: Summary,
+}
+
+impl Memory<'_> {
+    fn take(&mut self, unit: Unit) -> Result<()> {
+        match unit.then {
+            Then::Forget => {
+                self.forget();
+                return Ok(());
+            }
+            _ if unit.batch.is_empty() && unit.finished.is_empty() => return Ok(()),
+            Then::Continue | Then::Commit => {}
+        }
+        self.take_lock()?;
+        if !unit.batch.is_empty() {
+            self.write(&unit.batch)?;
+        }
+        if unit.then == Then::Commit {
+            self.commit(unit.finished)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what was written since the last commit. A file that cannot be removed is a stray that the next sweep finds.
+    fn forget(&mut self) {
+        for segment in self.pending.drain(..) {
+            let _ = std::fs::remove_file(self.order.home.resolve(&segment.path));
+        }
+        self.marked.clear();
+        self.lock = None;
+    }
+
+    fn take_lock(&mut self) -> Result<()> {
+        if self.lock.is_none() {
+            self.lock = Some(self.order.home.lock(|| self.watch.waiting())?);
+            self.held = self.order.runtime.block_on(self.order.register.segments())?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, batch: &EventBatch) -> Result<()> {
+        let home = self.order.home;
+        let mut known = store::known::mark(home, batch, &self.held)?;
+        for (mark, more) in known.iter_mut().zip(store::known::mark(home, batch, &self.pending)?) {
+            *mark |= more;
+        }
+        for (at, _) in known.iter().enumerate().filter(|(_, known)| **known) {
+            let evidence = batch.evidence(at);
+            match self.marked.get_mut(evidence) {
+                Some(times) => *times += 1,
+                None => {
+                    self.marked.insert(evidence.to_owned(), 1);
+                }
+            }
+        }
+        let new = (0..batch.len()).filter(|at| !known[*at]).filter_map(|at| u32::try_from(at).ok());
+        let created_at = now().as_microsecond();
+        for rows in store::segment::by_time(batch, new) {
+            self.pending.push(store::segment::write(home, batch, rows, created_at)?);
+            faults::point("segment written");
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, finished: Vec<Reading>) -> Result<()> {
+        let Order { register, runtime, .. } = self.order;
+        let mut readings = Vec::new();
+        for mut reading in finished {
+            let found_here = self.marked.remove(&reading.kept.id).unwrap_or(0);
+            let counts = &mut reading.counts;
+            counts.duplicate += found_here;
+            counts.stored = counts.read - counts.duplicate - counts.rejected;
+            readings.push(reading);
+        }
+        if faults::acknowledge_before_commit() {
+            readings.iter().for_each(|r| self.watch.acknowledged(&r.name, &r.counts));
+            faults::point("acknowledged before commit");
+        }
+        // Someone else may have remembered the same evidence while we read it; then all of ours were duplicates.
+        let mut new = Vec::new();
+        for reading in readings {
+            if runtime.block_on(register.evidence(&reading.kept.sha256))?.is_none() {
+                new.push(reading);
+            } else {
+                self.acknowledge(&reading);
+                self.summary.known_evidence += 1;
+            }
+        }
+        runtime.block_on(register.commit(&new, &self.pending))?;
+        faults::point("committed");
+        self.pending.clear();
+        self.marked.clear();
+        self.lock = None;
+        new.iter().for_each(|reading| self.acknowledge(reading));
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, reading: &Reading) {
+        self.watch.acknowledged(&reading.name, &reading.counts);
+        self.summary.evidence += 1;
+        self.summary.counts += reading.counts;
+        let space = REJECTIONS_KEPT.saturating_sub(self.summary.rejections.len());
+        self.summary.rejections.extend(reading.rejections.iter().take(space).cloned());
+        for (key, times) in &reading.drift {
+            *self.summary.drift.entry(key.clone()).or_default() += times;
+        }
+    }
+}

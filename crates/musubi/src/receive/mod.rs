@@ -1,0 +1,6 @@
+//! Evidence comes in: files are found, opened, recognised and read.
+
+pub(crate) mod files;
+pub(crate) mod knowledge;
+pub(crate) mod original;
+pub(crate) mod parts;

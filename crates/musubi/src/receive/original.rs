@@ -1,0 +1,133 @@
+//! The original of an event: the very bytes its row was read from, found again in the kept evidence.
+//!
+//! Events carry no copy of their row. The register marks byte offsets every thousand rows of a part; from the last mark before
+//! the row the part's source reads on until it names the row.
+
+use std::io::{self, Cursor, Read};
+
+use anyhow::{Result, bail};
+use casework::model::event::Event;
+use casework::observe::{Drift, Knowledge, Position, Sink, Source, Stop};
+use store::evidence::{Evidence, Marks, Part};
+use store::home::Home;
+
+use super::parts::{self, How, Takes};
+
+/// A row as it stands in its report.
+#[derive(Clone, Debug)]
+pub(crate) struct Original {
+    /// The report inside the evidence.
+    pub(crate) path: String,
+    /// The row's number in that report.
+    pub(crate) row: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Original {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+/// Finds a row of evidence, numbered as events number it.
+pub(crate) fn row(home: &Home, evidence: &Evidence, parts: &[Part], row: u64) -> Result<Original> {
+    let holds = |p: &&Part| row > p.first_row.unsigned_abs() && row <= (p.first_row + p.row_count).unsigned_abs();
+    let Some(part) = parts.iter().find(holds) else {
+        let last = parts.iter().map(|p| p.first_row + p.row_count).max().unwrap_or(0);
+        bail!("there is no such row; rows are numbered 1 to {last}");
+    };
+    let within = row - part.first_row.unsigned_abs();
+    let Some((marked_row, offset)) = Marks::before(&part.marks, within) else { bail!("nothing was read from this row") };
+    let mut bytes = Vec::new();
+    store::evidence::open(home, &evidence.kept)?.read_to_end(&mut bytes)?;
+    let knowledge = Knowledge::default();
+    let received = jiff::Timestamp::from_microsecond(evidence.received_at)?;
+    let source = parts::by_name(&part.format);
+    let how = How { format: source, feed: None, received, knowledge: &knowledge };
+    let mut seeker = Seeker { path: &part.path, inside: false, row: within, marked: (marked_row, offset), found: None, offsets: Vec::new() };
+    // The walk gives the part's bytes; the source tells where its rows begin.
+    let _ = parts::read(&evidence.name, &mut Cursor::new(&bytes), &how, &mut seeker);
+    let (start, end) = match (seeker.found, seeker.offsets.iter().copied().find(|o| Some(*o) > seeker.found)) {
+        (Some(start), end) => (start, end),
+        (None, _) => bail!("today's reader finds no such row; see `musubi reread`"),
+    };
+    let mut cutter = Cutter { path: &part.path, start, end, out: Vec::new() };
+    formats::unpack::walk(&evidence.name, &mut Cursor::new(&bytes), &formats::unpack::Limits::default(), &mut cutter)?;
+    Ok(Original { path: part.path.clone(), row: within, bytes: cutter.out })
+}
+
+/// Notes where the wanted row and the one after it begin.
+struct Seeker<'a> {
+    path: &'a str,
+    inside: bool,
+    row: u64,
+    marked: (u64, u64),
+    found: Option<u64>,
+    offsets: Vec<u64>,
+}
+
+impl Seeker<'_> {
+    fn at(&mut self, at: Position) -> Result<(), Stop> {
+        if !self.inside || at.offset < self.marked.1 {
+            return Ok(());
+        }
+        if at.row == self.row && self.found.is_none() {
+            self.found = Some(at.offset);
+        } else if self.found.is_some_and(|found| at.offset > found) {
+            self.offsets.push(at.offset);
+            return Err(Stop);
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Seeker<'_> {
+    fn event(&mut self, at: Position, _: &mut Event<'_>) -> Result<(), Stop> {
+        self.at(at)
+    }
+
+    fn reject(&mut self, at: Position, _: String) -> Result<(), Stop> {
+        self.at(at)
+    }
+
+    fn drift(&mut self, _: Drift) {}
+}
+
+impl Takes for Seeker<'_> {
+    fn begin(&mut self, path: &str, _: &'static dyn Source, _: &str) {
+        self.inside = path == self.path;
+    }
+
+    fn refuse(&mut self, _: &str, _: String) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// Cuts a piece out of a part.
+struct Cutter<'a> {
+    path: &'a str,
+    start: u64,
+    end: Option<u64>,
+    out: Vec<u8>,
+}
+
+/// A record longer than this is shown cut.
+const LONGEST: u64 = 16 << 20;
+
+impl formats::unpack::Visitor for Cutter<'_> {
+    fn part(&mut self, part: &formats::unpack::Part<'_>, input: &mut dyn Read) -> io::Result<formats::unpack::Next> {
+        if part.path != self.path {
+            return Ok(formats::unpack::Next::Continue);
+        }
+        io::copy(&mut input.by_ref().take(self.start), &mut io::sink())?;
+        let length = self.end.map_or(LONGEST, |end| end - self.start).min(LONGEST);
+        input.take(length).read_to_end(&mut self.out)?;
+        Ok(formats::unpack::Next::Stop)
+    }
+
+    fn refused(&mut self, _: &str, _: formats::unpack::Refusal) {}
+
+    fn spool(&mut self) -> io::Result<Box<dyn formats::unpack::Spool>> {
+        tempfile::tempfile().map(|file| Box::new(file) as Box<dyn formats::unpack::Spool>)
+    }
+}

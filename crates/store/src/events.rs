@@ -1,0 +1,360 @@
+//! Asking: the table `events` and the register's views, in SQL.
+//!
+//! The table is the list of segments in the register at the moment of asking, never a listing of the folder. Segments
+//! whose time, addresses or filters show that they cannot hold an answer are left out before a file is opened.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::catalog::{MemTable, Session, TableProvider};
+use datafusion::common::config::TableParquetOptions;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::prelude::{SessionConfig, SessionContext, col};
+
+use crate::StoreError;
+use crate::columns::{COLUMNS, Kind};
+use crate::functions;
+use crate::home::Home;
+use crate::lookup::may_hold;
+use crate::register::Register;
+use crate::segment::Segment;
+
+/// A session that can be asked.
+#[allow(missing_debug_implementations)] // the session of the engine has none
+pub struct Questions {
+    session: SessionContext,
+}
+
+/// Memory the engine may use for sorting and grouping before it writes to disk.
+const MEMORY_BYTES: usize = 2 << 30;
+
+impl Questions {
+    /// Opens what is remembered now for questions.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn open(home: &Home, register: &Register) -> Result<Self, StoreError> {
+        let mut config = SessionConfig::new().with_information_schema(true).with_batch_size(8192);
+        let options = config.options_mut();
+        options.execution.parquet.pushdown_filters = true;
+        options.execution.parquet.reorder_filters = true;
+        options.execution.parquet.metadata_size_hint = Some(64 << 10);
+        options.execution.collect_statistics = false;
+        options.sql_parser.default_null_ordering = "nulls_last".to_owned();
+        let runtime = datafusion::execution::runtime_env::RuntimeEnvBuilder::new()
+            .with_memory_limit(MEMORY_BYTES, 1.0)
+            .with_temp_file_path(home.temporary())
+            .build_arc()?;
+        let session = SessionContext::new_with_config_rt(config, runtime);
+        functions::register(&session);
+        let segments = register.segments().await?;
+        let rows: i64 = segments.iter().map(|s| s.row_count).sum();
+        tracing::debug!(segments = segments.len(), rows, "opened for questions");
+        session.register_table("events", events(home, segments)?)?;
+        for view in VIEWS {
+            session.register_table(view.name, view.table(register).await?)?;
+        }
+        Ok(Self { session })
+    }
+
+    /// Runs SQL that only reads.
+    ///
+    /// # Errors
+    /// When the SQL is wrong or tries to change something; the engine's message names the place.
+    pub async fn sql(&self, sql: &str) -> Result<datafusion::dataframe::DataFrame, StoreError> {
+        let options = datafusion::execution::context::SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        Ok(self.session.sql_with_options(sql, options).await?)
+    }
+}
+
+/// The table as users see it: identities as text, everything else as stored.
+fn events(home: &Home, segments: Vec<Segment>) -> Result<Arc<dyn TableProvider>> {
+    let provider = Arc::new(Segments { home: home.clone(), segments, schema: table_schema() });
+    let id_text = functions::id_text();
+    let columns: Vec<Expr> = COLUMNS
+        .iter()
+        .map(|column| match column.kind {
+            Kind::Id => id_text.call(vec![col(column.name)]).alias(column.name),
+            _ => col(column.name),
+        })
+        .collect();
+    // A frame of its own session: only the plan is kept.
+    Ok(SessionContext::new().read_table(provider)?.select(columns)?.into_view())
+}
+
+/// As in the file, with text as views into the pages.
+fn table_schema() -> SchemaRef {
+    let fields: Vec<Field> = crate::columns::FILE_SCHEMA
+        .fields()
+        .iter()
+        .map(|field| match field.data_type() {
+            DataType::Utf8 => Field::new(field.name(), DataType::Utf8View, field.is_nullable()),
+            _ => field.as_ref().clone(),
+        })
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+#[derive(Debug)]
+struct Segments {
+    home: Home,
+    segments: Vec<Segment>,
+    schema: SchemaRef,
+}
+
+#[async_trait::async_trait]
+impl TableProvider for Segments {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        // All help to leave files out; the engine pushes them into the files itself and checks what is left.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let wanted = Wanted::of(filters);
+        let segments: Vec<&Segment> = self.segments.iter().filter(|s| wanted.may_be_in(&self.home, s)).collect();
+        if segments.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => Arc::clone(&self.schema),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        // Files are spread so that each core gets about the same number of rows; the engine splits large ones further.
+        let groups = state.config().target_partitions().clamp(1, segments.len());
+        let mut spread: Vec<(i64, FileGroup)> = (0..groups).map(|_| (0, FileGroup::default())).collect();
+        let mut by_size = segments;
+        by_size.sort_by_key(|s| std::cmp::Reverse(s.size_bytes));
+        for segment in by_size {
+            let path = self.home.resolve(&segment.path);
+            let path = std::path::absolute(&path).unwrap_or(path);
+            let file = PartitionedFile::new(path.to_string_lossy(), segment.size_bytes.unsigned_abs());
+            if let Some(least) = spread.iter_mut().min_by_key(|g| g.0) {
+                least.0 += segment.size_bytes;
+                least.1.push(file);
+            }
+        }
+        let parquet = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..TableParquetOptions::default() };
+        let source = Arc::new(ParquetSource::new(Arc::clone(&self.schema)).with_table_parquet_options(parquet));
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+            .with_file_groups(spread.into_iter().map(|g| g.1).collect())
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+/// What a question asks for, as far as it can leave segments out.
+#[derive(Debug, Default)]
+struct Wanted {
+    time_min: Option<i64>,
+    time_max: Option<i64>,
+    ip_min: Option<String>,
+    ip_max: Option<String>,
+    /// Any of these addresses; empty when none is required.
+    ips: Vec<String>,
+}
+
+impl Wanted {
+    fn of(filters: &[Expr]) -> Self {
+        let mut wanted = Self::default();
+        for filter in filters.iter().flat_map(split_conjunction) {
+            match filter {
+                Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (&**left, &**right) {
+                    (Expr::Column(column), Expr::Literal(value, _)) => wanted.compare(&column.name, *op, value),
+                    (Expr::Literal(value, _), Expr::Column(column)) => {
+                        if let Some(op) = op.swap() {
+                            wanted.compare(&column.name, op, value);
+                        }
+                    }
+                    _ => {}
+                },
+                Expr::InList(InList { expr, list, negated: false }) => {
+                    if let Expr::Column(column) = &**expr
+                        && column.name == "source_ip"
+                    {
+                        let ips: Option<Vec<String>> = list.iter().map(literal_text).collect();
+                        wanted.ips = ips.unwrap_or_default();
+                    }
+                }
+                Expr::Between(between) if !between.negated => {
+                    if let (Expr::Column(column), Expr::Literal(low, _), Expr::Literal(high, _)) =
+                        (&*between.expr, &*between.low, &*between.high)
+                    {
+                        wanted.compare(&column.name, Operator::GtEq, low);
+                        wanted.compare(&column.name, Operator::LtEq, high);
+                    }
+                }
+                _ => {}
+            }
+        }
+        wanted
+    }
+
+    fn compare(&mut self, column: &str, op: Operator, value: &ScalarValue) {
+        match column {
+            "time" => {
+                let Some(time) = microseconds(value) else { return };
+                if matches!(op, Operator::Gt | Operator::GtEq | Operator::Eq) {
+                    self.time_min = Some(self.time_min.map_or(time, |t| t.max(time)));
+                }
+                if matches!(op, Operator::Lt | Operator::LtEq | Operator::Eq) {
+                    self.time_max = Some(self.time_max.map_or(time, |t| t.min(time)));
+                }
+            }
+            "source_ip" => {
+                let Some(Some(text)) = value.try_as_str() else { return };
+                match op {
+                    Operator::Eq => self.ips = vec![text.to_owned()],
+                    Operator::Gt | Operator::GtEq => self.ip_min = Some(text.to_owned()),
+                    Operator::Lt | Operator::LtEq => self.ip_max = Some(text.to_owned()),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn may_be_in(&self, home: &Home, segment: &Segment) -> bool {
+        let time = self.time_min.is_none_or(|t| segment.time_max >= t) && self.time_max.is_none_or(|t| segment.time_min <= t);
+        let asks_ip = self.ip_min.is_some() || self.ip_max.is_some() || !self.ips.is_empty();
+        if !time || (asks_ip && segment.ip_min.is_none()) {
+            return time && !asks_ip;
+        }
+        let above = self.ip_min.as_ref().is_none_or(|low| segment.ip_max.as_ref().is_none_or(|max| max >= low));
+        let below = self.ip_max.as_ref().is_none_or(|high| segment.ip_min.as_ref().is_none_or(|min| min <= high));
+        above && below && (self.ips.is_empty() || self.ips.iter().any(|ip| may_hold(home, segment, ip)))
+    }
+}
+
+fn literal_text(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Literal(value, _) => value.try_as_str().flatten().map(str::to_owned),
+        _ => None,
+    }
+}
+
+fn microseconds(value: &ScalarValue) -> Option<i64> {
+    match value {
+        ScalarValue::TimestampSecond(Some(t), _) => t.checked_mul(1_000_000),
+        ScalarValue::TimestampMillisecond(Some(t), _) => t.checked_mul(1_000),
+        ScalarValue::TimestampMicrosecond(Some(t), _) => Some(*t),
+        ScalarValue::TimestampNanosecond(Some(t), _) => Some(t.div_euclid(1_000)),
+        _ => None,
+    }
+}
+
+/// A table of the register that SQL may read.
+struct View {
+    name: &'static str,
+    columns: &'static [(&'static str, Holds)],
+    sql: &'static str,
+}
+
+#[derive(Clone, Copy)]
+enum Holds {
+    Text,
+    Number,
+    Time,
+}
+
+use Holds::{Number, Text, Time};
+
+const VIEWS: &[View] = &[
+    View {
+        name: "evidence",
+        columns: &[
+            ("id", Text),
+            ("name", Text),
+            ("size_bytes", Number),
+            ("received_at", Time),
+            ("feed", Text),
+            ("given_by", Text),
+            ("tlp", Text),
+            ("read_rows", Number),
+            ("stored_rows", Number),
+            ("duplicate_rows", Number),
+            ("rejected_rows", Number),
+        ],
+        sql: "SELECT evidence.id, name, size_bytes, received_at, feed, given_by, tlp, read_rows, stored_rows, duplicate_rows, \
+              rejected_rows FROM evidence JOIN terms ON terms.id = evidence.terms ORDER BY received_at, evidence.id",
+    },
+    View {
+        name: "rejections",
+        columns: &[("evidence", Text), ("path", Text), ("row", Number), ("reason", Text)],
+        sql: "SELECT evidence, path, row_number, reason FROM rejection ORDER BY evidence, number",
+    },
+    View {
+        name: "segments",
+        columns: &[
+            ("id", Text),
+            ("time_min", Time),
+            ("time_max", Time),
+            ("row_count", Number),
+            ("size_bytes", Number),
+            ("level", Number),
+        ],
+        sql: "SELECT id, time_min, time_max, row_count, size_bytes, level FROM segment WHERE retired_at IS NULL ORDER BY time_min, id",
+    },
+    View { name: "terms", columns: &[("id", Number), ("tlp", Text)], sql: "SELECT id, tlp FROM terms ORDER BY id" },
+    View {
+        name: "drift",
+        columns: &[("kind", Text), ("name", Text), ("times", Number), ("evidence", Text)],
+        sql: "SELECT kind, name, times, evidence FROM drift ORDER BY kind, name",
+    },
+];
+
+impl View {
+    async fn table(&self, register: &Register) -> Result<Arc<dyn TableProvider>, StoreError> {
+        use sqlx::Row as _;
+        let rows = sqlx::query(self.sql).fetch_all(&register.pool).await?;
+        let mut fields = Vec::new();
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        for (at, (name, holds)) in self.columns.iter().enumerate() {
+            let numbers = || rows.iter().map(|row| row.try_get::<Option<i64>, _>(at)).collect::<Result<Vec<_>, _>>();
+            let array: ArrayRef = match holds {
+                Text => {
+                    let texts: Vec<Option<String>> = rows.iter().map(|row| row.try_get(at)).collect::<Result<_, _>>()?;
+                    Arc::new(StringArray::from(texts))
+                }
+                Number => Arc::new(Int64Array::from(numbers()?)),
+                Time => Arc::new(TimestampMicrosecondArray::from(numbers()?).with_timezone("UTC")),
+            };
+            let kind = match holds {
+                Text => DataType::Utf8,
+                Number => DataType::Int64,
+                Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            };
+            fields.push(Field::new(*name, kind, true));
+            arrays.push(array);
+        }
+        let schema = Arc::new(Schema::new_with_metadata(fields, HashMap::new()));
+        let rows = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
+        Ok(Arc::new(MemTable::try_new(schema, vec![vec![rows]])?))
+    }
+}

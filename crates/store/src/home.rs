@@ -1,0 +1,122 @@
+//! Where everything lies: one folder that can be copied, moved and thrown away.
+//!
+//! ```text
+//! register.db            everything that changes (SQLite, WAL)
+//! segments/2026/03/…     events (Parquet)
+//! evidence/ab/abcd….zst  originals as received
+//! tables/                imported tables for enrichment
+//! tmp/                   being written; nothing in it counts
+//! lock                   held by whoever writes segments
+//! ```
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::StoreError;
+
+/// The folder of one installation.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: PathBuf,
+}
+
+/// The right to write segments. One process at a time; released when dropped or when the process dies.
+#[derive(Debug)]
+pub struct WriteLock {
+    _file: File,
+}
+
+impl Home {
+    /// Names the folder; nothing is created until something is remembered.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Something has been remembered here before.
+    pub fn exists(&self) -> bool {
+        self.register().exists()
+    }
+
+    pub fn register(&self) -> PathBuf {
+        self.root.join("register.db")
+    }
+
+    pub fn segments(&self) -> PathBuf {
+        self.root.join("segments")
+    }
+
+    pub fn evidence(&self) -> PathBuf {
+        self.root.join("evidence")
+    }
+
+    pub fn tables(&self) -> PathBuf {
+        self.root.join("tables")
+    }
+
+    pub fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// A path stored relative to the home.
+    pub fn resolve(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Makes the folders; only their owner can look inside.
+    ///
+    /// # Errors
+    /// When a folder cannot be made.
+    pub fn create(&self) -> Result<(), StoreError> {
+        for folder in [self.root.clone(), self.segments(), self.evidence(), self.tables(), self.temporary()] {
+            create_private(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the right to write segments; `waiting` is called once if it is not free at once.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn lock(&self, waiting: impl FnOnce()) -> Result<WriteLock, StoreError> {
+        let path = self.root.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::file(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                waiting();
+                file.lock().map_err(StoreError::file(&path))?;
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(StoreError::file(path)(error)),
+        }
+        Ok(WriteLock { _file: file })
+    }
+}
+
+/// Makes a folder and its parents with access for its owner only.
+pub(crate) fn create_private(folder: &Path) -> Result<(), StoreError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(folder).map_err(StoreError::file(folder))
+}
+
+/// Makes the names in a folder durable: a file that was renamed into it stays after a power loss.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    File::open(folder).and_then(|f| f.sync_all()).map_err(StoreError::file(folder))
+}
+
+/// A name no other file of this or another running process has: process id, start of the process, a counter.
+pub(crate) fn unique() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    format!("{}-{nanos:x}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,117 @@
+//! The register: everything that changes, in SQL.
+//!
+//! SQLite in WAL mode with full sync; whoever reads never waits for who writes. The connection is opened
+//! once a process and kept.
+
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::StoreError;
+use crate::home::Home;
+use crate::segment::Segment;
+
+/// An open register.
+#[derive(Clone, Debug)]
+pub struct Register {
+    pub(crate) pool: SqlitePool,
+}
+
+impl Register {
+    /// Opens the register of a home and makes it if there is none yet.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or the file is no register or one of a newer program.
+    pub async fn create(home: &Home) -> Result<Self, StoreError> {
+        home.create()?;
+        let register = Self::connect(home, true).await?;
+        sqlx::migrate!("./migrations").run(&register.pool).await?;
+        Ok(register)
+    }
+
+    /// Opens the register of a home that has one.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when nothing has been remembered here yet.
+    pub async fn open(home: &Home) -> Result<Self, StoreError> {
+        if !home.exists() {
+            let root = home.root().display();
+            return Err(StoreError::Refused(format!("{root}: nothing is remembered here yet; start with `musubi ingest` or `musubi demo`")));
+        }
+        let register = Self::connect(home, false).await?;
+        // An older home is brought up to date; a newer one is refused with its version.
+        let known = sqlx::migrate!("./migrations");
+        let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&register.pool).await?;
+        if newest != known.iter().map(|m| m.version).max() {
+            known.run(&register.pool).await?;
+        }
+        Ok(register)
+    }
+
+    async fn connect(home: &Home, create: bool) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(home.register())
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(60));
+        // One connection is enough for a command; a second lets a reader look while a transaction is open.
+        let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
+        Ok(Self { pool })
+    }
+
+    /// The number under which terms are kept; made on first use.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn terms(&self, tlp: &str) -> Result<i64, StoreError> {
+        sqlx::query("INSERT INTO terms (id, tlp) SELECT coalesce(max(id), 0) + 1, $1 FROM terms WHERE true ON CONFLICT (tlp) DO NOTHING")
+            .bind(tlp)
+            .execute(&self.pool)
+            .await?;
+        Ok(sqlx::query_scalar("SELECT id FROM terms WHERE tlp = $1").bind(tlp).fetch_one(&self.pool).await?)
+    }
+
+    /// All segments that count, oldest first.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn segments(&self) -> Result<Vec<Segment>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT id, path, time_min, time_max, ip_min, ip_max, row_count, size_bytes, blake3, filter_offset, filter_length, level, \
+             created_at FROM segment WHERE retired_at IS NULL ORDER BY time_min, id",
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Ends all use of the register: what is written is in one file again.
+    pub async fn close(self) {
+        self.pool.close().await;
+    }
+}
+
+pub(crate) async fn insert_segment(transaction: &mut sqlx::SqliteConnection, segment: &Segment) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO segment (id, path, time_min, time_max, ip_min, ip_max, row_count, size_bytes, blake3, filter_offset, filter_length, \
+         level, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(&segment.id)
+    .bind(&segment.path)
+    .bind(segment.time_min)
+    .bind(segment.time_max)
+    .bind(&segment.ip_min)
+    .bind(&segment.ip_max)
+    .bind(segment.row_count)
+    .bind(segment.size_bytes)
+    .bind(&segment.blake3)
+    .bind(segment.filter_offset)
+    .bind(segment.filter_length)
+    .bind(segment.level)
+    .bind(segment.created_at)
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
