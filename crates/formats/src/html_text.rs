@@ -360,14 +360,19 @@ impl OpenTable {
 /// assert!(formats::html_text::decode(page).ends_with("<a>München €</a>"));
 /// ```
 pub fn decode(page: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(page) {
+    decode_part(page, page)
+}
+
+/// As [`decode`], for a part of a page of which `head` is the start.
+pub fn decode_part<'a>(part: &'a [u8], head: &[u8]) -> Cow<'a, str> {
+    match std::str::from_utf8(part) {
         Ok(text) => Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)),
-        Err(_) => declared(page).unwrap_or(encoding_rs::WINDOWS_1252).decode(page).0,
+        Err(_) => declared(head).unwrap_or(encoding_rs::WINDOWS_1252).decode(part).0,
     }
 }
 
 /// The encoding that a page names in its first kilobyte.
-pub fn declared(page: &[u8]) -> Option<&'static Encoding> {
+fn declared(page: &[u8]) -> Option<&'static Encoding> {
     let head = String::from_utf8_lossy(&page[..page.len().min(1024)]).to_ascii_lowercase();
     ["encoding=", "charset="].into_iter().find_map(|word| {
         let value = head[head.find(word)? + word.len()..].trim_start_matches(['"', '\'']);

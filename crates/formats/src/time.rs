@@ -73,7 +73,7 @@ fn fast_iso(b: &[u8]) -> Option<Moment> {
             return None;
         }
         for place in 0..9 {
-            nanos = nanos * 10 + if place < digits { i32::from(fraction[place] - b'0') } else { 0 };
+            nanos = nanos * 10 + fraction[..digits].get(place).map_or(0, |digit| i32::from(digit - b'0'));
         }
         rest = &fraction[digits..];
     }

@@ -287,11 +287,23 @@ impl<'a> Event<'a> {
             Some(field) => self.set(field, text),
             None => {
                 let text = text.into();
-                if !text.is_empty() {
-                    self.extra.str(key.strip_prefix("extra.").unwrap_or(key), &text);
+                let key = key.strip_prefix("extra.").unwrap_or(key);
+                if let (true, Ok(degrees)) = (key.ends_with("itude") && key.contains(".geolocation."), text.trim().parse()) {
+                    self.extra.float(key, degrees);
+                } else if !text.is_empty() {
+                    self.extra.str(key, &text);
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// As [`Event::set_key`], for a value whose loss must not lose the event: what cannot be read stays in `extra` under the key.
+    pub fn set_key_or_keep(&mut self, key: &str, text: impl Into<Cow<'a, str>>) {
+        let text = text.into();
+        let result = if key == "time.source" { self.set_time_assuming_utc(&text) } else { self.set_key(key, text.clone()) };
+        if result.is_err() {
+            self.extra.str(key, text.trim());
         }
     }
 
@@ -412,6 +424,16 @@ mod tests {
     fn a_wrong_value_is_named_with_its_field() {
         let error = Event::default().set(Field::Ip(Side::Source), "300.1.2.3").unwrap_err();
         assert_eq!(error.to_string(), r#"source.ip: "300.1.2.3" is not an IP address"#);
+    }
+
+    #[test]
+    fn a_bad_value_beside_the_main_one_is_kept_as_it_was() {
+        let mut event = Event::default();
+        event.set_key_or_keep("source.port", "http");
+        event.set_key_or_keep("source.geolocation.latitude", "48.1");
+        event.set_key_or_keep("time.source", "2026-03-23 07:01:02");
+        assert_eq!(event.source.port, None);
+        assert_eq!(event.extra.finish(), r#"{"source.geolocation.latitude":48.1,"source.port":"http","time.zone":"assumed"}"#);
     }
 
     #[test]
