@@ -54,6 +54,12 @@ impl<'t> EndFound<'t> {
     }
 }
 
+/// All that the tables say of the event's addresses, beside what the report says.
+pub fn ask<'t>(event: &Event<'_>, tables: &'t Tables) -> Found<'t> {
+    let end = |end: &Endpoint<'_>| end.ip.map(|ip| tables.lookup(ip)).unwrap_or_default();
+    Found { source: end(&event.source), destination: end(&event.destination) }
+}
+
 /// Fills what the report does not say of its addresses from the tables, and returns all that the tables say.
 ///
 /// To be called after the event has its identity, which must not change with our tables.
