@@ -7,12 +7,14 @@
 pub mod builder;
 pub mod builtin;
 pub mod domain;
+pub mod image;
 pub mod special;
 pub mod table;
 pub mod tables;
 
 pub use builder::Builder;
 pub use domain::registered_domain;
+pub use image::ImageError;
 pub use special::special;
 pub use table::{Answer, Kind, Origin, Table, TableAbout};
 pub use tables::Tables;
