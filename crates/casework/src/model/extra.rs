@@ -107,6 +107,13 @@ impl Extra {
 /// JSON string literal (RFC 8259 §7).
 fn quote(out: &mut String, value: &str) {
     out.push('"');
+    // Nearly no text has anything to escape: seen without a branch per byte.
+    let special = value.bytes().fold(false, |found, byte| found | (byte < b' ') | (byte == b'"') | (byte == b'\\'));
+    if !special {
+        out.push_str(value);
+        out.push('"');
+        return;
+    }
     let mut start = 0;
     for (at, byte) in value.bytes().enumerate() {
         if byte >= b' ' && byte != b'"' && byte != b'\\' {

@@ -228,7 +228,7 @@ impl Plan {
     }
 
     /// Fills `event` from a row, or says why the row is none.
-    fn read<'a>(&self, record: &Record<'a>, event: &mut Event<'a>) -> Result<(), String> {
+    fn read<'a>(&'a self, record: &Record<'a>, event: &mut Event<'a>) -> Result<(), String> {
         if let Some(problem) = record.problem() {
             return Err(problem.to_string());
         }
@@ -264,17 +264,17 @@ impl Plan {
     }
 
     /// What the type says where the row did not.
-    fn complete<'a>(&self, record: &Record<'a>, event: &mut Event<'a>) {
-        fn or<'a>(value: &mut Option<Cow<'a, str>>, default: &Option<String>) {
+    fn complete<'a>(&'a self, record: &Record<'a>, event: &mut Event<'a>) {
+        fn or<'a>(value: &mut Option<Cow<'a, str>>, default: &'a Option<String>) {
             if value.is_none() {
-                *value = default.clone().map(Cow::Owned);
+                *value = default.as_deref().map(Cow::Borrowed);
             }
         }
         or(&mut event.application, &self.application);
         or(&mut event.transport, &self.transport);
         or(&mut event.malware, &self.malware);
         if self.identifier.is_some() {
-            event.identifier = self.identifier.clone().map(Cow::Owned);
+            event.identifier = self.identifier.as_deref().map(Cow::Borrowed);
         }
         match self.class {
             Some(class) => event.class = class,
