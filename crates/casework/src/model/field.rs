@@ -307,6 +307,14 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// As [`Event::set`], for a value whose loss must not lose the event: what cannot be read stays in `extra` under the field's key.
+    pub fn set_or_keep(&mut self, field: Field, text: impl Into<Cow<'a, str>>) {
+        let text = text.into();
+        if self.set(field, text.clone()).is_err() {
+            self.extra.str(&field.key(), text.trim());
+        }
+    }
+
     /// Sets the end named by `side` to whatever the text is: an address, a network, a URL or a host name, with or without a port.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ impl Source for ThreatFoxCsv {
     fn read(&self, input: &mut dyn Read, _context: &Context<'_>, sink: &mut dyn Sink) -> Result<(), ReadError> {
         each_row(input, sink, &Table { delimiter: ',', comment: Some('#'), names: NAMES }, |row, out| {
             let mut event = out.event();
-            event.set(Field::Time, row.get("first_seen_utc").to_owned())?;
+            event.set_or_keep(Field::Time, row.get("first_seen_utc").to_owned());
             abusech_threatfox::read_record(row.record(), &mut event)?;
             out.give(event)
         })

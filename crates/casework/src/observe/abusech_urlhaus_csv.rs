@@ -33,7 +33,7 @@ impl Source for UrlhausCsv {
         }
         each_row(input, sink, &Table { delimiter: ',', comment: Some('#'), names: NAMES }, |row, out| {
             let mut event = out.event();
-            event.set(Field::Time, row.get("dateadded").to_owned())?;
+            event.set_or_keep(Field::Time, row.get("dateadded").to_owned());
             abusech_urlhaus::read_record(row.record(), &mut event)?;
             out.give(event)
         })
