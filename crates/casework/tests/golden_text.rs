@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use casework::model::event::Event;
 use casework::observe::intelmq::to_intelmq;
 use casework::observe::mapping::Mapping;
+use casework::observe::mapping_explain::explain;
 use casework::observe::sources::{self, SOURCES};
 use casework::observe::{Context, Drift, Head, Knowledge, Likelihood, Position, Sink, Source, Stop};
 use proptest::prelude::*;
@@ -239,5 +240,6 @@ proptest! {
             source.recognise_with(&head("report", text.as_bytes()), &knowledge);
             read(*source, "report", text.as_bytes(), &knowledge);
         }
+        let _ = explain(&knowledge.mappings[0], &head("report", text.as_bytes()), 20);
     }
 }

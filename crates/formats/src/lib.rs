@@ -4,6 +4,7 @@
 //! Readers take `impl Read` or slices and stay in constant memory.
 
 pub mod address_table;
+pub mod arf;
 pub mod csv;
 pub mod html_text;
 pub mod json;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use mail_parser::{ContentType, GetHeader as _, HeaderName, HeaderValue, MessageParser};
 
 use crate::text::{Base64, quoted_printable};
+use crate::unpack::is_hidden;
 
 /// What a mail says of itself, decoded.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -289,7 +290,7 @@ impl<'a> Split<'a> {
 /// The last component of a name that a mail gives, without control characters.
 fn file_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+    let clean: String = last.chars().filter(|&c| !is_hidden(c)).take(200).collect();
     let clean = clean.trim();
     (!clean.is_empty() && clean != ".." && clean != ".").then(|| clean.to_owned())
 }

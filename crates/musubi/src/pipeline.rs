@@ -411,16 +411,7 @@ impl Sink for Observer<'_> {
         if self.stoppable && self.order.stop.load(Ordering::Relaxed) {
             return Err(Stop);
         }
-        let time = match event.time {
-            Some(time) => time,
-            None => {
-                // A list without any time says what was so on the day it came.
-                let day = day_start(self.file.received);
-                event.time = Some(day);
-                event.extra.str("time.from", "received");
-                day
-            }
-        };
+        let time = date(event, self.file.received);
         let own_terms = match event.tlp.filter(|tlp| *tlp > self.order.tlp) {
             Some(stricter) => Some(self.terms(stricter).map_err(|_| Stop)?),
             None => None,
@@ -482,6 +473,16 @@ impl Sink for Observer<'_> {
         };
         *self.file.drift.entry(key).or_default() += 1;
     }
+}
+
+/// The time of an event. A list without any time says what was so on the day it came.
+pub(crate) fn date(event: &mut Event<'_>, received: Timestamp) -> Timestamp {
+    event.time.unwrap_or_else(|| {
+        let day = day_start(received);
+        event.time = Some(day);
+        event.extra.str("time.from", "received");
+        day
+    })
 }
 
 /// Midnight UTC of the day.

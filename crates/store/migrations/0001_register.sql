@@ -58,6 +58,8 @@ CREATE TABLE segment (
     blake3       TEXT NOT NULL,
     filter_offset BIGINT,                   -- the Bloom filter of source_ip inside the file
     filter_length BIGINT,
+    destination_filter_offset BIGINT,       -- the same of destination_ip
+    destination_filter_length BIGINT,
     level        BIGINT NOT NULL,           -- 0 as ingested, 1 a day, 2 a month
     created_at   BIGINT NOT NULL,
     retired_at   BIGINT                     -- replaced by others; the file goes when no reader can need it

@@ -243,6 +243,8 @@ mod tests {
             blake3: String::new(),
             filter_offset: None,
             filter_length: None,
+            destination_filter_offset: None,
+            destination_filter_length: None,
             level,
             created_at: 0,
         }

@@ -26,7 +26,7 @@ use crate::StoreError;
 use crate::columns::{COLUMNS, Kind};
 use crate::functions;
 use crate::home::Home;
-use crate::lookup::may_hold;
+use crate::lookup::{End, may_hold};
 use crate::register::Register;
 use crate::segment::Segment;
 
@@ -248,7 +248,7 @@ impl Wanted {
         }
         let above = self.ip_min.as_ref().is_none_or(|low| segment.ip_max.as_ref().is_none_or(|max| max >= low));
         let below = self.ip_max.as_ref().is_none_or(|high| segment.ip_min.as_ref().is_none_or(|min| min <= high));
-        above && below && (self.ips.is_empty() || self.ips.iter().any(|ip| may_hold(home, segment, ip)))
+        above && below && (self.ips.is_empty() || self.ips.iter().any(|ip| may_hold(home, segment, ip, End::Source)))
     }
 }
 

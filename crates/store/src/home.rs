@@ -77,6 +77,20 @@ impl Home {
         Ok(())
     }
 
+    /// The right to write segments if it is free now.
+    ///
+    /// # Errors
+    /// When somebody else has it or the lock file cannot be made.
+    pub fn try_lock(&self) -> Result<WriteLock, StoreError> {
+        let path = self.root.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::file(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(WriteLock { _file: file }),
+            Err(fs::TryLockError::WouldBlock) => Err(StoreError::Refused("another process is writing to this home".into())),
+            Err(fs::TryLockError::Error(error)) => Err(StoreError::file(path)(error)),
+        }
+    }
+
     /// Waits for the right to write segments; `waiting` is called once if it is not free at once.
     ///
     /// # Errors

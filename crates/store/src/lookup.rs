@@ -21,28 +21,41 @@ use crate::columns::position;
 use crate::home::Home;
 use crate::segment::Segment;
 
-/// Events whose source is this address, newest segment first; columns as in [`crate::columns::FILE_SCHEMA`].
+/// Which address of an event.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    Source,
+    Destination,
+}
+
+/// Events with this address at one end, newest segment first; columns as in [`crate::columns::FILE_SCHEMA`].
 ///
 /// # Errors
 /// When a segment cannot be read.
-pub fn by_source_ip(home: &Home, segments: &[Segment], ip: IpAddr) -> Result<Vec<RecordBatch>, StoreError> {
+pub fn by_ip(home: &Home, segments: &[Segment], ip: IpAddr, end: End) -> Result<Vec<RecordBatch>, StoreError> {
     let text = ip.to_string();
     let mut found = Vec::new();
     for segment in segments.iter().rev() {
-        let in_range = segment.ip_min.as_ref().is_some_and(|min| *min <= text) && segment.ip_max.as_ref().is_some_and(|max| *max >= text);
-        if in_range && may_hold(home, segment, &text) {
-            read(&home.resolve(&segment.path), &text, &mut found)?;
+        // Segments are sorted by source, so only the source has a range.
+        let in_range = end == End::Destination
+            || segment.ip_min.as_ref().is_some_and(|min| *min <= text) && segment.ip_max.as_ref().is_some_and(|max| *max >= text);
+        if in_range && may_hold(home, segment, &text, end) {
+            read(&home.resolve(&segment.path), &text, end, &mut found)?;
         }
     }
     Ok(found)
 }
 
-fn read(path: &Path, ip: &str, found: &mut Vec<RecordBatch>) -> Result<(), StoreError> {
+fn read(path: &Path, ip: &str, end: End, found: &mut Vec<RecordBatch>) -> Result<(), StoreError> {
     let file = File::open(path).map_err(StoreError::file(path))?;
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
     let metadata = ArrowReaderMetadata::load(&file, options).map_err(StoreError::parquet(path))?;
-    let column = position("source_ip").unwrap_or_default();
-    let selection = pages_with(metadata.metadata(), column, ip);
+    let (name, sorted) = match end {
+        End::Source => ("source_ip", true),
+        End::Destination => ("destination_ip", false),
+    };
+    let column = position(name).unwrap_or_default();
+    let selection = sorted.then(|| pages_with(metadata.metadata(), column, ip)).flatten();
     let only_ip = ProjectionMask::roots(metadata.parquet_schema(), [column]);
     let wanted = ip.to_owned();
     let is_it = ArrowPredicateFn::new(only_ip, move |rows: RecordBatch| {
@@ -83,8 +96,12 @@ fn pages_with(metadata: &Arc<ParquetMetaData>, column: usize, ip: &str) -> Optio
 }
 
 /// `false` when the segment's filter shows that it does not hold the address; `true` when it may.
-pub(crate) fn may_hold(home: &Home, segment: &Segment, ip: &str) -> bool {
-    let (Some(offset), Some(length)) = (segment.filter_offset, segment.filter_length) else { return true };
+pub(crate) fn may_hold(home: &Home, segment: &Segment, ip: &str, end: End) -> bool {
+    let filter = match end {
+        End::Source => (segment.filter_offset, segment.filter_length),
+        End::Destination => (segment.destination_filter_offset, segment.destination_filter_length),
+    };
+    let (Some(offset), Some(length)) = filter else { return true };
     let (offset, length) = (offset.unsigned_abs(), length.unsigned_abs());
     // A header of a few bytes, then blocks of 32 bytes, a power of two of them (Parquet format, BloomFilter.md).
     if length < 32 {

@@ -80,8 +80,8 @@ impl Register {
     /// When the register cannot be read.
     pub async fn segments(&self) -> Result<Vec<Segment>, StoreError> {
         Ok(sqlx::query_as(
-            "SELECT id, path, time_min, time_max, ip_min, ip_max, row_count, size_bytes, blake3, filter_offset, filter_length, level, \
-             created_at FROM segment WHERE retired_at IS NULL ORDER BY time_min, id",
+            "SELECT id, path, time_min, time_max, ip_min, ip_max, row_count, size_bytes, blake3, filter_offset, filter_length, \
+             destination_filter_offset, destination_filter_length, level, created_at FROM segment WHERE retired_at IS NULL ORDER BY time_min, id",
         )
         .fetch_all(&self.pool)
         .await?)
@@ -96,7 +96,8 @@ impl Register {
 pub(crate) async fn insert_segment(transaction: &mut sqlx::SqliteConnection, segment: &Segment) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO segment (id, path, time_min, time_max, ip_min, ip_max, row_count, size_bytes, blake3, filter_offset, filter_length, \
-         level, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         destination_filter_offset, destination_filter_length, level, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(&segment.id)
     .bind(&segment.path)
@@ -109,9 +110,21 @@ pub(crate) async fn insert_segment(transaction: &mut sqlx::SqliteConnection, seg
     .bind(&segment.blake3)
     .bind(segment.filter_offset)
     .bind(segment.filter_length)
+    .bind(segment.destination_filter_offset)
+    .bind(segment.destination_filter_length)
     .bind(segment.level)
     .bind(segment.created_at)
     .execute(transaction)
     .await?;
     Ok(())
+}
+
+impl Register {
+    /// Events remembered.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn row_count(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT CAST(coalesce(sum(row_count), 0) AS BIGINT) FROM segment WHERE retired_at IS NULL").fetch_one(&self.pool).await?)
+    }
 }

@@ -44,6 +44,8 @@ pub struct Segment {
     pub blake3: String,
     pub filter_offset: Option<i64>,
     pub filter_length: Option<i64>,
+    pub destination_filter_offset: Option<i64>,
+    pub destination_filter_length: Option<i64>,
     /// 0 as ingested, 1 a day, 2 a month.
     pub level: i64,
     pub created_at: i64,
@@ -225,10 +227,11 @@ impl<'h> Draft<'h> {
         create_private(folder)?;
         fs::rename(&self.path, &place).map_err(StoreError::file(&place))?;
         sync_folder(folder)?;
-        let filter = (metadata.num_row_groups() == 1)
-            .then(|| position("source_ip").map(|at| metadata.row_group(0).column(at)))
-            .flatten()
-            .and_then(|column| Some((column.bloom_filter_offset()?, i64::from(column.bloom_filter_length()?))));
+        let filter = |name: &str| {
+            let column = (metadata.num_row_groups() == 1).then(|| position(name).map(|at| metadata.row_group(0).column(at))).flatten()?;
+            Some((column.bloom_filter_offset()?, i64::from(column.bloom_filter_length()?)))
+        };
+        let (source, destination) = (filter("source_ip"), filter("destination_ip"));
         Ok(Segment {
             id,
             path: relative,
@@ -239,8 +242,10 @@ impl<'h> Draft<'h> {
             row_count: span.rows as i64,
             size_bytes: written.bytes as i64,
             blake3,
-            filter_offset: filter.map(|f| f.0),
-            filter_length: filter.map(|f| f.1),
+            filter_offset: source.map(|f| f.0),
+            filter_length: source.map(|f| f.1),
+            destination_filter_offset: destination.map(|f| f.0),
+            destination_filter_length: destination.map(|f| f.1),
             level,
             created_at,
         })

@@ -40,6 +40,11 @@ impl Builder {
         Self { origin, ..Self::default() }
     }
 
+    /// States where the rows come from, for what is known only once they have been read.
+    pub fn of(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
     pub fn add(&mut self, entry: &Entry<'_>) {
         self.rows += 1;
         match *entry {

@@ -50,7 +50,9 @@ pub struct Invalid {
     pub expected: &'static str,
 }
 
-const SIDED: &[(&str, fn(Side) -> Field)] = &[
+type OfSide = fn(Side) -> Field;
+
+const SIDED: &[(&str, OfSide)] = &[
     ("ip", Field::Ip),
     ("port", Field::Port),
     ("asn", Field::Asn),

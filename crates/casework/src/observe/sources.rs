@@ -6,6 +6,9 @@ use super::{Head, Knowledge, Likelihood, Source};
 pub static SOURCES: &[&dyn Source] = &[
     // what the user wrote down wins
     &super::csv::CsvMapping,
+    &super::shadowserver::Shadowserver,
+    &super::arf::Arf,
+    &super::xarf_mail::XarfMail,
     &super::intelmq::IntelMq,
     &super::abusech_bazaar::Bazaar,
     &super::abusech_bazaar_csv::BazaarCsv,

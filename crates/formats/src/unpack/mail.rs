@@ -17,6 +17,7 @@ impl Walk<'_> {
             return Err(Refusal::MailTooLarge(limit).into());
         }
         let mail = Mail::read(&bytes);
+        let says_something = mail.parts.iter().any(|part| !part.raw.trim_ascii().is_empty());
         for part in mail.parts.iter().filter(|part| !is_signature(part)) {
             let path = join(entry.path, &part.name);
             if is_encrypted(&mail, part) {
@@ -24,7 +25,7 @@ impl Walk<'_> {
                 continue;
             }
             // an empty text before the attachments says nothing
-            if part.body && mail.parts.len() > 1 && part.raw.trim_ascii().is_empty() {
+            if says_something && part.body && part.raw.trim_ascii().is_empty() {
                 continue;
             }
             let mut inside = entry.inside(&path);
@@ -82,36 +83,39 @@ fn is_encrypted(mail: &Mail<'_>, part: &Part<'_>) -> bool {
 /// File name ends that reports have.
 const REPORT_ENDS: &[&str] = &[".csv", ".tsv", ".json", ".jsonl", ".xml", ".txt", ".zip", ".gz", ".xz", ".zst", ".tar", ".tgz"];
 
-/// The links of a mail that delivers a report by link: no attachment, and the text speaks of a report or a download.
+/// The links of a mail that delivers a report by link: nothing is attached, and the subject or the lines around a link speak of it.
 fn only_links(mail: &Mail<'_>) -> Option<Vec<String>> {
     const MANY: usize = 16;
     if mail.parts.iter().any(|part| !part.body && !part.media_type.starts_with("image/") && !is_signature(part)) {
         return None;
     }
-    let text: String = mail.parts.iter().filter(|part| part.body && part.raw.len() < 1 << 20).map(Part::text).collect();
-    let lower = text.to_lowercase();
-    let subject = mail.header.subject.as_deref().unwrap_or_default().to_lowercase();
-    let delivers = |text: &str| text.contains("report") || text.contains("レポート") || text.contains("報告");
-    if !delivers(&subject) && !delivers(&lower) {
-        return None;
-    }
+    let speaks = |text: &str| ["report", "レポート", "報告"].iter().any(|word| text.contains(word));
+    let subject_speaks = mail.header.subject.as_deref().is_some_and(|subject| speaks(&subject.to_lowercase()));
     let mut links: Vec<String> = Vec::new();
-    for line in text.lines() {
-        let line_speaks = line.to_lowercase().contains("download");
-        for link in links_in(line) {
-            let (_, rest) = link.split_once("://").unwrap_or_default();
-            let host = rest.split(['/', '?', '#']).next().unwrap_or_default().to_ascii_lowercase();
-            let path = rest.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
-            let is_report = host == "dl.shadowserver.org"
-                || host.starts_with("download.")
-                || (path.contains('/') && REPORT_ENDS.iter().any(|end| path.ends_with(end)))
-                || line_speaks;
-            if is_report && links.len() < MANY && !links.iter().any(|known| known == link) {
-                links.push(link.to_owned());
+    for part in mail.parts.iter().filter(|part| part.body && part.raw.len() < 1 << 20) {
+        let text = part.text();
+        let mut before = String::new();
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let lower = line.to_lowercase();
+            let spoken_of = subject_speaks || speaks(&lower) || speaks(&before);
+            let download = lower.contains("download") || before.contains("download");
+            for link in links_in(line).filter(|link| is_report_link(link, spoken_of, download)) {
+                if links.len() < MANY && !links.iter().any(|known| known == link) {
+                    links.push(link.to_owned());
+                }
             }
+            before = lower;
         }
     }
     (!links.is_empty()).then_some(links)
+}
+
+fn is_report_link(link: &str, spoken_of: bool, download: bool) -> bool {
+    let (_, rest) = link.split_once("://").unwrap_or_default();
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let path = rest.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    let named_as_file = path.contains('/') && REPORT_ENDS.iter().any(|end| path.ends_with(end));
+    host.eq_ignore_ascii_case("dl.shadowserver.org") || (spoken_of && (named_as_file || download))
 }
 
 fn links_in(line: &str) -> impl Iterator<Item = &str> {

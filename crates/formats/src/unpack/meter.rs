@@ -8,6 +8,9 @@ use super::{Limits, Refusal};
 /// The ratio is looked at from here on: small files of zeros are no attack.
 const RATIO_FROM: u64 = 16 << 20;
 
+/// A decoder gives at most this at once, so that the limits are looked at often.
+const STRIDE: usize = 1 << 20;
+
 /// What is left of the limits of one evidence.
 pub(super) struct Budget {
     pub(super) limits: Limits,
@@ -111,7 +114,8 @@ impl<R: Read> Read for Decoded<'_, R> {
         if let Some(refusal) = &self.broken {
             return Err(refusal.clone().into());
         }
-        let result = match self.decoder.read(buffer) {
+        let stride = buffer.len().min(STRIDE);
+        let result = match self.decoder.read(&mut buffer[..stride]) {
             Ok(n) => self.check(n),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
             Err(error) => match Refusal::of(&error) {

@@ -359,7 +359,7 @@ fn join(path: &str, name: &str) -> String {
 /// Names inside archives are only labels, but what looks like a way out of a folder was put there on purpose.
 fn safe_name(name: &str) -> Result<&str, Refusal> {
     let bytes = name.as_bytes();
-    let why = if name.bytes().any(|c| c < b' ' || c == 0x7f) {
+    let why = if name.chars().any(is_hidden) {
         "holds control characters"
     } else if matches!(bytes.first(), Some(b'/' | b'\\')) {
         "is an absolute path"
@@ -373,6 +373,11 @@ fn safe_name(name: &str) -> Result<&str, Refusal> {
         return Ok(name.trim_start_matches("./"));
     };
     Err(Refusal::UnsafeName { name: name.chars().take(200).collect(), why })
+}
+
+/// Control characters, and those that turn the direction of writing (`exe.txt` for `txt.exe`).
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A name as old archivers write it: UTF-8, else Shift_JIS, else one character per byte.

@@ -1,0 +1,109 @@
+//! `musubi doctor`: is this installation well?
+
+use anyhow::{Result, bail};
+use casework::enrich::builtin;
+use serde_json::json;
+use store::check::{Fault, Findings, check};
+
+use super::Place;
+use super::tables::age;
+use crate::show::{self, grouped, say, size};
+
+/// Check every segment's hash, the register, tables, drift and disk space
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  musubi doctor --originals")]
+pub(crate) struct Doctor {
+    /// Check the hash of every kept original too
+    #[arg(long)]
+    originals: bool,
+}
+
+/// Age in days from which a table of addresses misleads.
+const OLD: i32 = 45;
+
+impl Doctor {
+    pub(crate) async fn run(self, place: &Place) -> Result<()> {
+        let register = place.register().await?;
+        let bar = indicatif::ProgressBar::new_spinner();
+        let findings = check(&place.home, &register, self.originals, &mut |path| {
+            bar.set_message(path.to_owned());
+            bar.tick();
+        })
+        .await?;
+        bar.finish_and_clear();
+        let Findings { segments, segment_bytes, events, evidence, evidence_bytes, strays, faults } = &findings;
+        let drift = register.drift().await?;
+        let mut advice = Vec::new();
+        let tables = register.tables().await?;
+        for table in &tables {
+            if let Some(days) = age(&table.dated).filter(|days| *days > OLD) {
+                advice.push(format!("table {} ({}) is {days} days old: import a newer one", table.source, table.kind));
+            }
+        }
+        if tables.is_empty() {
+            let about = builtin::country_table().about();
+            advice.push(format!(
+                "no table was imported: countries come from the built-in, approximate table of {}; AS numbers only from reports (`musubi tables import`)",
+                about.origin.date
+            ));
+        }
+        let free = free_space(place.home.root());
+        if let Some(free) = free.filter(|free| *free < 1 << 30) {
+            advice.push(format!("only {} are free on the disk of {}", size(free), place.home.root().display()));
+        }
+        let small = register.segments().await?.iter().filter(|s| s.level == 0).count();
+        if small > 64 {
+            advice.push(format!("{small} segments are as small as they came in: `musubi compact` makes questions faster"));
+        }
+        if place.json {
+            let list = |faults: &[Fault]| faults.iter().map(|f| json!({"place": f.place, "what": f.what})).collect::<Vec<_>>();
+            show::json(&json!({
+                "well": faults.is_empty(), "segments": segments, "segment_bytes": segment_bytes, "events": events, "evidence": evidence,
+                "evidence_bytes": evidence_bytes, "strays": strays, "faults": list(faults), "free_bytes": free, "advice": advice,
+                "bytes_per_event": (*events > 0).then(|| *segment_bytes as f64 / *events as f64),
+                "tables": tables.iter().map(|t| json!({"id": t.id, "kind": t.kind, "source": t.source, "date": t.dated, "age_days": age(&t.dated)})).collect::<Vec<_>>(),
+                "drift": drift.iter().map(|(kind, name, times, evidence)| json!({"kind": kind, "name": name, "times": times, "evidence": evidence})).collect::<Vec<_>>(),
+            }))?;
+        } else {
+            say(format!("events     {} in {} segments, {}", grouped(*events), grouped(*segments), size(*segment_bytes)))?;
+            if *events > 0 {
+                say(format!("           {:.1} bytes per event", *segment_bytes as f64 / *events as f64))?;
+            }
+            let checked = if self.originals { "every hash checked" } else { "presence checked; --originals checks every hash" };
+            say(format!("evidence   {}, {} kept ({checked})", grouped(*evidence), size(*evidence_bytes)))?;
+            for t in &tables {
+                say(format!("table      {} ({}) of {}, {} days old", t.source, t.kind, t.dated, age(&t.dated).unwrap_or(0)))?;
+            }
+            if *strays > 0 {
+                say(format!("strays     {} files that nobody names; the next ingest or `musubi compact` removes them", grouped(*strays)))?;
+            }
+            for (kind, name, times, evidence) in &drift {
+                say(format!("drift      {kind} {name} ({} times, last in {})", times, &evidence[..evidence.len().min(12)]))?;
+            }
+            for advice in &advice {
+                say(format!("advice     {advice}"))?;
+            }
+            for fault in faults {
+                say(format!("FAULT      {}: {}", fault.place, fault.what))?;
+            }
+            if faults.is_empty() {
+                say("well")?;
+            }
+        }
+        if !faults.is_empty() {
+            bail!("{} faults", faults.len());
+        }
+        Ok(())
+    }
+}
+
+/// Bytes free on the disk of a folder, where the system tells.
+fn free_space(folder: &std::path::Path) -> Option<u64> {
+    #[cfg(unix)]
+    return rustix::fs::statvfs(folder).ok().map(|s| s.f_bavail * s.f_frsize);
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}

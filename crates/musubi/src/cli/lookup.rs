@@ -1,0 +1,217 @@
+//! `musubi lookup`: all that is known of a value.
+
+use anyhow::Result;
+use casework::enrich::{registered_domain, special};
+use datafusion::arrow::array::RecordBatch;
+use formats::value::{self, hash_kind};
+use serde_json::{Map, Value, json};
+use store::events::Questions;
+use store::lookup::End;
+use store::register::Register;
+
+use super::events::equals;
+use super::{Place, WrongUsage};
+use crate::receive::knowledge;
+use crate::show::{self, grouped, say};
+
+/// All that is known of an address, network, domain, URL, hash or mail address
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  musubi lookup 192.0.2.1 203.0.113.0/24 example.com")]
+pub(crate) struct Lookup {
+    /// Addresses, networks, domains, URLs, hashes, mail addresses; defanged ones too
+    #[arg(required = true, value_name = "VALUE")]
+    values: Vec<String>,
+    /// Newest events shown per value
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+}
+
+/// What a value is.
+enum Kind {
+    Address(std::net::IpAddr),
+    Network(value::Network),
+    Url(String),
+    Mail(String),
+    Hash(&'static str, String),
+    Domain(String),
+}
+
+impl Lookup {
+    pub(crate) async fn run(self, place: &Place) -> Result<()> {
+        let register = if place.home.exists() { Some(place.register().await?) } else { None };
+        for text in &self.values {
+            let kind = kind(text)?;
+            let (about, events) = self.about(place, register.as_ref(), &kind).await?;
+            if place.json {
+                let mut about = about;
+                about.insert("value".into(), text.as_str().into());
+                show::json(&Value::Object(about))?;
+            } else {
+                print(text, &about, &events)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn about(&self, place: &Place, register: Option<&Register>, kind: &Kind) -> Result<(Map<String, Value>, Vec<Value>)> {
+        let mut about = Map::new();
+        if let Kind::Address(ip) = kind {
+            about.insert("kind".into(), "address".into());
+            if let Some(name) = special(*ip) {
+                about.insert("special".into(), name.into());
+            }
+            let tables = knowledge::tables(&place.home, register).await?;
+            let answer = tables.lookup(*ip);
+            let table = json!({
+                "asn": answer.asn, "as_name": answer.as_name, "network": answer.network.map(|n| n.to_string()),
+                "country": answer.country.map(|c| c.as_str().to_owned()),
+            });
+            about.insert("table".into(), table);
+        }
+        let Some(register) = register else {
+            about.insert("events".into(), 0.into());
+            return Ok((about, Vec::new()));
+        };
+        let rows = match kind {
+            // The way of 32 bytes per segment.
+            Kind::Address(ip) => {
+                let segments = register.segments().await?;
+                let mut batches = store::lookup::by_ip(&place.home, &segments, *ip, End::Source)?;
+                batches.extend(store::lookup::by_ip(&place.home, &segments, *ip, End::Destination)?);
+                objects(&batches)?
+            }
+            Kind::Network(network) => {
+                about.insert("kind".into(), "network".into());
+                self.ask(place, register, &format!("in_network(source_ip, '{network}') OR in_network(destination_ip, '{network}')")).await?
+            }
+            Kind::Url(url) => {
+                about.insert("kind".into(), "url".into());
+                self.ask(place, register, &format!("{} OR {}", equals("source_url", url), equals("destination_url", url))).await?
+            }
+            Kind::Domain(name) => {
+                about.insert("kind".into(), "domain".into());
+                about.insert("registered_domain".into(), registered_domain(name).into());
+                let named = ["source_fqdn", "destination_fqdn", "source_reverse_dns", "destination_reverse_dns"]
+                    .map(|column| format!("{} OR {column} LIKE '%.{}'", equals(column, name), like(name)));
+                self.ask(place, register, &named.join(" OR ")).await?
+            }
+            Kind::Hash(algorithm, hash) => {
+                about.insert("kind".into(), (*algorithm).into());
+                self.ask(place, register, &format!("extra LIKE '%{}%' OR extra LIKE '%{}%'", hash.to_lowercase(), hash.to_uppercase())).await?
+            }
+            Kind::Mail(address) => {
+                about.insert("kind".into(), "mail address".into());
+                self.ask(place, register, &format!("extra ILIKE '%{}%'", like(address))).await?
+            }
+        };
+        summarise(&mut about, &rows);
+        let mut newest = rows;
+        newest.sort_by(|a, b| b["time"].as_str().cmp(&a["time"].as_str()));
+        newest.truncate(self.limit);
+        about.insert("newest".into(), Value::Array(newest.clone()));
+        Ok((about, newest))
+    }
+
+    async fn ask(&self, place: &Place, register: &Register, condition: &str) -> Result<Vec<Value>> {
+        let questions = Questions::open(&place.home, register).await?;
+        // All of them are counted, so all are fetched; values that match millions are asked with `query` instead.
+        let sql = format!("SELECT * FROM events WHERE {condition} ORDER BY time DESC LIMIT 100000");
+        objects(&questions.sql(&sql).await?.collect().await?)
+    }
+}
+
+fn like(text: &str) -> String {
+    text.replace('\'', "''").replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+fn kind(text: &str) -> Result<Kind> {
+    let text = text.trim();
+    if let Some(ip) = value::ip(text) {
+        return Ok(Kind::Address(ip));
+    }
+    if text.contains("://") || text.contains("[:") {
+        if let Some(url) = value::url(text) {
+            return Ok(Kind::Url(url.into_owned()));
+        }
+    } else if let Some(network) = value::network(text) {
+        return Ok(Kind::Network(network));
+    }
+    if let Some(algorithm) = hash_kind(text) {
+        return Ok(Kind::Hash(algorithm, text.to_owned()));
+    }
+    let refanged = value::refang(text);
+    if let Some((_, domain)) = refanged.split_once('@')
+        && value::fqdn(domain).is_some()
+    {
+        return Ok(Kind::Mail(refanged.into_owned()));
+    }
+    match value::fqdn(text) {
+        Some(name) => Ok(Kind::Domain(name.into_owned())),
+        None => Err(WrongUsage(format!("{text:?} is no address, network, domain, URL, hash or mail address")).into()),
+    }
+}
+
+/// Rows as JSON objects; `extra` becomes an object, an identity its hexadecimal text.
+pub(crate) fn objects(batches: &[RecordBatch]) -> Result<Vec<Value>> {
+    let mut out = Vec::new();
+    for batch in batches.iter().filter(|b| b.num_rows() > 0) {
+        let mut writer = datafusion::arrow::json::ArrayWriter::new(Vec::new());
+        writer.write(batch)?;
+        writer.finish()?;
+        let rows: Vec<Value> = serde_json::from_slice(&writer.into_inner())?;
+        out.extend(rows.into_iter().map(|mut row| {
+            if let Some(extra) = row["extra"].as_str().and_then(|e| serde_json::from_str(e).ok()) {
+                row["extra"] = extra;
+            }
+            row
+        }));
+    }
+    Ok(out)
+}
+
+fn summarise(about: &mut Map<String, Value>, rows: &[Value]) {
+    about.insert("events".into(), rows.len().into());
+    let times = || rows.iter().filter_map(|r| r["time"].as_str());
+    about.insert("first_seen".into(), times().min().into());
+    about.insert("last_seen".into(), times().max().into());
+    for column in ["type", "identifier", "malware", "feed"] {
+        let mut counts: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
+        rows.iter().filter_map(|r| r[column].as_str()).for_each(|v| *counts.entry(v).or_default() += 1);
+        let counts: Map<String, Value> = counts.into_iter().map(|(k, v)| (k.to_owned(), v.into())).collect();
+        about.insert(column.into(), Value::Object(counts));
+    }
+}
+
+fn print(text: &str, about: &Map<String, Value>, events: &[Value]) -> Result<()> {
+    say(format!("{text}  ({})", about.get("kind").and_then(Value::as_str).unwrap_or("value")))?;
+    if let Some(special) = about.get("special").and_then(Value::as_str) {
+        say(format!("  special-purpose address: {special}"))?;
+    }
+    if let Some(table) = about.get("table") {
+        let part = |name: &str| match &table[name] {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        let parts = [part("asn").map(|a| format!("AS{a}")), part("as_name"), part("network"), part("country")];
+        let known: Vec<String> = parts.into_iter().flatten().collect();
+        if !known.is_empty() {
+            say(format!("  by table: {}", known.join(", ")))?;
+        }
+    }
+    let count = about.get("events").and_then(Value::as_u64).unwrap_or(0);
+    if count == 0 {
+        return say("  no events");
+    }
+    let when = |name: &str| about.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
+    say(format!("  {} events, {} to {}", grouped(count), when("first_seen"), when("last_seen")))?;
+    let rows: Vec<Vec<String>> = events
+        .iter()
+        .map(|e| {
+            ["time", "source_ip", "type", "identifier", "malware", "destination_ip", "feed"]
+                .map(|c| e[c].as_str().unwrap_or_default().to_owned())
+                .to_vec()
+        })
+        .collect();
+    say(show::table(&["time", "source_ip", "type", "identifier", "malware", "destination_ip", "feed"], &rows, &[]))
+}

@@ -1,0 +1,218 @@
+//! `musubi tables`: what tells whose an address is.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read as _};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use casework::enrich::{Builder, Origin, builtin};
+use formats::address_table;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::{Value, json};
+use store::register::Register;
+use store::tables::ImportedTable;
+
+use super::Place;
+use crate::pipeline;
+use crate::show::{self, grouped, say, table};
+
+/// Tables that tell network, AS and country of an address
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Tables {
+    Import(Import),
+    List(List),
+    Remove(Remove),
+}
+
+impl Tables {
+    pub(crate) async fn run(self, place: &Place) -> Result<()> {
+        match self {
+            Self::Import(import) => import.run(place).await,
+            Self::List(list) => list.run(place).await,
+            Self::Remove(remove) => remove.run(place).await,
+        }
+    }
+}
+
+/// Import a table: MMDB, CSV or TSV of ranges, RIR delegated-extended; also gzip, zstd, xz, zip
+///
+/// From then on every ingest uses it; a later import from the same source replaces it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  printf '192.0.2.0,192.0.2.255,64496,Example\\n' > /tmp/asn.csv && musubi tables import /tmp/asn.csv")]
+pub(crate) struct Import {
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Name of its publisher [default: what the table says, else the file name]
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// The day for which it was made [default: what the table or its name says, else the file's date]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    date: Option<Date>,
+    /// Its licence, for the record
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    licence: String,
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| format!("{text:?} is no date such as 2026-03-23"))
+}
+
+impl Import {
+    async fn run(self, place: &Place) -> Result<()> {
+        let register = Register::create(&place.home).await?;
+        let mut done = Vec::new();
+        for path in &self.paths {
+            let imported = self.import(place, &register, path).await.with_context(|| path.display().to_string())?;
+            if !place.json {
+                let ImportedTable { id, kind, source, dated, row_count, .. } = &imported;
+                say(format!("{id}  {kind}  {source}  of {dated}  {} rows", grouped(row_count.unsigned_abs())))?;
+            }
+            done.push(object(&imported));
+        }
+        if place.json {
+            show::json(&Value::Array(done))?;
+        }
+        Ok(())
+    }
+
+    async fn import(&self, place: &Place, register: &Register, path: &PathBuf) -> Result<ImportedTable> {
+        let sha256 = store::evidence::sha256(&mut File::open(path)?)?;
+        let mut decoded = Decoded { name: String::new(), bytes: Vec::new() };
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        formats::unpack::walk(&name, &mut BufReader::new(File::open(path)?), &formats::unpack::Limits::default(), &mut decoded)?;
+        let Decoded { name: inner, bytes } = decoded;
+        let head = &bytes[..bytes.len().min(64 << 10)];
+        let Some(layout) = address_table::recognise(head, &inner) else {
+            bail!("no table of addresses: neither MMDB, nor ranges in CSV or TSV, nor RIR delegated-extended");
+        };
+        let mut builder = Builder::new(Origin::default());
+        let mut shown = 0;
+        let summary = address_table::read(layout, Cursor::new(&bytes), &mut |found| match found {
+            Ok(entry) => builder.add(&entry),
+            Err(rejected) => {
+                shown += 1;
+                if shown <= 10 {
+                    eprintln!("set aside: {rejected}");
+                }
+            }
+        })?;
+        anyhow::ensure!(summary.rows > 0, "the table has no rows");
+        let dated = self.date.or(summary.date).or_else(|| address_table::ranges::date_in_name(&inner)).or_else(|| modified(path));
+        let date = dated.unwrap_or_else(|| pipeline::now().to_zoned(jiff::tz::TimeZone::UTC).date());
+        let source = self.source.clone().or(summary.name.clone()).unwrap_or(name);
+        let origin = Origin { source: source.clone(), date, sha256: sha256.clone(), licence: self.licence.clone(), approximate: false };
+        let table = builder.of(origin).build();
+        let id = sha256[..16].to_owned();
+        let imported = ImportedTable {
+            path: format!("tables/{id}.table"),
+            kind: table.about().kind.to_string(),
+            source,
+            dated: date.to_string(),
+            row_count: i64::try_from(summary.rows).unwrap_or(i64::MAX),
+            imported_at: pipeline::now().as_microsecond(),
+            sha256,
+            id,
+        };
+        register.import_table(&place.home, &imported, &table.to_bytes()).await?;
+        if summary.rejected > 0 {
+            eprintln!("{} rows were set aside", summary.rejected);
+        }
+        Ok(imported)
+    }
+}
+
+fn modified(path: &PathBuf) -> Option<Date> {
+    let time = Timestamp::try_from(std::fs::metadata(path).ok()?.modified().ok()?).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).date())
+}
+
+/// The one leaf of a compressed file.
+struct Decoded {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+/// A table larger than this is no table of addresses.
+const LARGEST: u64 = 4 << 30;
+
+impl formats::unpack::Visitor for Decoded {
+    fn part(&mut self, part: &formats::unpack::Part<'_>, input: &mut dyn std::io::Read) -> std::io::Result<formats::unpack::Next> {
+        self.name = part.path.to_owned();
+        self.bytes.clear();
+        input.take(LARGEST).read_to_end(&mut self.bytes)?;
+        Ok(formats::unpack::Next::Stop)
+    }
+
+    fn refused(&mut self, path: &str, reason: formats::unpack::Refusal) {
+        eprintln!("set aside: {path}: {reason}");
+    }
+
+    fn spool(&mut self) -> std::io::Result<Box<dyn formats::unpack::Spool>> {
+        tempfile::tempfile().map(|file| Box::new(file) as Box<dyn formats::unpack::Spool>)
+    }
+}
+
+/// Age of a table in days.
+pub(crate) fn age(dated: &str) -> Option<i32> {
+    let date: Date = dated.parse().ok()?;
+    let today = pipeline::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    Some(date.until(today).ok()?.get_days())
+}
+
+/// List the tables in force, the built-in one last
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  musubi tables list")]
+pub(crate) struct List {}
+
+impl List {
+    async fn run(self, place: &Place) -> Result<()> {
+        let mut tables = if place.home.exists() { place.register().await?.tables().await? } else { Vec::new() };
+        let about = builtin::country_table().about();
+        tables.push(ImportedTable {
+            id: "built-in".into(),
+            kind: about.kind.to_string(),
+            source: format!("{} (approximate)", about.origin.source),
+            dated: about.origin.date.to_string(),
+            sha256: about.origin.sha256.clone(),
+            row_count: i64::try_from(about.rows).unwrap_or(i64::MAX),
+            path: String::new(),
+            imported_at: 0,
+        });
+        if place.json {
+            return show::json(&Value::Array(tables.iter().map(object).collect()));
+        }
+        let rows: Vec<Vec<String>> = tables
+            .iter()
+            .map(|t| {
+                let age = age(&t.dated).map_or_else(String::new, |d| format!("{d} days"));
+                vec![t.id.clone(), t.kind.clone(), t.source.clone(), t.dated.clone(), age, grouped(t.row_count.unsigned_abs())]
+            })
+            .collect();
+        say(table(&["id", "answers", "source", "of", "age", "rows"], &rows, &[5]).trim_end())
+    }
+}
+
+fn object(t: &ImportedTable) -> Value {
+    json!({
+        "id": t.id, "kind": t.kind, "source": t.source, "date": t.dated, "age_days": age(&t.dated), "sha256": t.sha256, "rows": t.row_count,
+        "imported_at": Timestamp::from_microsecond(t.imported_at).ok().filter(|_| t.imported_at > 0).map(|i| i.to_string()),
+    })
+}
+
+/// Stop using a table
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  musubi tables remove 0123456789abcdef")]
+pub(crate) struct Remove {
+    id: String,
+}
+
+impl Remove {
+    async fn run(self, place: &Place) -> Result<()> {
+        let register = place.register().await?;
+        if !register.forget_table(&self.id, pipeline::now().as_microsecond()).await? {
+            bail!("there is no table {}; `musubi tables list` shows them", self.id);
+        }
+        if place.json { show::json(&json!({"id": self.id})) } else { say(format!("{} is no longer used", self.id)) }
+    }
+}
