@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use casework::enrich::{Tables, enrich};
+use casework::enrich::{self, Tables};
 use casework::model::event::Event;
 use casework::model::identity::Identifier;
 use casework::model::terms::Tlp;
@@ -438,7 +438,7 @@ impl Sink for Observer<'_> {
         file.marks.note(at.row, at.offset);
         file.last_row = file.last_row.max(at.row);
         file.counts.read += 1;
-        let found = enrich(event, self.order.tables);
+        let found = enrich::ask(event, self.order.tables);
         let new = self.batch.push(
             origin,
             Incoming { id, event, time: time.as_microsecond(), row: file.first_row + at.row, found },

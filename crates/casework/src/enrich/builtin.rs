@@ -13,7 +13,7 @@
 
 use std::sync::OnceLock;
 
-use super::table::{Bits, Holder, Kind, NOBODY, Origin, Spans, Table, TableAbout};
+use super::table::{Bits, Halves, Holder, Kind, NOBODY, Origin, Span, Spans, Table, TableAbout};
 
 const MAGIC: &[u8; 6] = b"MSBCC\x01";
 static PACKED: &[u8] = include_bytes!("../../data/country.bin");
@@ -44,11 +44,12 @@ pub fn pack(table: &Table) -> Option<Vec<u8>> {
 }
 
 fn pack_spans<A: Packed>(spans: &Spans<A>, packed: &mut Vec<u8>) {
-    packed.extend((spans.starts().len() as u32).to_le_bytes());
-    for (at, (start, whose)) in spans.starts().iter().zip(spans.whose()).enumerate() {
+    let spans = spans.spans();
+    packed.extend((spans.len() as u32).to_le_bytes());
+    for (at, Span { start, whose }) in spans.iter().enumerate() {
         packed.push(if *whose == NOBODY { 0 } else { *whose as u8 + 1 });
-        let Some(next) = spans.starts().get(at + 1) else { continue };
-        let size = next.wide() - start.wide();
+        let Some(next) = spans.get(at + 1) else { continue };
+        let size = next.start.wide() - start.wide();
         let shift = size.trailing_zeros();
         let mut half = size >> shift >> 1;
         if half == 0 {
@@ -72,85 +73,79 @@ fn unpack(packed: &[u8], origin: Origin) -> Option<Table> {
     let holders: Vec<Holder> = codes.as_chunks::<2>().0.iter().map(|country| Holder { country: *country, ..Holder::default() }).collect();
     let v4 = unpack_spans(&mut packed, holders.len())?;
     let v6 = unpack_spans(&mut packed, holders.len())?;
-    let held = |whose: &[u32]| whose.iter().filter(|whose| **whose != NOBODY).count() as u64;
-    let rows = held(v4.whose()) + held(v6.whose());
+    let rows = held(&v4) + held(&v6);
     let about = TableAbout { kind: Kind::Country, origin, rows };
     packed.is_empty().then_some(Table { about, v4, v6, holders, names: String::new(), as_countries: Vec::new() })
+}
+
+fn held<A: Bits>(spans: &Spans<A>) -> u64 {
+    spans.spans().iter().filter(|span| span.whose != NOBODY).count() as u64
 }
 
 fn unpack_spans<A: Packed>(packed: &mut &[u8], holders: usize) -> Option<Spans<A>> {
     let (count, mut rest) = packed.split_first_chunk::<4>()?;
     let count = u32::from_le_bytes(*count) as usize;
     // A span takes at least one byte: a wrong count reserves no more than what is there.
-    let (mut starts, mut whose) = (Vec::with_capacity(count.min(rest.len())), Vec::with_capacity(count.min(rest.len())));
-    let mut start = A::FIRST;
+    let mut spans = Vec::with_capacity(count.min(rest.len()));
+    let mut start = 0;
     for left in (0..count).rev() {
         let (&code, after) = rest.split_first()?;
         rest = after;
-        if usize::from(code) > holders {
-            return None;
-        }
-        starts.push(start);
-        whose.push(if code == 0 { NOBODY } else { u32::from(code) - 1 });
+        spans.push(Span { start: A::narrow(start)?, whose: if code == 0 { NOBODY } else { u32::from(code) - 1 } });
         if left == 0 {
             break;
         }
         let (&size, after) = rest.split_first()?;
         rest = after;
-        let mut odd = A::ONE;
+        let mut odd = 1;
         if size >= 0x80 {
             let mut shift = 1;
             loop {
                 let (&byte, after) = rest.split_first()?;
                 rest = after;
-                odd = odd.plus(A::shifted(u32::from(byte & 0x7f), shift)?)?;
+                odd = shifted(u128::from(byte & 0x7f), shift)?.checked_add(odd)?;
                 shift += 7;
                 if byte < 0x80 {
                     break;
                 }
             }
         }
-        start = start.plus(odd.times_two_to(u32::from(size & 0x7f))?)?;
+        start = shifted(odd, u32::from(size & 0x7f))?.checked_add(start)?;
     }
     *packed = rest;
-    Spans::new(starts, whose)
+    Spans::new(spans, holders)
 }
 
-/// Arithmetic that says when it does not fit.
+/// `None` when it does not fit.
+fn shifted(value: u128, by: u32) -> Option<u128> {
+    value.checked_shl(by).filter(|product| product >> by == value)
+}
+
+/// Sizes of both families are counted in the wider one.
 trait Packed: Bits {
-    const ONE: Self;
     fn wide(self) -> u128;
-    fn shifted(value: u32, by: u32) -> Option<Self>;
-    fn plus(self, other: Self) -> Option<Self>;
-    fn times_two_to(self, power: u32) -> Option<Self>;
+    fn narrow(wide: u128) -> Option<Self>;
 }
 
-macro_rules! packed {
-    ($number:ty) => {
-        impl Packed for $number {
-            const ONE: Self = 1;
+impl Packed for u32 {
+    fn wide(self) -> u128 {
+        self.into()
+    }
 
-            fn wide(self) -> u128 {
-                u128::from(self)
-            }
-
-            fn shifted(value: u32, by: u32) -> Option<Self> {
-                Self::from(value).times_two_to(by)
-            }
-
-            fn plus(self, other: Self) -> Option<Self> {
-                self.checked_add(other)
-            }
-
-            fn times_two_to(self, power: u32) -> Option<Self> {
-                self.checked_shl(power).filter(|product| product >> power == self)
-            }
-        }
-    };
+    fn narrow(wide: u128) -> Option<Self> {
+        wide.try_into().ok()
+    }
 }
 
-packed!(u32);
-packed!(u128);
+impl Packed for Halves {
+    fn wide(self) -> u128 {
+        self.into()
+    }
+
+    fn narrow(wide: u128) -> Option<Self> {
+        Some(wide.into())
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -176,6 +171,33 @@ mod tests {
             ("::", None),
         ] {
             assert_eq!(country(ip).as_deref(), code, "{ip}");
+        }
+    }
+
+    /// The files it was made from are not in the repository; `MUSUBI_SHARED` names the folder that has them.
+    #[test]
+    #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the test compares with files")]
+    fn it_answers_as_the_files_it_was_made_from() {
+        use formats::address_table::{Entry, Layout, read};
+
+        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+        let shared = std::env::var("MUSUBI_SHARED").unwrap_or_else(|_| beside.to_owned());
+        for name in ["asn-country-ipv4.csv.gz", "asn-country-ipv6.csv.gz"] {
+            let path = format!("{shared}/data/geo/{name}");
+            let Ok(file) = std::fs::File::open(&path) else {
+                eprintln!("skipped: there is no {path}");
+                continue;
+            };
+            let mut ranges = 0;
+            read(Layout::Ranges, flate2::read::GzDecoder::new(file), &mut |entry| {
+                let Ok(Entry::Addresses(row)) = entry else { panic!("{entry:?}") };
+                for ip in [row.range.first(), row.range.last()] {
+                    assert_eq!(country_table().lookup(ip).country.map(|c| c.0), row.country, "{ip}");
+                }
+                ranges += 1;
+            })
+            .unwrap();
+            assert!(ranges > 60_000);
         }
     }
 

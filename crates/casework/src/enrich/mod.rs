@@ -7,12 +7,14 @@
 pub mod builder;
 pub mod builtin;
 pub mod domain;
+pub mod image;
 pub mod special;
 pub mod table;
 pub mod tables;
 
 pub use builder::Builder;
 pub use domain::registered_domain;
+pub use image::ImageError;
 pub use special::special;
 pub use table::{Answer, Kind, Origin, Table, TableAbout};
 pub use tables::Tables;
@@ -52,6 +54,12 @@ impl<'t> EndFound<'t> {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// All that the tables say of the event's addresses, beside what the report says.
+pub fn ask<'t>(event: &Event<'_>, tables: &'t Tables) -> Found<'t> {
+    let end = |end: &Endpoint<'_>| end.ip.map(|ip| tables.lookup(ip)).unwrap_or_default();
+    Found { source: end(&event.source), destination: end(&event.destination) }
 }
 
 /// Fills what the report does not say of its addresses from the tables, and returns all that the tables say.

@@ -80,7 +80,7 @@ pub struct TableAbout {
 pub struct Table {
     pub(super) about: TableAbout,
     pub(super) v4: Spans<u32>,
-    pub(super) v6: Spans<u128>,
+    pub(super) v6: Spans<Halves>,
     pub(super) holders: Vec<Holder>,
     /// All AS names, one behind the other.
     pub(super) names: String,
@@ -112,7 +112,7 @@ impl Table {
     pub fn lookup(&self, ip: IpAddr) -> Answer<'_> {
         match ip.to_canonical() {
             IpAddr::V4(v4) => self.answer(&self.v4, v4.to_bits()),
-            IpAddr::V6(v6) => self.answer(&self.v6, v6.to_bits()),
+            IpAddr::V6(v6) => self.answer(&self.v6, v6.to_bits().into()),
         }
     }
 
@@ -158,38 +158,41 @@ pub(super) const NOBODY: u32 = u32::MAX;
 pub(super) struct Spans<A> {
     /// Span numbers: `index[b]` is the first that begins in bucket `b` or behind it. One more than there are buckets.
     index: Vec<u32>,
-    /// Ascending; the first is the first address there is.
-    starts: Vec<A>,
-    whose: Vec<u32>,
+    /// Ascending; the first begins at the first address there is. Start and holder stand together, because a look-up that
+    /// misses the cache costs more than all its arithmetic.
+    spans: Vec<Span<A>>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Span<A> {
+    pub(super) start: A,
+    pub(super) whose: u32,
 }
 
 impl<A: Bits> Spans<A> {
-    /// `None` unless the starts ascend strictly from the first address and each has a holder's number.
-    pub(super) fn new(starts: Vec<A>, whose: Vec<u32>) -> Option<Self> {
-        if starts.first() != Some(&A::FIRST) || starts.len() != whose.len() || u32::try_from(starts.len()).is_err() {
+    /// `None` unless they ascend strictly from the first address and each has a holder or none.
+    pub(super) fn new(spans: Vec<Span<A>>, holders: usize) -> Option<Self> {
+        if spans.first()?.start != A::FIRST || u32::try_from(spans.len()).is_err() {
             return None;
         }
-        if !starts.is_sorted_by(|a, b| a < b) {
+        let held = spans.iter().all(|span| (span.whose as usize) < holders || span.whose == NOBODY);
+        if !held || !spans.is_sorted_by(|a, b| a.start < b.start) {
             return None;
         }
         let mut index = vec![0; A::BUCKETS + 1];
-        for start in &starts {
-            index[start.bucket() + 1] += 1;
+        for span in &spans {
+            index[span.start.bucket() + 1] += 1;
         }
         let mut sum = 0;
         for count in &mut index {
             sum += *count;
             *count = sum;
         }
-        Some(Self { index, starts, whose })
+        Some(Self { index, spans })
     }
 
-    pub(super) fn starts(&self) -> &[A] {
-        &self.starts
-    }
-
-    pub(super) fn whose(&self) -> &[u32] {
-        &self.whose
+    pub(super) fn spans(&self) -> &[Span<A>] {
+        &self.spans
     }
 
     /// The holder's number of the span around an address, with its first and last address.
@@ -197,17 +200,17 @@ impl<A: Bits> Spans<A> {
     fn find(&self, address: A) -> Option<(u32, A, A)> {
         let bucket = address.bucket();
         let (from, to) = (self.index[bucket] as usize, self.index[bucket + 1] as usize);
-        let at = (from + self.starts[from..to].partition_point(|start| *start <= address)).checked_sub(1)?;
-        let whose = self.whose[at];
-        if whose == NOBODY {
+        let at = (from + self.spans[from..to].partition_point(|span| span.start <= address)).checked_sub(1)?;
+        let span = self.spans[at];
+        if span.whose == NOBODY {
             return None;
         }
-        let last = self.starts.get(at + 1).map_or(A::LAST, |next| next.before());
-        Some((whose, self.starts[at], last))
+        let last = self.spans.get(at + 1).map_or(A::LAST, |next| next.start.before());
+        Some((span.whose, span.start, last))
     }
 
     fn size_bytes(&self) -> usize {
-        size_of_val(&self.index[..]) + size_of_val(&self.starts[..]) + size_of_val(&self.whose[..])
+        size_of_val(&self.index[..]) + size_of_val(&self.spans[..])
     }
 }
 
@@ -258,37 +261,59 @@ impl Bits for u32 {
     }
 }
 
-impl Bits for u128 {
-    const FIRST: Self = 0;
-    const LAST: Self = Self::MAX;
+/// An IPv6 address in two halves: a `u128` would make each span a third larger.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Halves {
+    high: u64,
+    low: u64,
+}
+
+impl From<u128> for Halves {
+    #[inline]
+    fn from(bits: u128) -> Self {
+        Self { high: (bits >> 64) as u64, low: bits as u64 }
+    }
+}
+
+impl From<Halves> for u128 {
+    #[inline]
+    fn from(halves: Halves) -> Self {
+        Self::from(halves.high) << 64 | Self::from(halves.low)
+    }
+}
+
+impl Bits for Halves {
+    const FIRST: Self = Self { high: 0, low: 0 };
+    const LAST: Self = Self { high: u64::MAX, low: u64::MAX };
     const BUCKETS: usize = (1 << 17) + 2;
 
     /// All that is given out lies in 2000::/3 (RFC 4291 §2.4): it has all buckets but the first and the last, each a /20.
     #[inline]
     fn bucket(self) -> usize {
-        match self >> 125 {
+        match self.high >> 61 {
             0 => 0,
-            1 => 1 + ((self >> 108) as usize & 0x1_ffff),
+            1 => 1 + ((self.high >> 44) as usize & 0x1_ffff),
             _ => Self::BUCKETS - 1,
         }
     }
 
     fn before(self) -> Self {
-        self.saturating_sub(1)
+        u128::from(self).saturating_sub(1).into()
     }
 
     fn after(self) -> Option<Self> {
-        self.checked_add(1)
+        u128::from(self).checked_add(1).map(Self::from)
     }
 
     fn distance(self, last: Self) -> Self {
-        last.wrapping_sub(self)
+        u128::from(last).wrapping_sub(self.into()).into()
     }
 
     fn largest_prefix(self, first: Self, last: Self) -> Option<Network> {
-        let below = first.checked_sub(1).map_or(Self::BITS, |outside| (outside ^ self).ilog2());
-        let above = last.checked_add(1).map_or(Self::BITS, |outside| (outside ^ self).ilog2());
-        Network::new(std::net::Ipv6Addr::from_bits(self).into(), (Self::BITS - below.min(above)) as u8)
+        let bits = u128::from(self);
+        let below = u128::from(first).checked_sub(1).map_or(u128::BITS, |outside| (outside ^ bits).ilog2());
+        let above = u128::from(last).checked_add(1).map_or(u128::BITS, |outside| (outside ^ bits).ilog2());
+        Network::new(std::net::Ipv6Addr::from_bits(bits).into(), (u128::BITS - below.min(above)) as u8)
     }
 }
 

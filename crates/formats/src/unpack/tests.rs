@@ -552,6 +552,7 @@ fn a_container_cut_at_any_byte_gives_what_it_has_and_says_so() {
     cut_everywhere("r.zip", &zip_of(members));
     cut_everywhere("r.zip", &zip_with(members, ::zip::CompressionMethod::Stored));
     cut_everywhere("r.zip", &zip_streamed(members));
+    cut_everywhere("r.zip", &zip_with(&[("i.zip", &zip_of(members)), ("b", b"x")], ::zip::CompressionMethod::Stored));
     cut_everywhere("r.tar", &tar_of(members));
     cut_everywhere("r.tgz", &gzip(&tar_of(members)));
     cut_everywhere("r.zip.gz", &gzip(&zip_of(members)));
@@ -715,6 +716,17 @@ fn long_streams_are_never_asked_for_more_than_a_piece() {
         walk(name, &mut input, &Limits::default(), &mut count).unwrap();
         assert_eq!(count.0, length, "{name}");
         assert!(input.largest <= 128 << 10, "{name} asked for {} bytes at once", input.largest);
+    }
+}
+
+#[test]
+fn a_hostile_header_costs_little() {
+    for piece in ["(", "<", ",", "\"", "a@b,", "=?utf-8?q?", "=?utf-8?b?AAAA?= ", ";a*0*=x", "\r\n ", "\\", ":", "a:;"] {
+        let long = piece.repeat(300_000 / piece.len());
+        for field in ["From", "Subject", "Date", "Message-ID", "List-Id", "Content-Type: multipart/mixed", "Content-Disposition"] {
+            let separator = if field.contains(':') { ";" } else { ":" };
+            Notes::of("m.eml", format!("Received: x\nMIME-Version: 1.0\n{field}{separator} {long}\n\nx\n").as_bytes());
+        }
     }
 }
 

@@ -341,10 +341,10 @@ fn find_directory(input: &mut dyn Seekable, length: u64) -> io::Result<Option<Di
         }
         (size, offset, end_at) = (u64_at(&wide, 40), u64_at(&wide, 48), wide_at);
     }
-    let Some(before) = end_at.checked_sub(size).and_then(|at| at.checked_sub(offset)) else {
-        return Err(damaged("its directory is not where it should be"));
-    };
-    Ok(Some(Directory { at: end_at - size, size, before }))
+    // An archive begins where the file does (or behind the mark of a spanned one). If it seems to begin later, the
+    // directory is that of an archive inside, and ours was cut off.
+    let before = end_at.checked_sub(size).and_then(|at| at.checked_sub(offset)).filter(|before| matches!(before, 0 | 4));
+    Ok(before.map(|before| Directory { at: end_at - size, size, before }))
 }
 
 fn read_directory(input: &mut dyn Seekable, directory: &Directory, limit: u64) -> io::Result<Vec<Member>> {

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use casework::model::event::{Endpoint, Event};
 use casework::observe::intelmq::to_intelmq;
+use casework::observe::mapping_explain;
 use casework::observe::{Drift, Head, Knowledge, Position, Sink, Source, Stop};
 use serde_json::{Map, Value, json};
 
@@ -222,35 +223,39 @@ fn explain(path: &PathBuf, knowledge: &Knowledge, as_json: bool) -> Result<()> {
     File::open(path).and_then(|f| f.take(64 << 10).read_to_end(&mut bytes)).with_context(|| path.display().to_string())?;
     let name = path.display().to_string();
     let head = Head { name: &name, bytes: &bytes, whole: false, media_type: None };
-    let Some(mapping) = knowledge.mappings.iter().find(|m| m.fits(&head)).or(knowledge.mappings.first()) else {
+    let Some(mapping) = knowledge.mappings.first() else {
         return Err(WrongUsage("there is no mapping to explain".into()).into());
     };
-    let explained = mapping.explain_head(&head, ROWS).with_context(|| name.clone())?;
+    let explained = mapping_explain::explain(mapping, &head, ROWS).with_context(|| name.clone())?;
     if as_json {
         let rows: Vec<Value> = explained
             .iter()
             .map(|row| {
-                let columns: Vec<Value> = row
-                    .columns
+                let cells: Vec<Value> = row
+                    .cells
                     .iter()
-                    .map(|c| json!({"column": c.column, "value": c.value, "key": c.key, "read_as": c.read_as, "error": c.error}))
+                    .map(|c| json!({"column": c.column, "value": c.value, "key": c.key, "read_as": c.read.as_ref().ok(), "error": c.read.as_ref().err()}))
                     .collect();
-                json!({"row": row.row, "columns": columns, "outcome": row.outcome})
+                json!({"row": row.row, "columns": cells, "events": row.events, "refused": row.refused})
             })
             .collect();
         return show::json(&Value::Array(rows));
     }
     for row in &explained {
-        say(format!("row {}: {}", row.row, row.outcome))?;
-        let rows: Vec<Vec<String>> = row
-            .columns
+        let outcome = row.refused.clone().unwrap_or_else(|| match row.events.len() {
+            1 => "one event".into(),
+            n => format!("{n} events"),
+        });
+        say(format!("row {}: {outcome}", row.row))?;
+        let cells: Vec<Vec<String>> = row
+            .cells
             .iter()
             .map(|c| {
-                let read_as = c.error.clone().map_or_else(|| c.read_as.clone().unwrap_or_default(), |e| format!("! {e}"));
-                vec![c.column.clone(), c.value.clone(), c.key.clone().unwrap_or_else(|| "(ignored)".into()), read_as]
+                let key = if c.key.is_empty() { "(left out)".to_owned() } else { c.key.clone() };
+                vec![c.column.clone(), c.value.clone(), key, c.read.clone().unwrap_or_else(|wrong| format!("! {wrong}"))]
             })
             .collect();
-        say(table(&["column", "value", "key", "read as"], &rows, &[]))?;
+        say(table(&["column", "value", "key", "read as"], &cells, &[]))?;
     }
     Ok(())
 }

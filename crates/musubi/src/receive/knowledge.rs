@@ -37,7 +37,7 @@ pub(crate) fn load(home: &Home, mappings: &[impl AsRef<Path>]) -> Result<Knowled
 /// Reads one mapping file.
 pub(crate) fn mapping(path: &Path) -> Result<Mapping> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Mapping::parse(&text).with_context(|| path.display().to_string())
+    Ok(Mapping::read(&path.display().to_string(), &text)?)
 }
 
 /// The tables in force: those imported, then the built-in country table.

@@ -119,7 +119,8 @@ impl formats::unpack::Visitor for Cutter<'_> {
         if part.path != self.path {
             return Ok(formats::unpack::Next::Continue);
         }
-        io::copy(&mut input.by_ref().take(self.start), &mut io::sink())?;
+        let mut input = input;
+        io::copy(&mut (&mut input).take(self.start), &mut io::sink())?;
         let length = self.end.map_or(LONGEST, |end| end - self.start).min(LONGEST);
         input.take(length).read_to_end(&mut self.out)?;
         Ok(formats::unpack::Next::Stop)

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use casework::observe::sources::SOURCES;
+use casework::observe::sources::{SOURCES, recognise};
 use casework::observe::{Context, Head, Knowledge, Likelihood, ReadError, Sink, Source, Stop};
 use formats::unpack::{self, Limits, Next, Part, Refusal, Seekable, Spool, Visitor};
 use jiff::Timestamp;
@@ -115,18 +115,6 @@ impl Visitor for Reports<'_, '_> {
     fn spool(&mut self) -> io::Result<Box<dyn Spool>> {
         tempfile::tempfile().map(|file: File| Box::new(file) as Box<dyn Spool>)
     }
-}
-
-/// The source that is surest that a report is its own.
-pub(crate) fn recognise(head: &Head<'_>, knowledge: &Knowledge) -> Option<&'static dyn Source> {
-    let mut best: (Likelihood, Option<&'static dyn Source>) = (Likelihood::No, None);
-    for source in SOURCES {
-        let likelihood = source.recognise_with(head, knowledge);
-        if likelihood > best.0 {
-            best = (likelihood, Some(*source));
-        }
-    }
-    best.1
 }
 
 fn unrecognised(head: &Head<'_>) -> String {
