@@ -213,6 +213,8 @@ pub fn url(text: &str) -> Option<Cow<'_, str>> {
         return None;
     }
     let known_host = if ip(host).is_some() { Cow::Borrowed(host) } else { fqdn(host)? };
+    // A root dot is part of the URL as fetched, though not of the host's name.
+    let known_host = if host.ends_with('.') && !known_host.ends_with('.') { format!("{known_host}.").into() } else { known_host };
     if known_host == host && !scheme.bytes().any(|c| c.is_ascii_uppercase()) {
         return Some(text);
     }
@@ -314,6 +316,7 @@ mod tests {
             ("HTTP://Evil.Example/Path", "http://evil.example/Path"),
             ("http://user:pw@192.0.2.1:8080/x", "http://user:pw@192.0.2.1:8080/x"),
             ("http://[2001:db8::1]:80/x", "http://[2001:db8::1]:80/x"),
+            ("http://Evil.example./x", "http://evil.example./x"),
             ("http://日本.example/", "http://xn--wgv71a.example/"),
         ] {
             assert_eq!(url(text).as_deref(), Some(want), "{text}");

@@ -50,7 +50,9 @@ pub struct Invalid {
     pub expected: &'static str,
 }
 
-const SIDED: &[(&str, fn(Side) -> Field)] = &[
+type OfSide = fn(Side) -> Field;
+
+const SIDED: &[(&str, OfSide)] = &[
     ("ip", Field::Ip),
     ("port", Field::Port),
     ("asn", Field::Asn),
@@ -304,6 +306,14 @@ impl<'a> Event<'a> {
         let result = if key == "time.source" { self.set_time_assuming_utc(&text) } else { self.set_key(key, text.clone()) };
         if result.is_err() {
             self.extra.str(key, text.trim());
+        }
+    }
+
+    /// As [`Event::set`], for a value whose loss must not lose the event: what cannot be read stays in `extra` under the field's key.
+    pub fn set_or_keep(&mut self, field: Field, text: impl Into<Cow<'a, str>>) {
+        let text = text.into();
+        if self.set(field, text.clone()).is_err() {
+            self.extra.str(&field.key(), text.trim());
         }
     }
 

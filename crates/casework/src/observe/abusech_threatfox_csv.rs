@@ -6,7 +6,6 @@ use std::io::Read;
 
 use super::reading::{Table, certain_if, each_row, head_text};
 use super::{Context, Head, Likelihood, ReadError, Sink, Source, abusech_threatfox};
-use crate::model::field::Field;
 
 #[derive(Debug)]
 pub(super) struct ThreatFoxCsv;
@@ -47,7 +46,6 @@ impl Source for ThreatFoxCsv {
     fn read(&self, input: &mut dyn Read, _context: &Context<'_>, sink: &mut dyn Sink) -> Result<(), ReadError> {
         each_row(input, sink, &Table { delimiter: ',', comment: Some('#'), names: NAMES }, |row, out| {
             let mut event = out.event();
-            event.set(Field::Time, row.get("first_seen_utc").to_owned())?;
             abusech_threatfox::read_record(row.record(), &mut event)?;
             out.give(event)
         })

@@ -7,7 +7,6 @@ use std::io::Read;
 use super::list::{is_list, read_list};
 use super::reading::{Table, certain_if, each_row, head_text};
 use super::{Context, Head, Likelihood, ReadError, Sink, Source, abusech_urlhaus};
-use crate::model::field::Field;
 
 #[derive(Debug)]
 pub(super) struct UrlhausCsv;
@@ -33,7 +32,6 @@ impl Source for UrlhausCsv {
         }
         each_row(input, sink, &Table { delimiter: ',', comment: Some('#'), names: NAMES }, |row, out| {
             let mut event = out.event();
-            event.set(Field::Time, row.get("dateadded").to_owned())?;
             abusech_urlhaus::read_record(row.record(), &mut event)?;
             out.give(event)
         })

@@ -44,7 +44,7 @@ impl Source for Bambenek {
             let mut event = out.event();
             event.set(Field::Type, if generated { "dga-domain" } else { "c2-server" })?;
             event.set_host(Side::Source, &**indicator)?;
-            event.set(Field::Time, &**time)?;
+            event.set_or_keep(Field::Time, &**time);
             event.set_key_or_keep("event_description.text", &**description);
             event.set_key_or_keep("event_description.url", &**manual);
             let page = manual.rsplit('/').next().unwrap_or_default();

@@ -40,7 +40,9 @@ impl Source for BlocklistDe {
 
     fn recognise(&self, head: &Head<'_>) -> Likelihood {
         let origin = head.origin();
-        certain_if((origin.contains("blocklist.de") || origin.contains("blocklistde")) && is_list(head, |i| i.is_address()))
+        certain_if(
+            ["blocklist.de", "blocklistde", "blocklist-de"].iter().any(|word| origin.contains(word)) && is_list(head, |i| i.is_address()),
+        )
     }
 
     fn read(&self, input: &mut dyn Read, context: &Context<'_>, sink: &mut dyn Sink) -> Result<(), ReadError> {

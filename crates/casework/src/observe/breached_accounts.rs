@@ -213,3 +213,45 @@ fn search_result(found: &serde_json::Map<String, Value>, out: &mut Reading<'_>) 
     }
     if breaches.is_empty() { out.reject(format!("{address} is in no breach")) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{Drift, Knowledge, Position, Stop};
+
+    #[derive(Default)]
+    struct Seen(Vec<String>);
+
+    impl Sink for Seen {
+        fn event(&mut self, _at: Position, event: &mut Event<'_>) -> Result<(), Stop> {
+            self.0.push(event.extra.finish().to_owned());
+            Ok(())
+        }
+
+        fn reject(&mut self, _at: Position, reason: String) -> Result<(), Stop> {
+            self.0.push(reason);
+            Ok(())
+        }
+
+        fn drift(&mut self, _drift: Drift) {}
+    }
+
+    #[test]
+    fn aliases_belong_to_the_domain_that_the_name_of_the_report_says() {
+        let bytes = br#"{"alice": ["Acme", "Initech"], "bob": ["Acme"]}"#;
+        let head = Head { name: "mails/breacheddomain-example.org.json", bytes, whole: true, media_type: None };
+        assert_eq!(BreachedAccounts.recognise(&head), Likelihood::Certain);
+        let mut seen = Seen::default();
+        let context = Context { head, feed: None, received: jiff::Timestamp::UNIX_EPOCH, knowledge: &Knowledge::default() };
+        BreachedAccounts.read(&mut &bytes[..], &context, &mut seen).unwrap();
+        let account = |alias: &str, breach: &str| format!(r#"{{"breach":"{breach}","source.account":"{alias}@example.org"}}"#);
+        assert_eq!(seen.0, [account("alice", "Acme"), account("alice", "Initech"), account("bob", "Acme")]);
+    }
+
+    #[test]
+    fn a_breach_is_named_in_many_ways() {
+        assert_eq!(breach("Breach: Acme Corp"), Some("Acme Corp"));
+        assert_eq!(breach("found in the \"Acme\" data breach of 2025"), Some("Acme"));
+        assert_eq!(breach("nothing of the kind"), None);
+    }
+}

@@ -106,7 +106,7 @@ fn read_entry(entry: &str, out: &mut Reading<'_>) -> Result<(), Refusal> {
             None => event.extra.str(name, value),
         }
         match (name.as_str(), value.as_str()) {
-            ("url", url) => event.set(Field::Url(Side::Source), url.to_owned())?,
+            ("url", url) => event.set_or_keep(Field::Url(Side::Source), url.to_owned()),
             ("source", registry) => event.extra.str("source.registry", registry),
             ("recent", "up") => event.extra.str("status", "online"),
             ("recent", "down") => event.extra.str("status", "offline"),

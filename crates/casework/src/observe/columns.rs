@@ -32,7 +32,8 @@ impl Meaning {
         let read = match self {
             Self::Field(Field::Time) => event.set_time_assuming_utc(&text).is_ok(),
             Self::Field(field) => event.set(field, text.clone()).is_ok(),
-            Self::Host(side) => event.set_host(side, text.clone()).is_ok(),
+            // one word alone is a name only by accident
+            Self::Host(side) => text.contains(['.', ':']) && event.set_host(side, text.clone()).is_ok(),
             Self::Kept(key) => event.set_key(key, text.clone()).is_ok(),
         };
         if !read {

@@ -90,6 +90,9 @@ pub fn guess(head: &Head<'_>) -> Option<Mapping> {
     for name in &names {
         let Some(meaning) = common(name) else { continue };
         if apart && meaning == Meaning::Field(Field::Time) {
+            if matches!(snake_case(name).as_str(), "date" | "time") {
+                columns.push((name.clone(), Vec::new()));
+            }
             continue;
         }
         let to = keys(meaning);

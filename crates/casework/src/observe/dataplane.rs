@@ -79,7 +79,7 @@ impl Source for Dataplane {
             };
             let mut event = out.event();
             event.set(Field::Ip(Side::Source), address)?;
-            event.set(Field::Time, last)?;
+            event.set_or_keep(Field::Time, last);
             if asn != "NA" {
                 event.set_key_or_keep("source.asn", asn);
             }

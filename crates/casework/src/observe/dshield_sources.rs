@@ -54,17 +54,15 @@ impl Source for DshieldSources {
     }
 }
 
-/// address, reports, targets, (nothing,) first seen, last seen
+/// address, reports, targets, first seen, last seen, updated
 fn of_an_as<'a>(event: &mut Event<'a>, cell: &[&'a str]) -> Result<(), Refusal> {
-    let mut times = cell.iter().skip(3).filter(|text| !text.is_empty());
     counts(event, cell.get(1), cell.get(2));
-    let (first, last) = (times.next(), times.next());
-    if let Some(first) = first {
-        event.extra.str("first_seen", first);
+    let text = |at: usize| cell.get(at).copied().unwrap_or_default();
+    for (key, at) in [("first_seen", 3), ("last_seen", 4)] {
+        event.set_key_or_keep(key, text(at));
     }
-    if let Some(time) = last.or(first) {
-        event.set(Field::Time, *time)?;
-    }
+    let time = [5, 4, 3].into_iter().map(text).find(|text| !text.is_empty());
+    event.set_or_keep(Field::Time, time.unwrap_or_default());
     Ok(())
 }
 
@@ -79,7 +77,7 @@ fn of_a_day<'a>(event: &mut Event<'a>, cell: &[&'a str]) -> Result<(), Refusal> 
     }
     counts(event, cell.get(3), cell.get(4));
     event.extra.str("first_seen", cell[5]);
-    event.set(Field::Time, cell[6])?;
+    event.set_or_keep(Field::Time, cell[6]);
     Ok(())
 }
 

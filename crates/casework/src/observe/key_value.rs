@@ -71,7 +71,10 @@ impl Source for KeyValue {
             from_prefix(&mut event, prefix);
             event.host_from_url(Side::Source);
             if !names_a_host(&event) {
-                return Err("no value names a host".into());
+                let hosts = pairs.iter().filter(|(key, _)| common(key).is_some_and(Meaning::names_a_host));
+                let hosts: Vec<String> =
+                    hosts.take(4).map(|(key, value)| format!("{key}={:?}", value.chars().take(80).collect::<String>())).collect();
+                return Err(format!("no value names a host ({})", hosts.join(", ")).into());
             }
             out.give(event)
         })
@@ -95,7 +98,7 @@ fn set<'a>(event: &mut Event<'a>, key: &str, value: &'a str) {
 pub(super) fn names_a_host(event: &Event<'_>) -> bool {
     [&event.source, &event.destination]
         .into_iter()
-        .any(|end| end.ip.is_some() || end.fqdn.is_some() || end.url.is_some() || end.network.is_some() || end.asn.is_some())
+        .any(|end| end.ip.is_some() || end.fqdn.is_some() || end.url.is_some() || end.network.is_some())
 }
 
 /// `<13>Mar 23 07:01:02 host program[1]:` and RFC 5424's `<13>1 2026-03-23T07:01:02Z host program - - -`.

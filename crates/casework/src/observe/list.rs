@@ -123,9 +123,9 @@ fn split(line: &str) -> Option<(Indicator<'_>, &str)> {
     if let Some(indicator) = Indicator::of(line) {
         return Some((indicator, ""));
     }
-    let (first, rest) = line.split_at(line.find(|c: char| c.is_whitespace() || c == ';' || c == ',').unwrap_or(line.len()));
-    let rest = rest.trim_start_matches([';', ',', ' ', '\t']);
+    let (first, after) = line.split_at(line.find(|c: char| c.is_whitespace() || c == ';' || c == ',').unwrap_or(line.len()));
     let first = first.trim_matches(['"', '\'', '<', '>']);
+    let rest = after.trim_start_matches([';', ',', ' ', '\t']);
     if matches!(first, "0.0.0.0" | "127.0.0.1" | "::" | "::1") {
         let (name, comment) = rest.split_at(rest.find(|c: char| c.is_whitespace()).unwrap_or(rest.len()));
         if let Some(indicator) = Indicator::of(name).filter(|i| !i.is_address()) {
@@ -133,8 +133,7 @@ fn split(line: &str) -> Option<(Indicator<'_>, &str)> {
         }
     }
     // What follows must be a comment, or this is a table or a sentence.
-    let commented =
-        rest.is_empty() || is_comment(rest) || line[first.len()..].trim_start_matches(['"', '\'', '>']).trim_start().starts_with(';');
+    let commented = rest.is_empty() || is_comment(rest) || after.trim_start().starts_with(';');
     commented.then(|| Indicator::of(first)).flatten().map(|indicator| (indicator, bare(rest)))
 }
 

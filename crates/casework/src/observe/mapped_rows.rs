@@ -9,6 +9,7 @@ use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, civil};
 
+use super::key_value::names_a_host;
 use super::mapping::{Columns, Filter, Mapping, Piece, Target};
 use super::reading::{Reading, Refusal, snake_case};
 use super::{Head, Position, ReadError, Sink};
@@ -288,8 +289,8 @@ impl<'m> Plan<'m> {
         if event.feed.is_none() {
             event.feed = mapping.feed.clone().map(Cow::Owned);
         }
-        let names_something = |key: &&str| ["source.", "destination.", "malware."].iter().any(|start| key.starts_with(start));
-        if set.iter().any(names_something) {
+        let beside_hosts = |key: &&str| key.ends_with(".account") || key.ends_with(".asn") || key.starts_with("malware.hash.");
+        if names_a_host(&event) || set.iter().any(beside_hosts) {
             Ok(event)
         } else {
             Err(first_problem.unwrap_or_else(|| "no column names a host, an account or a sample".to_owned()).into())
@@ -341,29 +342,29 @@ impl<'m> Plan<'m> {
             }
         };
         for key in &target.to {
-            if self.set_key(key, target, &text, event) {
+            if self.set_key(key, target, text.clone(), event) {
                 return Done::Set(key);
             }
         }
         Done::Unreadable(format!("{:?} cannot be read as {}", text.trim(), target.to.join(" or ")))
     }
 
-    fn set_key<'a>(&self, key: &str, target: &Target, text: &Cow<'a, str>, event: &mut Event<'a>) -> bool {
+    fn set_key<'a>(&self, key: &str, target: &Target, text: Cow<'a, str>, event: &mut Event<'a>) -> bool {
         if target.json {
-            let Ok(said) = serde_json::from_str(text) else { return false };
+            let Ok(said) = serde_json::from_str(&text) else { return false };
             event.extra.json(key.strip_prefix("extra.").unwrap_or(key), &said);
             return true;
         }
         match Field::from_key(key) {
-            Some(Field::Time) => self.set_time(target, text, event),
+            Some(Field::Time) => self.set_time(target, &text, event),
             Some(field @ Field::Type) => {
                 let word = self.mapping.types.iter().find(|(word, _)| word.eq_ignore_ascii_case(text.trim()));
                 event.set(field, word.map_or_else(|| text.to_string(), |(_, type_)| type_.clone())).is_ok()
             }
-            Some(field @ Field::Url(_)) if !text.contains("://") && value::url(text).is_none() && !self.mapping.url_prefix.is_empty() => {
+            Some(field @ Field::Url(_)) if !text.contains("://") && value::url(&text).is_none() && !self.mapping.url_prefix.is_empty() => {
                 event.set(field, format!("{}{}", self.mapping.url_prefix, text.trim())).is_ok()
             }
-            Some(field) => event.set(field, text.clone()).is_ok(),
+            Some(field) => event.set(field, text).is_ok(),
             None => match key.strip_prefix("malware.hash.") {
                 Some(kind) if value::hash_kind(text.trim()) != Some(kind) => false,
                 _ => event.set_key(key, text.trim().to_owned()).is_ok(),

@@ -10,7 +10,7 @@
 //! unmapped = "keep"                   # columns not mentioned: "keep" in extra (default) or "drop"
 //! empty = ["-", "N/A"]                # values that say nothing (default: "-")
 //!
-//! [recognise]                         # all that is given must fit
+//! [recognise]                         # all that is given must fit; without it the mapping is used only when forced
 //! columns = ["SourceIp", "SeenAt"]    # the header has these
 //! file = "*sinkhole*.csv"             # `*` any text, `?` any character, in any case; the end of the path is enough
 //!

@@ -74,7 +74,7 @@ fn dga<'a>(event: &mut Event<'a>, cell: &[&'a str]) -> Result<(), Refusal> {
     event.set(Field::Type, "c2-server")?;
     event.set(Field::Identifier, family)?;
     event.set(Field::Fqdn(Side::Source), domain)?;
-    event.set(Field::Time, start)?;
+    event.set_or_keep(Field::Time, start);
     event.set_key_or_keep("event_description.url", "http://data.netlab.360.com/dga");
     event.set_key_or_keep("valid_until", end);
     Ok(())
@@ -88,7 +88,7 @@ fn exploit_kit<'a>(event: &mut Event<'a>, cell: &[&'a str]) -> Result<(), Refusa
     let known = |text: &'a str| if matches!(text, "N/A" | "-") { "" } else { text };
     event.set(Field::Type, "exploit")?;
     event.set(Field::Identifier, kit.to_ascii_lowercase())?;
-    event.set(Field::Time, time)?;
+    event.set_or_keep(Field::Time, time);
     event.set_key_or_keep("source.ip", known(address));
     event.set_key_or_keep("source.fqdn", known(host));
     event.set_key_or_keep("source.url", known(url));
@@ -103,7 +103,7 @@ fn exploit_kit<'a>(event: &mut Event<'a>, cell: &[&'a str]) -> Result<(), Refusa
 fn scanner<'a>(event: &mut Event<'a>, cell: &[&'a str], identifier: &'static str) -> Result<(), Refusal> {
     event.set(Field::Type, "scanner")?;
     event.set(Field::Identifier, identifier)?;
-    event.set(Field::Time, cell[0])?;
+    event.set_or_keep(Field::Time, cell[0]);
     for pair in &cell[1..] {
         match pair.split_once('=') {
             Some(("ip" | "sip", address)) => event.set(Field::Ip(Side::Source), address)?,

@@ -218,6 +218,9 @@ impl<'r> Row<'r> {
                 None => event.extra.str(&snake_case(name), text),
             }
         }
+        for (at, cell) in self.cells.iter().enumerate().skip(self.names.len()).filter(|(_, cell)| !cell.trim().is_empty()) {
+            event.extra.str(&format!("column_{}", at + 1), cell.trim());
+        }
     }
 }
 

@@ -4,11 +4,11 @@ use super::{Head, Knowledge, Likelihood, Source};
 
 /// All sources. A new one is a file in this folder and a line here.
 pub static SOURCES: &[&dyn Source] = &[
+    // what the user wrote down wins
+    &super::csv::CsvMapping,
     &super::shadowserver::Shadowserver,
     &super::arf::Arf,
     &super::xarf_mail::XarfMail,
-    // what the user wrote down wins
-    &super::csv::CsvMapping,
     &super::intelmq::IntelMq,
     &super::abusech_bazaar::Bazaar,
     &super::abusech_bazaar_csv::BazaarCsv,

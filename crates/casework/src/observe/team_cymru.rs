@@ -8,7 +8,7 @@ use std::io::Read;
 
 use super::columns::{Meaning, common};
 use super::key_value::names_a_host;
-use super::reading::{Reading, Refusal, certain_if, each_line, first_lines, head_text, is_comment, snake_case};
+use super::reading::{Reading, Refusal, each_line, first_lines, head_text, is_comment, snake_case};
 use super::{Context, Head, Likelihood, ReadError, Sink, Source};
 use crate::model::event::{Event, Side};
 use crate::model::field::Field;
@@ -68,14 +68,17 @@ impl Source for TeamCymru {
     fn recognise(&self, head: &Head<'_>) -> Likelihood {
         let (mut all, mut ours, mut category) = (0, 0, false);
         for line in first_lines(head).take(50) {
-            all += 1;
             let cell: Vec<&str> = line.split('|').map(str::trim).collect();
+            if line.starts_with("Bulk mode;") || is_heading(&cell) {
+                continue;
+            }
+            all += 1;
             let fits = cell.len() >= 3 && cell.iter().take(3).any(|c| value::ip(c).is_some());
             ours += usize::from(fits);
             category |= fits && CATEGORIES.iter().any(|(name, ..)| *name == cell[0]);
         }
         let text = head_text(head);
-        if ours == 0 || ours * 10 + 10 < all * 9 {
+        if ours == 0 || ours * 10 < all * 7 {
             return Likelihood::No;
         }
         let said =
@@ -83,7 +86,7 @@ impl Source for TeamCymru {
         match (said, category) {
             (true, _) => Likelihood::Certain,
             (false, true) => Likelihood::Likely,
-            (false, false) => certain_if(false).max(Likelihood::Possible),
+            (false, false) => Likelihood::Possible,
         }
     }
 
@@ -94,9 +97,7 @@ impl Source for TeamCymru {
             let said = line.trim_start_matches(['#', ';', ' ']);
             let said = said.strip_prefix("column names:").unwrap_or(said);
             let cell: Vec<&str> = said.split('|').map(str::trim).collect();
-            let heading =
-                cell.len() >= 3 && cell.iter().filter(|c| named(c).is_some()).count() >= 2 && cell.iter().all(|c| value::ip(c).is_none());
-            if heading {
+            if is_heading(&cell) {
                 names = cell.into_iter().map(str::to_owned).collect();
                 return Ok(());
             }
@@ -106,6 +107,11 @@ impl Source for TeamCymru {
             read_row(&names, &cell, out)
         })
     }
+}
+
+/// A line that names columns and has none of their values.
+fn is_heading(cell: &[&str]) -> bool {
+    cell.len() >= 3 && cell.iter().filter(|name| named(name).is_some()).count() >= 2 && cell.iter().all(|text| value::ip(text).is_none())
 }
 
 enum Column {
@@ -134,6 +140,7 @@ fn read_row(names: &[String], cell: &[&str], out: &mut Reading<'_>) -> Result<()
     for (at, text) in cell.iter().enumerate().filter(|(_, text)| !text.is_empty() && !matches!(**text, "NA" | "-")) {
         let name = names.get(at).map_or("", String::as_str);
         match if name.is_empty() { shape(text, &event) } else { named(name) } {
+            Some(Column::Means(Meaning::Field(Field::Time))) if event.set(Field::Time, *text).is_ok() => {}
             Some(Column::Means(meaning)) => meaning.set(&mut event, *text, name),
             Some(Column::Category) => category = text,
             Some(Column::Information) => information(&mut event, text),
@@ -151,7 +158,12 @@ fn read_row(names: &[String], cell: &[&str], out: &mut Reading<'_>) -> Result<()
     } else if event.set(Field::Type, category.to_owned()).is_err() {
         event.extra.str("category", category);
     }
-    if names_a_host(&event) { out.give(event) } else { Err("no column names a host".into()) }
+    if names_a_host(&event) {
+        out.give(event)
+    } else {
+        let shown: String = cell.join("|").chars().take(80).collect();
+        Err(format!("no column of {shown:?} names a host").into())
+    }
 }
 
 /// What a column without a name is by its look.

@@ -54,7 +54,7 @@ impl Source for TorExits {
                     let mut event = out.event();
                     describe(&mut event);
                     event.set(Field::Ip(Side::Source), address)?;
-                    event.set(Field::Time, time)?;
+                    event.set_or_keep(Field::Time, time);
                     event.extra.str("fingerprint", &node);
                     if !published.is_empty() {
                         event.extra.str("published", &published);

@@ -42,7 +42,10 @@ impl Source for ZoneH {
             let mut event = out.event();
             event.set(Field::Type, "unauthorised-information-modification")?;
             event.set(Field::Identifier, "compromised-website")?;
-            event.set(Field::Url(Side::Source), row.get("domain"))?;
+            let site = row.get("domain");
+            if event.set(Field::Url(Side::Source), site).is_err() {
+                event.set_or_keep(Field::Fqdn(Side::Source), site);
+            }
             event.extra.str("event_description.text", "defacement");
             row.fill(&mut event, COLUMNS);
             if let Some(url) = event.source.url.clone() {
@@ -52,8 +55,8 @@ impl Source for ZoneH {
                 let address = event.source.ip.take();
                 event.host_from_url(Side::Source);
                 event.source.ip = address.or(event.source.ip);
-            } else if event.source.ip.is_none() {
-                return Err("neither domain nor ip_address".into());
+            } else if event.source.ip.is_none() && event.source.fqdn.is_none() {
+                return Err(format!("domain {site:?} and ip_address {:?} name no host", row.get("ip_address")).into());
             }
             out.give(event)
         })
