@@ -159,8 +159,7 @@ impl<'h> SegmentWriter<'h> {
     fn finish(self, span: Span, level: i64, created_at: i64) -> Result<Segment, StoreError> {
         let Self { draft, mut file, .. } = self;
         let metadata = file.finish().map_err(StoreError::parquet(&draft.path))?;
-        let hashing = file.into_inner().map_err(StoreError::parquet(&draft.path))?;
-        draft.publish(hashing, &metadata, span, level, created_at)
+        draft.publish(file.inner_mut(), &metadata, span, level, created_at)
     }
 }
 
@@ -185,8 +184,7 @@ impl<'h> MergeWriter<'h> {
     pub(crate) fn finish(self, span: Span, level: i64, created_at: i64) -> Result<Segment, StoreError> {
         let Self { draft, mut writer } = self;
         let metadata = writer.finish().map_err(StoreError::parquet(&draft.path))?;
-        let hashing = writer.into_inner().map_err(StoreError::parquet(&draft.path))?;
-        draft.publish(hashing, &metadata, span, level, created_at)
+        draft.publish(writer.inner_mut(), &metadata, span, level, created_at)
     }
 }
 
@@ -210,7 +208,7 @@ impl<'h> Draft<'h> {
 
     fn publish(
         &self,
-        mut written: Hashing,
+        written: &mut Hashing,
         metadata: &ParquetMetaData,
         span: Span,
         level: i64,
