@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use super::{Place, lookup};
 use crate::demo::evidence::{Evidence, week};
 use crate::demo::picture;
+use crate::jobs::compact;
 use crate::pipeline::{self, Order, Summary, Watch};
 use crate::receive::files::Found;
 use crate::receive::knowledge;
@@ -44,6 +45,7 @@ impl Demo {
         let yesterday = pipeline::now().to_zoned(TimeZone::UTC).date().yesterday()?;
         let evidence = week(yesterday);
         let summary = fill(place, &register, &inbox, evidence).await?;
+        compact::when_needed(home, &register).await?;
         register.close().await;
         let seconds = started.elapsed().as_secs_f64();
         if place.json {
@@ -86,6 +88,7 @@ async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evide
             given_by: None,
             tlp: piece.tlp.and_then(Tlp::read).unwrap_or(Tlp::UNMARKED),
             received: Some(piece.received),
+            replaces: None,
             stop: &stop,
         };
         struct Quiet;
