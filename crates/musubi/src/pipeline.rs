@@ -182,7 +182,7 @@ fn observe(order: &Order<'_>, out: SyncSender<Unit>, failed: &AtomicBool, watch:
                 watch.acknowledged(&found.name, &counts);
             }
             Ok(Seen::Stopped) => break,
-            Err(error) => summary.failures.push((found.name.clone(), format!("{error:#}"))),
+            Err(error) => summary.failures.push((found.name.clone(), crate::show::told(&error))),
         }
     }
     if let Some(error) = observer.broken.take() {

@@ -100,11 +100,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if reader_gone(&error) => ExitCode::SUCCESS,
         Err(error) if error.is::<WrongUsage>() => {
-            eprintln!("musubi: {error:#}");
+            eprintln!("musubi: {}", crate::show::told(&error));
             ExitCode::from(2)
         }
         Err(error) => {
-            eprintln!("musubi: {error:#}");
+            eprintln!("musubi: {}", crate::show::told(&error));
             ExitCode::FAILURE
         }
     }
