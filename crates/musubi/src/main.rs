@@ -3,6 +3,7 @@
 mod cli;
 mod demo;
 mod faults;
+mod jobs;
 mod pipeline;
 mod receive;
 mod show;

@@ -63,6 +63,8 @@ pub(crate) struct Order<'a> {
     pub(crate) tlp: Tlp,
     /// When the evidence was received; the clock when not said.
     pub(crate) received: Option<Timestamp>,
+    /// The evidence whose earlier reading this one replaces, in the same transaction.
+    pub(crate) replaces: Option<&'a str>,
     /// Set when the user wants to end.
     pub(crate) stop: &'a AtomicBool,
 }
@@ -240,7 +242,9 @@ impl Observer<'_> {
         }
         // Every row carries the evidence's id, so the hash comes first; and a known file is not read again.
         let sha256 = if small { evidence::sha256(&mut &bytes[..])? } else { evidence::sha256(&mut File::open(&found.path)?)? };
-        if let Some(known) = runtime.block_on(register.evidence(&sha256))? {
+        if self.order.replaces.is_none()
+            && let Some(known) = runtime.block_on(register.evidence(&sha256))?
+        {
             watch.bytes(before.len());
             return Ok(Seen::Known(counts_of(&known)));
         }
@@ -504,7 +508,16 @@ pub(crate) fn now() -> Timestamp {
 
 /// Writes batches as segments and commits finished files with them.
 fn remember(order: &Order<'_>, units: Receiver<Unit>, failed: &AtomicBool, watch: &dyn Watch) -> Result<Summary> {
-    let mut memory = Memory { order, watch, lock: None, held: Vec::new(), pending: Vec::new(), marked: HashMap::new(), summary: Summary::default() };
+    let mut memory = Memory {
+        order,
+        watch,
+        lock: None,
+        held: Vec::new(),
+        gone: Vec::new(),
+        pending: Vec::new(),
+        marked: HashMap::new(),
+        summary: Summary::default(),
+    };
     for unit in units {
         if let Err(error) = memory.take(unit) {
             failed.store(true, Ordering::Relaxed);
@@ -522,6 +535,8 @@ struct Memory<'o> {
     lock: Option<WriteLock>,
     /// Segments that count, as of taking the lock.
     held: Vec<Segment>,
+    /// Segments that hold the reading being replaced; what else they hold is in `pending`.
+    gone: Vec<Segment>,
     /// Written, not yet committed.
     pending: Vec<Segment>,
     /// Duplicates found here, per evidence.
@@ -554,6 +569,7 @@ impl Memory<'_> {
         for segment in self.pending.drain(..) {
             let _ = std::fs::remove_file(self.order.home.resolve(&segment.path));
         }
+        self.gone.clear();
         self.marked.clear();
         self.lock = None;
     }
@@ -562,6 +578,24 @@ impl Memory<'_> {
         if self.lock.is_none() {
             self.lock = Some(self.order.home.lock(|| self.watch.waiting())?);
             self.held = self.order.runtime.block_on(self.order.register.segments())?;
+            if let Some(evidence) = self.order.replaces {
+                self.set_aside(evidence)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the segments that hold events of `evidence` anew without them.
+    fn set_aside(&mut self, evidence: &str) -> Result<()> {
+        let (home, now) = (self.order.home, now().as_microsecond());
+        for segment in std::mem::take(&mut self.held) {
+            if store::compact::holds(home, &segment, evidence)? {
+                let keep = store::compact::not_from(evidence);
+                self.pending.extend(store::compact::merge(home, std::slice::from_ref(&segment), segment.level, now, &keep)?);
+                self.gone.push(segment);
+            } else {
+                self.held.push(segment);
+            }
         }
         Ok(())
     }
@@ -603,6 +637,17 @@ impl Memory<'_> {
         if faults::acknowledge_before_commit() {
             readings.iter().for_each(|r| self.watch.acknowledged(&r.name, &r.counts));
             faults::point("acknowledged before commit");
+        }
+        if self.order.replaces.is_some()
+            && let [reading] = &readings[..]
+        {
+            runtime.block_on(register.replace(reading, &self.gone, &self.pending, now().as_microsecond()))?;
+            self.gone.clear();
+            self.pending.clear();
+            self.marked.clear();
+            self.lock = None;
+            self.acknowledge(reading);
+            return Ok(());
         }
         // Someone else may have remembered the same evidence while we read it; then all of ours were duplicates.
         let mut new = Vec::new();

@@ -12,6 +12,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::StoreError;
@@ -210,6 +211,24 @@ impl Seen {
         let (time_min, time_max) = self.time.unwrap_or_default();
         Span { time_min, time_max, ip_min: self.ip_min, ip_max: self.ip_max, rows: self.rows }
     }
+}
+
+/// Whether a segment holds events of this evidence.
+///
+/// # Errors
+/// When the segment cannot be read.
+pub fn holds(home: &Home, segment: &Segment, evidence: &str) -> Result<bool, StoreError> {
+    let path = home.resolve(&segment.path);
+    let file = File::open(&path).map_err(StoreError::file(&path))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(StoreError::parquet(&path))?;
+    let column = ProjectionMask::roots(builder.parquet_schema(), position("evidence"));
+    let reader = builder.with_projection(column).with_batch_size(8192).build().map_err(StoreError::parquet(&path))?;
+    for rows in reader {
+        if rows?.column(0).as_string::<i32>().iter().any(|e| e == Some(evidence)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// For [`merge`]: rows at or after a time (microseconds).

@@ -303,20 +303,6 @@ impl Register {
         Ok(old.len() as u64)
     }
 
-    /// Takes evidence off the record so that it can be read anew; its original stays and is named again then.
-    ///
-    /// # Errors
-    /// When the register cannot be written.
-    pub async fn forget_evidence(&self, id: &str) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for (table, column) in [("part", "evidence"), ("rejection", "evidence"), ("evidence", "id")] {
-            let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE {column} = $1"));
-            sqlx::query(sql).bind(id).execute(&mut *transaction).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
     /// The parts of evidence in order.
     ///
     /// # Errors

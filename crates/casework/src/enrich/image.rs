@@ -88,13 +88,13 @@ fn arrays(mut rest: &[u8]) -> Option<Table> {
     }
     let [label, v4, v6, holders, names, as_countries] = lengths;
     let about = serde_json::from_slice(rest.split_off(..label)?).ok()?;
-    let v4 = array(&mut rest, v4, |span: [u8; 8]| {
-        let (start, whose) = halves::<8, 4, 4>(span);
-        Span { start: u32::from_le_bytes(start), whose: u32::from_le_bytes(whose) }
+    let v4 = array(&mut rest, v4, |span| {
+        let both = u64::from_le_bytes(span);
+        Span { start: both as u32, whose: (both >> 32) as u32 }
     })?;
     let v6 = array(&mut rest, v6, |span: [u8; 20]| {
-        let (start, whose) = halves::<20, 16, 4>(span);
-        Span { start: u128::from_le_bytes(start).into(), whose: u32::from_le_bytes(whose) }
+        let whose = u32::from_le_bytes([span[16], span[17], span[18], span[19]]);
+        Span { start: u128::from_le_bytes(std::array::from_fn(|at| span[at])).into(), whose }
     })?;
     let holders = array(&mut rest, holders, |[a0, a1, a2, a3, n0, n1, n2, n3, l0, l1, c0, c1]| Holder {
         asn: u32::from_le_bytes([a0, a1, a2, a3]),
@@ -116,12 +116,6 @@ fn arrays(mut rest: &[u8]) -> Option<Table> {
 fn array<T, const N: usize>(rest: &mut &[u8], count: usize, value: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
     let bytes = rest.split_off(..count.checked_mul(N)?)?;
     Some(bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect())
-}
-
-/// An array as two.
-fn halves<const N: usize, const A: usize, const B: usize>(both: [u8; N]) -> ([u8; A], [u8; B]) {
-    const { assert!(A + B == N) };
-    (std::array::from_fn(|at| both[at]), std::array::from_fn(|at| both[A + at]))
 }
 
 #[cfg(test)]

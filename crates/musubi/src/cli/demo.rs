@@ -13,10 +13,12 @@ use tokio::runtime::Handle;
 
 use super::{Place, lookup};
 use crate::demo::evidence::{Evidence, week};
-use crate::demo::picture;
+use crate::demo::{picture, world};
+use crate::jobs::compact;
 use crate::pipeline::{self, Order, Summary, Watch};
 use crate::receive::files::Found;
 use crate::receive::knowledge;
+use crate::receive::table_in::{self, Asked};
 use crate::show::{self, grouped, say};
 
 /// Fill an empty home with a week of invented evidence and show what it says
@@ -43,7 +45,12 @@ impl Demo {
         let inbox = home.root().join("demo");
         let yesterday = pipeline::now().to_zoned(TimeZone::UTC).date().yesterday()?;
         let evidence = week(yesterday);
+        let networks = world::networks().into_bytes();
+        let asked = Asked { source: Some("networks of the demo"), date: Some(yesterday), licence: "", modified: None };
+        let sha256 = store::evidence::sha256(&mut &networks[..])?;
+        table_in::import(home, &register, "networks.tsv", &sha256, &mut std::io::Cursor::new(networks), &asked).await?;
         let summary = fill(place, &register, &inbox, evidence).await?;
+        compact::when_needed(home, &register).await?;
         register.close().await;
         let seconds = started.elapsed().as_secs_f64();
         if place.json {
@@ -86,6 +93,7 @@ async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evide
             given_by: None,
             tlp: piece.tlp.and_then(Tlp::read).unwrap_or(Tlp::UNMARKED),
             received: Some(piece.received),
+            replaces: None,
             stop: &stop,
         };
         struct Quiet;

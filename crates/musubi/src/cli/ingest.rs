@@ -17,6 +17,7 @@ use store::register::Register;
 use tokio::runtime::Handle;
 
 use super::{Place, moment};
+use crate::jobs::compact;
 use crate::pipeline::{self, Order, Summary, Watch};
 use crate::receive::{files, knowledge, parts};
 use crate::show::{grouped, json, say};
@@ -97,6 +98,7 @@ impl Ingest {
             given_by: self.from,
             tlp: self.tlp.unwrap_or(Tlp::UNMARKED),
             received: self.received,
+            replaces: None,
             stop: &stop,
         };
         let summary = tokio::task::block_in_place(|| pipeline::ingest(&order, &watch));
@@ -105,6 +107,7 @@ impl Ingest {
             let _ = std::fs::remove_file(path);
         });
         let summary = summary?;
+        compact::when_needed(&place.home, &register).await?;
         register.close().await;
         report(&summary, place.json, started)?;
         if !summary.failures.is_empty() {

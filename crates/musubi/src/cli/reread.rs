@@ -10,7 +10,6 @@ use casework::model::terms::Tlp;
 use casework::observe::{Drift, Position, Sink, Source, Stop};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::compact::{merge, not_from};
 use store::evidence::Evidence;
 use store::events::Questions;
 use store::register::Register;
@@ -130,26 +129,10 @@ async fn ids(questions: &Questions, sql: &str) -> Result<BTreeSet<String>> {
     Ok(rows.into_iter().filter_map(|r| r["id"].as_str().map(str::to_owned)).collect())
 }
 
-/// Removes the evidence's events and reads it again through the ordinary path, both in transactions of their own: in between it is
-/// simply not yet read, and a crash there is mended by reading it again.
+/// Reads the evidence again through the ordinary path; the old reading gives way to the new in one transaction.
 async fn replace(place: &Place, register: &Register, evidence: &Evidence, knowledge: &casework::observe::Knowledge) -> Result<()> {
-    let copy = place.home.temporary().join(format!("{}-reread", std::process::id()));
-    std::io::copy(&mut store::evidence::open(&place.home, &evidence.kept)?, &mut std::fs::File::create(&copy)?)?;
-    let lock = place.home.lock(|| eprintln!("another process is writing to this home; waiting for it"))?;
-    let now = pipeline::now().as_microsecond();
-    let keep = not_from(&evidence.id);
-    for segment in register.segments().await? {
-        let left = merge(&place.home, std::slice::from_ref(&segment), segment.level, now, &keep)?;
-        if left.iter().map(|s| s.row_count).sum::<i64>() == segment.row_count {
-            for same in left.iter().filter(|l| l.path != segment.path) {
-                let _ = std::fs::remove_file(place.home.resolve(&same.path));
-            }
-            continue;
-        }
-        register.swap(&[segment], &left, now).await?;
-    }
-    register.forget_evidence(&evidence.id).await?;
-    drop(lock);
+    let mut copy = tempfile::NamedTempFile::new()?;
+    std::io::copy(&mut store::evidence::open(&place.home, &evidence.kept)?, &mut copy)?;
     let tables = knowledge::tables(&place.home, Some(register)).await?;
     let stop = AtomicBool::new(false);
     let parts = register.parts(&evidence.id).await?;
@@ -159,7 +142,7 @@ async fn replace(place: &Place, register: &Register, evidence: &Evidence, knowle
         runtime: Handle::current(),
         knowledge,
         tables: &tables,
-        files: vec![Found { path: copy.clone(), name: evidence.name.clone(), size_bytes: evidence.size_bytes.unsigned_abs() }],
+        files: vec![Found { path: copy.path().to_owned(), name: evidence.name.clone(), size_bytes: evidence.size_bytes.unsigned_abs() }],
         format: match &parts[..] {
             [part] => parts::by_name(&part.format),
             _ => None,
@@ -168,12 +151,12 @@ async fn replace(place: &Place, register: &Register, evidence: &Evidence, knowle
         given_by: evidence.given_by.clone(),
         tlp: Tlp::read(&evidence.tlp).unwrap_or(Tlp::UNMARKED),
         received: Some(Timestamp::from_microsecond(evidence.received_at)?),
+        replaces: Some(&evidence.id),
         stop: &stop,
     };
     struct Quiet;
     impl Watch for Quiet {}
     let summary = tokio::task::block_in_place(|| pipeline::ingest(&order, &Quiet));
-    let _ = std::fs::remove_file(&copy);
     if let Some((_, reason)) = summary?.failures.into_iter().next() {
         bail!("{}: {reason}", evidence.name);
     }

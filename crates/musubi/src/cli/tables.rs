@@ -1,12 +1,11 @@
 //! `musubi tables`: what tells whose an address is.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read as _};
+use std::io::BufReader;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use casework::enrich::{Builder, Origin, builtin};
-use formats::address_table;
+use casework::enrich::builtin;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -15,6 +14,7 @@ use store::tables::ImportedTable;
 
 use super::Place;
 use crate::pipeline;
+use crate::receive::table_in::{self, Asked};
 use crate::show::{self, grouped, say, table};
 
 /// Tables that tell network, AS and country of an address
@@ -77,80 +77,16 @@ impl Import {
     }
 
     async fn import(&self, place: &Place, register: &Register, path: &PathBuf) -> Result<ImportedTable> {
-        let sha256 = store::evidence::sha256(&mut File::open(path)?)?;
-        let mut decoded = Decoded { name: String::new(), bytes: Vec::new() };
         let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-        formats::unpack::walk(&name, &mut BufReader::new(File::open(path)?), &formats::unpack::Limits::default(), &mut decoded)?;
-        let Decoded { name: inner, bytes } = decoded;
-        let head = &bytes[..bytes.len().min(64 << 10)];
-        let Some(layout) = address_table::recognise(head, &inner) else {
-            bail!("no table of addresses: neither MMDB, nor ranges in CSV or TSV, nor RIR delegated-extended");
-        };
-        let mut builder = Builder::new(Origin::default());
-        let mut shown = 0;
-        let summary = address_table::read(layout, Cursor::new(&bytes), &mut |found| match found {
-            Ok(entry) => builder.add(&entry),
-            Err(rejected) => {
-                shown += 1;
-                if shown <= 10 {
-                    eprintln!("set aside: {rejected}");
-                }
-            }
-        })?;
-        anyhow::ensure!(summary.rows > 0, "the table has no rows");
-        let dated = self.date.or(summary.date).or_else(|| address_table::ranges::date_in_name(&inner)).or_else(|| modified(path));
-        let date = dated.unwrap_or_else(|| pipeline::now().to_zoned(jiff::tz::TimeZone::UTC).date());
-        let source = self.source.clone().or(summary.name.clone()).unwrap_or(name);
-        let origin = Origin { source: source.clone(), date, sha256: sha256.clone(), licence: self.licence.clone(), approximate: false };
-        let table = builder.of(origin).build();
-        let id = sha256[..16].to_owned();
-        let imported = ImportedTable {
-            path: format!("tables/{id}.table"),
-            kind: table.about().kind.to_string(),
-            source,
-            dated: date.to_string(),
-            row_count: i64::try_from(summary.rows).unwrap_or(i64::MAX),
-            imported_at: pipeline::now().as_microsecond(),
-            sha256,
-            id,
-        };
-        register.import_table(&place.home, &imported, &table.to_bytes()).await?;
-        if summary.rejected > 0 {
-            eprintln!("{} rows were set aside", summary.rejected);
-        }
-        Ok(imported)
+        let asked = Asked { source: self.source.as_deref(), date: self.date, licence: &self.licence, modified: modified(path) };
+        let sha256 = store::evidence::sha256(&mut File::open(path)?)?;
+        table_in::import(&place.home, register, &name, &sha256, &mut BufReader::new(File::open(path)?), &asked).await
     }
 }
 
 fn modified(path: &PathBuf) -> Option<Date> {
     let time = Timestamp::try_from(std::fs::metadata(path).ok()?.modified().ok()?).ok()?;
     Some(time.to_zoned(jiff::tz::TimeZone::UTC).date())
-}
-
-/// The one leaf of a compressed file.
-struct Decoded {
-    name: String,
-    bytes: Vec<u8>,
-}
-
-/// A table larger than this is no table of addresses.
-const LARGEST: u64 = 4 << 30;
-
-impl formats::unpack::Visitor for Decoded {
-    fn part(&mut self, part: &formats::unpack::Part<'_>, input: &mut dyn std::io::Read) -> std::io::Result<formats::unpack::Next> {
-        self.name = part.path.to_owned();
-        self.bytes.clear();
-        input.take(LARGEST).read_to_end(&mut self.bytes)?;
-        Ok(formats::unpack::Next::Stop)
-    }
-
-    fn refused(&mut self, path: &str, reason: formats::unpack::Refusal) {
-        eprintln!("set aside: {path}: {reason}");
-    }
-
-    fn spool(&mut self) -> std::io::Result<Box<dyn formats::unpack::Spool>> {
-        tempfile::tempfile().map(|file| Box::new(file) as Box<dyn formats::unpack::Spool>)
-    }
 }
 
 /// Age of a table in days.

@@ -5,4 +5,4 @@ mod feeds;
 mod packing;
 pub(crate) mod picture;
 mod shadowserver;
-mod world;
+pub(crate) mod world;

@@ -158,6 +158,21 @@ pub(crate) static PROVIDERS: [Provider; 28] = [
     provider(4_200_000_101, "NODAHILL Nodahill Campus", ("JP", "CHIBA", "NODA"),                      "nodahill.example",      288, 24, 5,   95, 9),
 ];
 
+/// The providers' networks as a table in the layout of IPtoASN: first address, last address, AS number, country, name.
+pub(crate) fn networks() -> String {
+    PROVIDERS
+        .iter()
+        .map(|p| {
+            let first = u32::from(p.network.0);
+            let last = Ipv4Addr::from(first + (p.size() - 1));
+            let six = Ipv6Addr::new(0x2001, 0xdb8, p.six, 0, 0, 0, 0, 0);
+            let six_last = Ipv6Addr::new(0x2001, 0xdb8, p.six, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff);
+            let Provider { asn, country, name, network, .. } = p;
+            format!("{}\t{last}\t{asn}\t{country}\t{name}\n{six}\t{six_last}\t{asn}\t{country}\t{name}\n", network.0)
+        })
+        .collect()
+}
+
 impl Provider {
     pub(crate) fn size(&self) -> u32 {
         1 << (32 - self.network.1)

@@ -4,3 +4,4 @@ pub(crate) mod files;
 pub(crate) mod knowledge;
 pub(crate) mod original;
 pub(crate) mod parts;
+pub(crate) mod table_in;

@@ -1,0 +1,63 @@
+//! Fewer, larger segments; an end to what is too old; strays swept.
+
+use anyhow::Result;
+use jiff::Timestamp;
+use store::check::sweep;
+use store::compact::{merge, not_before, plan};
+use store::home::Home;
+use store::register::Register;
+
+use crate::pipeline;
+
+/// What a run has done.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Segments that gave way, and those that took their place.
+    pub(crate) merged: u64,
+    pub(crate) made: u64,
+    pub(crate) dropped_events: u64,
+    pub(crate) removed_originals: u64,
+    pub(crate) swept_files: u64,
+}
+
+/// Segments as small as they came in from which an ingest compacts by itself.
+const MANY: usize = 64;
+
+/// Compacts when many small segments have gathered and nobody else is writing.
+pub(crate) async fn when_needed(home: &Home, register: &Register) -> Result<()> {
+    let small = register.segments().await?.iter().filter(|s| s.level == 0 && s.row_count < 64 << 10).count();
+    if small >= MANY
+        && let Ok(_lock) = home.try_lock()
+    {
+        let done = run(home, register, None).await?;
+        tracing::info!("{} small segments became {}", done.merged, done.made);
+    }
+    Ok(())
+}
+
+/// Removes what is older than `keep`, merges what is worth merging, sweeps. The caller holds the write lock.
+pub(crate) async fn run(home: &Home, register: &Register, keep: Option<Timestamp>) -> Result<Done> {
+    let now = pipeline::now().as_microsecond();
+    let mut done = Done::default();
+    if let Some(cutoff) = keep.map(Timestamp::as_microsecond) {
+        for segment in register.segments().await?.into_iter().filter(|s| s.time_min < cutoff) {
+            let left = if segment.time_max < cutoff {
+                Vec::new()
+            } else {
+                merge(home, std::slice::from_ref(&segment), segment.level, now, &not_before(cutoff))?
+            };
+            let rows_left: i64 = left.iter().map(|s| s.row_count).sum();
+            done.dropped_events += (segment.row_count - rows_left).unsigned_abs();
+            register.swap(&[segment], &left, now).await?;
+        }
+        done.removed_originals = register.forget_originals(home, cutoff).await?;
+    }
+    for planned in plan(&register.segments().await?, now) {
+        let segments = merge(home, &planned.inputs, planned.level, now, &|_, _| true)?;
+        done.merged += planned.inputs.len() as u64;
+        done.made += segments.len() as u64;
+        register.swap(&planned.inputs, &segments, now).await?;
+    }
+    done.swept_files = sweep(home, register, now).await?;
+    Ok(done)
+}
