@@ -124,7 +124,12 @@ fn end_of_raw_text(text: &str, name: &str) -> usize {
         .map_or(text.len(), |(at, _)| at)
 }
 
-/// The value of an attribute, references resolved: `attribute("type=text value='a&amp;b'", "value")` is `a&b`.
+/// The value of an attribute, references resolved.
+///
+/// ```
+/// use formats::html_text::attribute;
+/// assert_eq!(attribute("type=text value='a&amp;b'", "value").as_deref(), Some("a&b"));
+/// ```
 pub fn attribute<'a>(attributes: &'a str, name: &str) -> Option<Cow<'a, str>> {
     let mut rest = attributes.trim_start();
     while !rest.is_empty() {
