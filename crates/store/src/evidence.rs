@@ -153,11 +153,8 @@ pub fn keep(home: &Home, input: &mut dyn Read, sha256: &str, seen: &mut dyn FnMu
     let mut buffer = vec![0; 1 << 20];
     let mut filled = fill(input, &mut buffer).map_err(StoreError::file(&draft.0))?;
     let plain = compressed(&buffer[..filled]);
-    let mut out = if plain {
-        Out::Plain(file)
-    } else {
-        Out::Zstd(Box::new(zstd::Encoder::new(file, 1).map_err(StoreError::file(&draft.0))?))
-    };
+    let mut out =
+        if plain { Out::Plain(file) } else { Out::Zstd(Box::new(zstd::Encoder::new(file, 1).map_err(StoreError::file(&draft.0))?)) };
     let mut size = 0_u64;
     while filled > 0 {
         out.write_all(&buffer[..filled]).map_err(StoreError::file(&draft.0))?;
@@ -282,25 +279,15 @@ impl Register {
         Ok(sqlx::query_as(sql).bind(since).fetch_all(&self.pool).await?)
     }
 
-    /// Removes originals received before `cutoff` (microseconds); what was read of them stays on record. Returns how many.
+    /// Forgets the originals received before `cutoff` (microseconds); what was read of them stays on record. Their files become strays
+    /// for the next [`crate::check::sweep`]. Returns how many.
     ///
     /// # Errors
-    /// When the register cannot be written or a file not removed.
-    pub async fn forget_originals(&self, home: &Home, cutoff: i64) -> Result<u64, StoreError> {
-        let old: Vec<(String, String)> = sqlx::query_as("SELECT id, kept FROM evidence WHERE received_at < $1 AND kept <> ''")
-            .bind(cutoff)
-            .fetch_all(&self.pool)
-            .await?;
-        for (id, kept) in &old {
-            // First the record, then the file: a file without a record is swept, a record without a file would be a fault.
-            sqlx::query("UPDATE evidence SET kept = '' WHERE id = $1").bind(id).execute(&self.pool).await?;
-            let path = home.resolve(kept);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::file(path)(error)),
-                _ => {}
-            }
-        }
-        Ok(old.len() as u64)
+    /// When the register cannot be written.
+    pub async fn forget_originals(&self, cutoff: i64) -> Result<u64, StoreError> {
+        let done =
+            sqlx::query("UPDATE evidence SET kept = '' WHERE received_at < $1 AND kept <> ''").bind(cutoff).execute(&self.pool).await?;
+        Ok(done.rows_affected())
     }
 
     /// The parts of evidence in order.
@@ -308,12 +295,10 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn parts(&self, evidence: &str) -> Result<Vec<Part>, StoreError> {
-        Ok(sqlx::query_as(
-            "SELECT number, path, format, feed, first_row, row_count, marks FROM part WHERE evidence = $1 ORDER BY number",
-        )
-        .bind(evidence)
-        .fetch_all(&self.pool)
-        .await?)
+        Ok(sqlx::query_as("SELECT number, path, format, feed, first_row, row_count, marks FROM part WHERE evidence = $1 ORDER BY number")
+            .bind(evidence)
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     /// Rows of evidence that were set aside (the first ones are kept, all are counted).

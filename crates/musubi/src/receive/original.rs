@@ -44,7 +44,8 @@ pub(crate) fn row(home: &Home, evidence: &Evidence, parts: &[Part], row: u64) ->
     let received = jiff::Timestamp::from_microsecond(evidence.received_at)?;
     let source = parts::by_name(&part.format);
     let how = How { format: source, feed: None, received, knowledge: &knowledge };
-    let mut seeker = Seeker { path: &part.path, inside: false, row: within, marked: (marked_row, offset), found: None, offsets: Vec::new() };
+    let mut seeker =
+        Seeker { path: &part.path, inside: false, row: within, marked: (marked_row, offset), found: None, offsets: Vec::new() };
     // The walk gives the part's bytes; the source tells where its rows begin.
     let _ = parts::read(&evidence.name, &mut Cursor::new(&bytes), &how, &mut seeker);
     let (start, end) = match (seeker.found, seeker.offsets.iter().copied().find(|o| Some(*o) > seeker.found)) {
@@ -115,6 +116,11 @@ struct Cutter<'a> {
 const LONGEST: u64 = 16 << 20;
 
 impl formats::unpack::Visitor for Cutter<'_> {
+    /// A container that is itself a part (an ARF mail) was read unopened.
+    fn wants_whole(&mut self, path: &str, _: &[u8]) -> bool {
+        path == self.path
+    }
+
     fn part(&mut self, part: &formats::unpack::Part<'_>, input: &mut dyn Read) -> io::Result<formats::unpack::Next> {
         if part.path != self.path {
             return Ok(formats::unpack::Next::Continue);
