@@ -41,7 +41,7 @@ use crate::receive::parts::{self, How, Takes};
 
 /// Events of one segment as ingested; two such batches are in memory at most, one filling and one being written.
 const BATCH_EVENTS: usize = 256 << 10;
-const BATCH_BYTES: usize = 64 << 20;
+const BATCH_BYTES: usize = 48 << 20;
 /// Small files share a transaction until this many events, files, or this much time.
 const COMMIT_EVENTS: usize = 64 << 10;
 const COMMIT_FILES: usize = 256;
@@ -373,7 +373,9 @@ impl Observer<'_> {
     /// Gives the batch to memory. `false` when memory has failed and nothing more makes sense.
     fn hand_over(&mut self, then: Then) -> bool {
         self.file.origin = None;
-        let batch = std::mem::take(&mut self.batch);
+        // A full batch is followed by one of the same kind; after the last one nothing follows.
+        let next = if then == Then::Continue { self.batch.sized_like() } else { EventBatch::default() };
+        let batch = std::mem::replace(&mut self.batch, next);
         let finished = match then {
             Then::Continue => Vec::new(),
             Then::Commit | Then::Forget => {
