@@ -443,10 +443,7 @@ impl Sink for Observer<'_> {
         file.last_row = file.last_row.max(at.row);
         file.counts.read += 1;
         let found = enrich::ask(event, self.order.tables);
-        let new = self.batch.push(
-            origin,
-            Incoming { id, event, time: time.as_microsecond(), row: file.first_row + at.row, found },
-        );
+        let new = self.batch.push(origin, Incoming { id, event, time: time.as_microsecond(), row: file.first_row + at.row, found });
         if !new {
             file.counts.duplicate += 1;
         }

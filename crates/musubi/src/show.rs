@@ -124,7 +124,8 @@ impl Rows {
 /// Cells as text, null as nothing.
 fn texts(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
     let options = FormatOptions::default().with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%SZ"));
-    let columns: Vec<ArrayFormatter<'_>> = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options)).collect::<Result<_, _>>()?;
+    let columns: Vec<ArrayFormatter<'_>> =
+        batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options)).collect::<Result<_, _>>()?;
     Ok((0..batch.num_rows())
         .map(|row| columns.iter().map(|c| c.value(row).to_string().replace(['\n', '\r', '\t'], " ")).collect())
         .collect())

@@ -400,7 +400,8 @@ mod tests {
     #[test]
     fn rows_are_ordered_by_address_as_text() {
         let mut batch = EventBatch::default();
-        for (n, ip) in ["9.9.9.9", "10.0.0.1", "2001:db8::2", "2001:db8:0:1:2:3:4:5", "10.0.0.1", "198.51.100.254"].into_iter().enumerate() {
+        for (n, ip) in ["9.9.9.9", "10.0.0.1", "2001:db8::2", "2001:db8:0:1:2:3:4:5", "10.0.0.1", "198.51.100.254"].into_iter().enumerate()
+        {
             push(&mut batch, u8::try_from(n).unwrap() + 1, ip);
         }
         let mut order: Vec<u32> = (0..6).rev().collect();

@@ -72,7 +72,8 @@ pub async fn check(home: &Home, register: &Register, originals: bool, seen: &mut
         }
         if originals {
             seen(&kept.kept);
-            let hash = evidence::open(home, &kept.kept).and_then(|mut input| evidence::sha256(&mut *input).map_err(StoreError::file(&path)));
+            let hash =
+                evidence::open(home, &kept.kept).and_then(|mut input| evidence::sha256(&mut *input).map_err(StoreError::file(&path)));
             match hash {
                 Ok(hash) if hash == kept.sha256 => {}
                 Ok(hash) => findings.faults.push(Fault { place: kept.kept, what: format!("content has changed: SHA-256 is {hash}") }),
@@ -113,9 +114,10 @@ pub async fn sweep(home: &Home, register: &Register, now: i64) -> Result<u64, St
 }
 
 async fn strays(home: &Home, register: &Register) -> Result<Vec<PathBuf>, StoreError> {
-    let named: Vec<String> = sqlx::query_scalar("SELECT path FROM segment UNION SELECT kept FROM evidence UNION SELECT path FROM lookup_table")
-        .fetch_all(&register.pool)
-        .await?;
+    let named: Vec<String> =
+        sqlx::query_scalar("SELECT path FROM segment UNION SELECT kept FROM evidence UNION SELECT path FROM lookup_table")
+            .fetch_all(&register.pool)
+            .await?;
     let named: HashSet<PathBuf> = named.into_iter().map(|path| home.resolve(&path)).collect();
     let mut found = Vec::new();
     for folder in [home.segments(), home.evidence(), home.tables()] {

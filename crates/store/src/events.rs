@@ -73,7 +73,8 @@ impl Questions {
     /// # Errors
     /// When the SQL is wrong or tries to change something; the engine's message names the place.
     pub async fn sql(&self, sql: &str) -> Result<datafusion::dataframe::DataFrame, StoreError> {
-        let options = datafusion::execution::context::SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let options =
+            datafusion::execution::context::SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         Ok(self.session.sql_with_options(sql, options).await?)
     }
 }
@@ -311,14 +312,7 @@ const VIEWS: &[View] = &[
     },
     View {
         name: "segments",
-        columns: &[
-            ("id", Text),
-            ("time_min", Time),
-            ("time_max", Time),
-            ("row_count", Number),
-            ("size_bytes", Number),
-            ("level", Number),
-        ],
+        columns: &[("id", Text), ("time_min", Time), ("time_max", Time), ("row_count", Number), ("size_bytes", Number), ("level", Number)],
         sql: "SELECT id, time_min, time_max, row_count, size_bytes, level FROM segment WHERE retired_at IS NULL ORDER BY time_min, id",
     },
     View { name: "terms", columns: &[("id", Number), ("tlp", Text)], sql: "SELECT id, tlp FROM terms ORDER BY id" },

@@ -153,11 +153,8 @@ pub fn keep(home: &Home, input: &mut dyn Read, sha256: &str, seen: &mut dyn FnMu
     let mut buffer = vec![0; 1 << 20];
     let mut filled = fill(input, &mut buffer).map_err(StoreError::file(&draft.0))?;
     let plain = compressed(&buffer[..filled]);
-    let mut out = if plain {
-        Out::Plain(file)
-    } else {
-        Out::Zstd(Box::new(zstd::Encoder::new(file, 1).map_err(StoreError::file(&draft.0))?))
-    };
+    let mut out =
+        if plain { Out::Plain(file) } else { Out::Zstd(Box::new(zstd::Encoder::new(file, 1).map_err(StoreError::file(&draft.0))?)) };
     let mut size = 0_u64;
     while filled > 0 {
         out.write_all(&buffer[..filled]).map_err(StoreError::file(&draft.0))?;
@@ -308,12 +305,10 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn parts(&self, evidence: &str) -> Result<Vec<Part>, StoreError> {
-        Ok(sqlx::query_as(
-            "SELECT number, path, format, feed, first_row, row_count, marks FROM part WHERE evidence = $1 ORDER BY number",
-        )
-        .bind(evidence)
-        .fetch_all(&self.pool)
-        .await?)
+        Ok(sqlx::query_as("SELECT number, path, format, feed, first_row, row_count, marks FROM part WHERE evidence = $1 ORDER BY number")
+            .bind(evidence)
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     /// Rows of evidence that were set aside (the first ones are kept, all are counted).

@@ -154,9 +154,10 @@ fn in_network(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
     } else {
         let networks = texts(&args[1], rows)?;
         for (ip, network) in ips.as_string_view().iter().zip(networks.as_string_view()) {
-            out.append_option(ip.zip(network).map(|(ip, network)| {
-                value::ip(ip).zip(value::network(network)).is_some_and(|(ip, network)| network.contains(ip))
-            }));
+            out.append_option(
+                ip.zip(network)
+                    .map(|(ip, network)| value::ip(ip).zip(value::network(network)).is_some_and(|(ip, network)| network.contains(ip))),
+            );
         }
     }
     Ok(Arc::new(out.finish()))

@@ -116,8 +116,7 @@ pub(crate) fn may_hold(home: &Home, segment: &Segment, ip: &str, end: End) -> bo
         // The reading that follows says what is wrong with the file.
         return true;
     }
-    const SALT: [u32; 8] =
-        [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
+    const SALT: [u32; 8] = [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
     words.chunks_exact(4).zip(SALT).all(|(word, salt)| {
         let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
         word & 1 << ((hash as u32).wrapping_mul(salt) >> 27) != 0

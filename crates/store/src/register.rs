@@ -37,7 +37,9 @@ impl Register {
     pub async fn open(home: &Home) -> Result<Self, StoreError> {
         if !home.exists() {
             let root = home.root().display();
-            return Err(StoreError::Refused(format!("{root}: nothing is remembered here yet; start with `musubi ingest` or `musubi demo`")));
+            return Err(StoreError::Refused(format!(
+                "{root}: nothing is remembered here yet; start with `musubi ingest` or `musubi demo`"
+            )));
         }
         let register = Self::connect(home, false).await?;
         // An older home is brought up to date; a newer one is refused with its version.
@@ -125,6 +127,8 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn row_count(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("SELECT CAST(coalesce(sum(row_count), 0) AS BIGINT) FROM segment WHERE retired_at IS NULL").fetch_one(&self.pool).await?)
+        Ok(sqlx::query_scalar("SELECT CAST(coalesce(sum(row_count), 0) AS BIGINT) FROM segment WHERE retired_at IS NULL")
+            .fetch_one(&self.pool)
+            .await?)
     }
 }

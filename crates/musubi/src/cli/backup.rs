@@ -49,6 +49,11 @@ impl Restore {
         if place.json {
             return show::json(&json!({"home": place.home.root(), "events": findings.events, "evidence": findings.evidence}));
         }
-        say(format!("{} events of {} evidence are in {}", grouped(findings.events), grouped(findings.evidence), place.home.root().display()))
+        say(format!(
+            "{} events of {} evidence are in {}",
+            grouped(findings.events),
+            grouped(findings.evidence),
+            place.home.root().display()
+        ))
     }
 }

@@ -124,7 +124,8 @@ async fn paint(place: &Place, summary: &Summary, seconds: f64) -> Result<()> {
         grouped(counts.duplicate),
         grouped(counts.rejected),
     ))?;
-    let days = pairs(&questions, "SELECT CAST(date_trunc('day', time) AS DATE) AS k, count(*) AS n FROM events GROUP BY 1 ORDER BY 1").await?;
+    let days =
+        pairs(&questions, "SELECT CAST(date_trunc('day', time) AS DATE) AS k, count(*) AS n FROM events GROUP BY 1 ORDER BY 1").await?;
     let counts: Vec<u64> = days.iter().map(|d| d.1).collect();
     if let (Some(first), Some(last)) = (days.first(), days.last()) {
         say(format!("events a day  {} {} {}\n", first.0, picture::sparkline(&counts, unicode), last.0))?;
@@ -139,14 +140,20 @@ async fn paint(place: &Place, summary: &Summary, seconds: f64) -> Result<()> {
     for (title, sql) in charts {
         say(picture::bars(title, &pairs(&questions, sql).await?, width, unicode))?;
     }
-    let mut example = questions.sql("SELECT source_ip FROM events WHERE type = 'infected-system' GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1").await?.collect().await?;
+    let mut example = questions
+        .sql("SELECT source_ip FROM events WHERE type = 'infected-system' GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1")
+        .await?
+        .collect()
+        .await?;
     let ip = lookup::objects(&std::mem::take(&mut example))?.first().and_then(|r| r["source_ip"].as_str().map(str::to_owned));
     let home = place.home.root().display().to_string();
     let musubi = if std::env::var_os("MUSUBI_HOME").is_some() { "musubi".to_owned() } else { format!("musubi --home {home}") };
     say("Try next:")?;
     say(format!("  {musubi} lookup {}", ip.as_deref().unwrap_or("192.0.2.1")))?;
     say(format!("  {musubi} stats --by day --by class"))?;
-    say(format!("  {musubi} query \"SELECT source_as_name, count(DISTINCT source_ip) AS cameras FROM events WHERE malware = 'mirai' GROUP BY 1 ORDER BY 2 DESC LIMIT 10\""))
+    say(format!(
+        "  {musubi} query \"SELECT source_as_name, count(DISTINCT source_ip) AS cameras FROM events WHERE malware = 'mirai' GROUP BY 1 ORDER BY 2 DESC LIMIT 10\""
+    ))
 }
 
 async fn pairs(questions: &Questions, sql: &str) -> Result<Vec<(String, u64)>> {

@@ -77,7 +77,9 @@ fn object(e: &kept::Evidence) -> Value {
 
 /// Show one evidence, one of its rows, or the original bytes
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  musubi evidence show $(musubi --json evidence list | sed 's/.*\"id\":\"\\([0-9a-f]*\\)\".*/\\1/') --row 2")]
+#[command(
+    after_help = "Example:\n  musubi evidence show $(musubi --json evidence list | sed 's/.*\"id\":\"\\([0-9a-f]*\\)\".*/\\1/') --row 2"
+)]
 pub(crate) struct Show {
     /// Its id, or the beginning of it
     id: String,
@@ -119,13 +121,27 @@ impl Show {
         let rejections = register.rejections(&evidence.id).await?;
         if place.json {
             let mut value = object(&evidence);
-            value["parts"] =
-                parts.iter().map(|p| json!({"path": p.path, "format": p.format, "feed": p.feed, "first_row": p.first_row, "rows": p.row_count})).collect();
+            value["parts"] = parts
+                .iter()
+                .map(|p| json!({"path": p.path, "format": p.format, "feed": p.feed, "first_row": p.first_row, "rows": p.row_count}))
+                .collect();
             value["rejections"] = rejections.iter().map(|r| json!({"path": r.path, "row": r.row_number, "reason": r.reason})).collect();
             return show::json(&value);
         }
-        say(format!("{}\n  {}, {}, received {}, TLP:{}", evidence.id, evidence.name, size(evidence.size_bytes.unsigned_abs()), time(evidence.received_at), evidence.tlp))?;
-        let counts = [("read", evidence.read_rows), ("stored", evidence.stored_rows), ("duplicate", evidence.duplicate_rows), ("rejected", evidence.rejected_rows)];
+        say(format!(
+            "{}\n  {}, {}, received {}, TLP:{}",
+            evidence.id,
+            evidence.name,
+            size(evidence.size_bytes.unsigned_abs()),
+            time(evidence.received_at),
+            evidence.tlp
+        ))?;
+        let counts = [
+            ("read", evidence.read_rows),
+            ("stored", evidence.stored_rows),
+            ("duplicate", evidence.duplicate_rows),
+            ("rejected", evidence.rejected_rows),
+        ];
         say(format!("  {}", counts.map(|(name, n)| format!("{name} {}", grouped(n.unsigned_abs()))).join(", ")))?;
         for part in parts {
             say(format!("  {} ({}, feed {}, rows {})", part.path, part.format, part.feed, grouped(part.row_count.unsigned_abs())))?;

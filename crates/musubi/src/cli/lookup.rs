@@ -97,7 +97,8 @@ impl Lookup {
             }
             Kind::Hash(algorithm, hash) => {
                 about.insert("kind".into(), (*algorithm).into());
-                self.ask(place, register, &format!("extra LIKE '%{}%' OR extra LIKE '%{}%'", hash.to_lowercase(), hash.to_uppercase())).await?
+                self.ask(place, register, &format!("extra LIKE '%{}%' OR extra LIKE '%{}%'", hash.to_lowercase(), hash.to_uppercase()))
+                    .await?
             }
             Kind::Mail(address) => {
                 about.insert("kind".into(), "mail address".into());

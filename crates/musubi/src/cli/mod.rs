@@ -181,7 +181,9 @@ pub(crate) fn moment(text: &str) -> Result<jiff::Timestamp, String> {
         let span = number.checked_mul(hours).filter(|h| *h < 24 * 366 * 200).ok_or_else(|| format!("{text:?} is too long ago"))?;
         return now.checked_sub(jiff::SignedDuration::from_hours(span)).map_err(|e| e.to_string());
     }
-    ::formats::time::read(text).map(|m| m.at).ok_or_else(|| format!("{text:?} is no time: give a date (2026-03-23), a time, or an age (7d, 12h)"))
+    ::formats::time::read(text)
+        .map(|m| m.at)
+        .ok_or_else(|| format!("{text:?} is no time: give a date (2026-03-23), a time, or an age (7d, 12h)"))
 }
 
 #[cfg(test)]

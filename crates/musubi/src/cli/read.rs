@@ -74,7 +74,8 @@ impl Read {
         };
         for file in &found {
             let mut input = File::open(&file.path).with_context(|| file.path.display().to_string())?;
-            let how = How { format: self.format.map(|f| f.0), feed: self.feed.as_deref(), received: pipeline::now(), knowledge: &knowledge };
+            let how =
+                How { format: self.format.map(|f| f.0), feed: self.feed.as_deref(), received: pipeline::now(), knowledge: &knowledge };
             let outcome = parts::read(&file.name, &mut input, &how, &mut printer);
             if file.name == "stdin" {
                 let _ = std::fs::remove_file(&file.path);

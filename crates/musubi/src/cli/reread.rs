@@ -10,8 +10,8 @@ use casework::model::terms::Tlp;
 use casework::observe::{Drift, Position, Sink, Source, Stop};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::evidence::Evidence;
 use store::events::Questions;
+use store::evidence::Evidence;
 use store::register::Register;
 use tokio::runtime::Handle;
 
@@ -69,7 +69,9 @@ impl Reread {
             if !place.json {
                 print(&difference)?;
             }
-            let changed = !difference.added.is_empty() || !difference.gone.is_empty() || difference.rejected != difference.evidence.rejected_rows.unsigned_abs();
+            let changed = !difference.added.is_empty()
+                || !difference.gone.is_empty()
+                || difference.rejected != difference.evidence.rejected_rows.unsigned_abs();
             let applied = self.apply && changed;
             if applied {
                 replace(place, &register, &difference.evidence, &knowledge).await?;

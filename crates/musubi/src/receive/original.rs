@@ -44,7 +44,8 @@ pub(crate) fn row(home: &Home, evidence: &Evidence, parts: &[Part], row: u64) ->
     let received = jiff::Timestamp::from_microsecond(evidence.received_at)?;
     let source = parts::by_name(&part.format);
     let how = How { format: source, feed: None, received, knowledge: &knowledge };
-    let mut seeker = Seeker { path: &part.path, inside: false, row: within, marked: (marked_row, offset), found: None, offsets: Vec::new() };
+    let mut seeker =
+        Seeker { path: &part.path, inside: false, row: within, marked: (marked_row, offset), found: None, offsets: Vec::new() };
     // The walk gives the part's bytes; the source tells where its rows begin.
     let _ = parts::read(&evidence.name, &mut Cursor::new(&bytes), &how, &mut seeker);
     let (start, end) = match (seeker.found, seeker.offsets.iter().copied().find(|o| Some(*o) > seeker.found)) {

@@ -118,6 +118,7 @@ impl Visitor for Reports<'_, '_> {
 }
 
 fn unrecognised(head: &Head<'_>) -> String {
-    let start: String = String::from_utf8_lossy(&head.bytes[..head.bytes.len().min(40)]).chars().map(|c| if c.is_control() { '·' } else { c }).collect();
+    let start: String =
+        String::from_utf8_lossy(&head.bytes[..head.bytes.len().min(40)]).chars().map(|c| if c.is_control() { '·' } else { c }).collect();
     format!("no known format; it begins with {start:?}; name one with --format, or write a mapping")
 }
