@@ -92,7 +92,7 @@ class Bench:
     def parse(self):
         """Rows of a Shadowserver report to events, a second of CPU."""
         rows = 5_000_000 if self.full else 1_000_000
-        cost = measure.run([self.musubi, "read", "--as", "events", self.day(rows)])
+        cost = measure.run([self.musubi, "read", "--count", self.day(rows)])
         self.keep("parse", rows=rows, rows_per_cpu_s=measure.per_cpu_second(rows, cost), cost=cost)
 
     def chain(self):

@@ -1,20 +1,31 @@
 //! Places where a test can make things go wrong. In release builds there are none.
 //!
-//! `MUSUBI_FAULT` in a debug build: `ack-before-commit` acknowledges a file before its transaction (so that the crash tests can
-//! prove they see a loss); `die-at=PLACE:N` kills the process at the N-th pass of a place.
+//! `MUSUBI_FAULT` in a debug build, several separated by commas: `ack-before-commit` acknowledges files before their transaction and
+//! dwells there (so that the crash tests can prove they see a loss); `die-at=PLACE:N` kills the process at the N-th pass of a place;
+//! `commit-events=N`, `batch-events=N`, `small=BYTES` make steps short, so that little evidence passes many of them.
 
 #[cfg(debug_assertions)]
-fn wish() -> Option<&'static str> {
-    static WISH: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    WISH.get_or_init(|| std::env::var("MUSUBI_FAULT").ok()).as_deref()
+fn wish(name: &str) -> Option<&'static str> {
+    static WISHES: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
+    let wishes =
+        WISHES.get_or_init(|| std::env::var("MUSUBI_FAULT").map(|w| w.split(',').map(str::to_owned).collect()).unwrap_or_default());
+    wishes.iter().find_map(|wish| wish.strip_prefix(name)).and_then(|rest| rest.strip_prefix('=').or(rest.is_empty().then_some("")))
 }
 
 /// The broken variant that the crash tests must find out.
 pub(crate) fn acknowledge_before_commit() -> bool {
     #[cfg(debug_assertions)]
-    return wish() == Some("ack-before-commit");
+    return wish("ack-before-commit").is_some();
     #[cfg(not(debug_assertions))]
     false
+}
+
+/// The size of a step.
+pub(crate) fn size<T: std::str::FromStr>(_name: &str, ordinary: T) -> T {
+    #[cfg(debug_assertions)]
+    return wish(_name).and_then(|size| size.parse().ok()).unwrap_or(ordinary);
+    #[cfg(not(debug_assertions))]
+    ordinary
 }
 
 /// A place between two steps that must not be told apart by who comes after.
@@ -23,7 +34,10 @@ pub(crate) fn point(_place: &str) {
     {
         use std::sync::atomic::{AtomicU64, Ordering};
         static PASSED: AtomicU64 = AtomicU64::new(0);
-        let Some((place, times)) = wish().and_then(|w| w.strip_prefix("die-at=")).and_then(|w| w.rsplit_once(':')) else { return };
+        if _place == "acknowledged before commit" {
+            std::thread::sleep(std::time::Duration::from_millis(30));
+        }
+        let Some((place, times)) = wish("die-at").and_then(|w| w.rsplit_once(':')) else { return };
         if place == _place && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == times.parse().unwrap_or(1) {
             std::process::abort();
         }

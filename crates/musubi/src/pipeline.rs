@@ -94,6 +94,8 @@ pub(crate) trait Watch: Sync {
 
 /// Reads all files of the order and remembers what they say.
 pub(crate) fn ingest(order: &Order<'_>, watch: &dyn Watch) -> Result<Summary> {
+    // Originals are kept before the register names them: nobody may take them for strays meanwhile.
+    let _use = order.home.in_use()?;
     let (to_memory, from_reader) = sync_channel::<Unit>(0);
     let failed = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -161,6 +163,8 @@ fn observe(order: &Order<'_>, out: SyncSender<Unit>, failed: &AtomicBool, watch:
         file: FileState::default(),
         feeds: BTreeMap::new(),
         stoppable: true,
+        batch_events: faults::size("batch-events", BATCH_EVENTS),
+        broken: None,
     };
     let mut taken: HashSet<String> = HashSet::new();
     for found in &order.files {
@@ -180,6 +184,11 @@ fn observe(order: &Order<'_>, out: SyncSender<Unit>, failed: &AtomicBool, watch:
             Ok(Seen::Stopped) => break,
             Err(error) => summary.failures.push((found.name.clone(), format!("{error:#}"))),
         }
+    }
+    if let Some(error) = observer.broken.take() {
+        // A file is half read: neither it nor what waits for the same transaction counts.
+        observer.hand_over(Then::Forget);
+        return Err(error);
     }
     summary.stopped = order.stop.load(Ordering::Relaxed);
     observer.hand_over(Then::Commit);
@@ -208,6 +217,9 @@ struct Observer<'o> {
     feeds: BTreeMap<String, u64>,
     /// Whether the user's wish to end is heard between two events.
     stoppable: bool,
+    batch_events: usize,
+    /// Why reading cannot go on at all.
+    broken: Option<anyhow::Error>,
 }
 
 /// What is known of the file being read.
@@ -235,7 +247,7 @@ impl Observer<'_> {
         let received = self.order.received.unwrap_or_else(now);
         let mut file = File::open(&found.path)?;
         let before = file.metadata()?;
-        let small = before.len() <= SMALL;
+        let small = before.len() <= faults::size("small", SMALL);
         let mut bytes = Vec::new();
         if small {
             std::io::Read::read_to_end(&mut file, &mut bytes)?;
@@ -340,7 +352,9 @@ impl Observer<'_> {
         };
         self.open_events += usize::try_from(file.counts.read).unwrap_or(usize::MAX);
         self.finished.push(reading);
-        let due = self.open_events >= COMMIT_EVENTS || self.finished.len() >= COMMIT_FILES || self.last_commit.elapsed() >= COMMIT_AFTER;
+        let due = self.open_events >= faults::size("commit-events", COMMIT_EVENTS)
+            || self.finished.len() >= COMMIT_FILES
+            || self.last_commit.elapsed() >= COMMIT_AFTER;
         if due {
             self.hand_over(Then::Commit);
         }
@@ -417,7 +431,13 @@ impl Sink for Observer<'_> {
         }
         let time = date(event, self.file.received);
         let own_terms = match event.tlp.filter(|tlp| *tlp > self.order.tlp) {
-            Some(stricter) => Some(self.terms(stricter).map_err(|_| Stop)?),
+            Some(stricter) => match self.terms(stricter) {
+                Ok(terms) => Some(terms),
+                Err(error) => {
+                    self.broken = Some(error);
+                    return Err(Stop);
+                }
+            },
             None => None,
         };
         let named = event.feed.take();
@@ -447,7 +467,7 @@ impl Sink for Observer<'_> {
         if !new {
             file.counts.duplicate += 1;
         }
-        let full = self.batch.len() >= BATCH_EVENTS || (self.batch.len() % 4096 == 0 && self.batch.size_bytes() >= BATCH_BYTES);
+        let full = self.batch.len() >= self.batch_events || (self.batch.len() % 4096 == 0 && self.batch.size_bytes() >= BATCH_BYTES);
         if full && (self.failed.load(Ordering::Relaxed) || !self.hand_over(Then::Continue)) {
             return Err(Stop);
         }

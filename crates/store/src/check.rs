@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 use crate::evidence;
-use crate::home::Home;
+use crate::home::{Home, maker_lives};
 use crate::register::Register;
 use crate::segment::hash_file;
 
@@ -85,15 +85,17 @@ pub async fn check(home: &Home, register: &Register, originals: bool, seen: &mut
     Ok(findings)
 }
 
-/// Removes files that the register does not name and segments replaced some time ago; returns how many. The caller holds the
-/// write lock, so nobody is about to name them.
+/// Removes files that the register does not name and segments replaced some time ago; returns how many: none while others use
+/// files here that are not named yet. The caller holds the write lock.
 ///
 /// # Errors
 /// When the register or a folder cannot be read.
 pub async fn sweep(home: &Home, register: &Register, now: i64) -> Result<u64, StoreError> {
     let mut removed = 0;
+    let Some(_alone) = home.alone()? else { return Ok(0) };
     for path in strays(home, register).await? {
-        match fs::remove_file(&path) {
+        let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        match gone {
             Ok(()) => removed += 1,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(StoreError::file(path)(error)),
@@ -128,12 +130,12 @@ async fn strays(home: &Home, register: &Register) -> Result<Vec<PathBuf>, StoreE
         })?;
     }
     // Of what is being written, only what nobody writes any more: its process is gone.
-    walk(&home.temporary(), &mut |path| {
-        let pid = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.split('-').next()).and_then(|n| n.parse::<u32>().ok());
-        if pid.is_none_or(|pid| pid != std::process::id() && !Path::new(&format!("/proc/{pid}")).exists()) {
-            found.push(path.to_owned());
+    for entry in fs::read_dir(home.temporary()).into_iter().flatten() {
+        let entry = entry.map_err(StoreError::file(home.temporary()))?;
+        if !entry.file_name().to_str().is_some_and(maker_lives) {
+            found.push(entry.path());
         }
-    })?;
+    }
     Ok(found)
 }
 

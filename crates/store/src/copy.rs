@@ -4,7 +4,7 @@
 //! snapshot names gives a whole. Restoring checks every segment before the home is usable.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 use crate::check::{Findings, check};
@@ -23,48 +23,86 @@ pub struct Copied {
 /// # Errors
 /// When the target is not empty or a file cannot be copied; an unfinished copy has no register and is no home.
 pub async fn backup(home: &Home, register: &Register, target: &Path, seen: &mut dyn FnMut(&str)) -> Result<Copied, StoreError> {
-    must_be_empty(target)?;
+    let _use = home.in_use()?;
     let copy = Home::at(target);
+    let copied = copy_all(home, register, &copy, seen).await?;
+    name(&copy)?;
+    Ok(copied)
+}
+
+/// Makes a home of a backup, in a folder that does not exist yet or is empty, and checks it. What has faults does not become a home.
+///
+/// # Errors
+/// When the backup is none, the target is not empty, or a file cannot be copied.
+pub async fn restore(from: &Path, home: &Home, seen: &mut dyn FnMut(&str)) -> Result<Findings, StoreError> {
+    let source = Home::at(from);
+    let register = Register::open_copy(&source.register()).await?;
+    let done = copy_all(&source, &register, home, seen).await;
+    register.close().await;
+    done?;
+    let register = Register::open_unnamed(&unnamed(home)).await?;
+    let findings = check(home, &register, true, seen).await?;
+    register.close().await;
+    if findings.faults.is_empty() {
+        name(home)?;
+    }
+    Ok(findings)
+}
+
+/// Copies everything; the register last, under a name under which it is none yet.
+async fn copy_all(home: &Home, register: &Register, copy: &Home, seen: &mut dyn FnMut(&str)) -> Result<Copied, StoreError> {
+    must_be_empty(copy.root())?;
     copy.create()?;
-    let snapshot = copy.temporary().join("register.db");
-    let name = snapshot.to_string_lossy().into_owned();
-    sqlx::query("VACUUM INTO $1").bind(name).execute(&register.pool).await?;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&snapshot).read_only(true);
-    let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-    let named: Vec<String> = sqlx::query_scalar(
+    let snapshot = unnamed(copy);
+    let text = snapshot.to_string_lossy().into_owned();
+    sqlx::query("VACUUM INTO $1").bind(text).execute(&register.pool).await?;
+    let frozen = Register::open_copy(&snapshot).await?;
+    let mut named: Vec<String> = sqlx::query_scalar(
         "SELECT path FROM segment WHERE retired_at IS NULL UNION SELECT kept FROM evidence WHERE kept <> '' UNION SELECT path FROM \
          lookup_table WHERE retired_at IS NULL",
     )
-    .fetch_all(&pool)
+    .fetch_all(&frozen.pool)
     .await?;
-    pool.close().await;
+    frozen.close().await;
+    named.extend(knowledge(home)?);
     let mut copied = Copied::default();
     for path in named {
         seen(&path);
         copied.bytes += copy_file(&home.resolve(&path), &copy.resolve(&path))?;
         copied.files += 1;
     }
-    // The register comes last: until it is there, the copy is no home.
     fs::File::open(&snapshot).and_then(|f| f.sync_all()).map_err(StoreError::file(&snapshot))?;
-    fs::rename(&snapshot, copy.register()).map_err(StoreError::file(&snapshot))?;
-    sync_folder(copy.root())?;
     Ok(copied)
 }
 
-/// Makes a home of a backup, in a folder that does not exist yet or is empty, and checks it.
-///
-/// # Errors
-/// When the backup is none, the target is not empty, or something in the copy is not as the register says.
-pub async fn restore(from: &Path, home: &Home, seen: &mut dyn FnMut(&str)) -> Result<Findings, StoreError> {
-    let source = Home::at(from);
-    let register = Register::open(&source).await?;
-    let done = backup(&source, &register, home.root(), seen).await;
-    register.close().await;
-    done?;
-    let register = Register::open(home).await?;
-    let findings = check(home, &register, true, seen).await?;
-    register.close().await;
-    Ok(findings)
+/// The register of a copy that is not finished.
+fn unnamed(copy: &Home) -> PathBuf {
+    copy.temporary().join(format!("{}-register.db", std::process::id()))
+}
+
+/// The register comes last: until it is there, the copy is no home.
+fn name(copy: &Home) -> Result<(), StoreError> {
+    let snapshot = unnamed(copy);
+    fs::rename(&snapshot, copy.register()).map_err(StoreError::file(&snapshot))?;
+    sync_folder(copy.root())
+}
+
+/// What users put into the home for the readers: tables of types, mappings.
+fn knowledge(home: &Home) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    if home.resolve("shadowserver-types.tsv").is_file() {
+        found.push("shadowserver-types.tsv".to_owned());
+    }
+    let mappings = home.resolve("mappings");
+    for entry in fs::read_dir(&mappings).into_iter().flatten() {
+        let path = entry.map_err(StoreError::file(&mappings))?.path();
+        if path.is_file()
+            && let Some(name) = path.file_name().and_then(|n| n.to_str())
+        {
+            found.push(format!("mappings/{name}"));
+        }
+    }
+    Ok(found)
 }
 
 fn must_be_empty(folder: &Path) -> Result<(), StoreError> {

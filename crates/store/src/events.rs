@@ -4,6 +4,7 @@
 //! whose time, addresses or filters show that they cannot hold an answer are left out before a file is opened.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -14,7 +15,9 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
@@ -25,7 +28,7 @@ use datafusion::prelude::{SessionConfig, SessionContext, col};
 use crate::StoreError;
 use crate::columns::{COLUMNS, Kind};
 use crate::functions;
-use crate::home::Home;
+use crate::home::{Home, create_private, unique};
 use crate::lookup::{End, may_hold};
 use crate::register::Register;
 use crate::segment::Segment;
@@ -34,6 +37,17 @@ use crate::segment::Segment;
 #[allow(missing_debug_implementations)] // the session of the engine has none
 pub struct Questions {
     session: SessionContext,
+    _spill: Option<Spill>,
+}
+
+/// Where the engine writes what does not fit into memory. Named after its process, so that nobody sweeps it meanwhile.
+struct Spill(PathBuf);
+
+impl Drop for Spill {
+    fn drop(&mut self) {
+        // What cannot be removed is a stray once this process is gone.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Memory the engine may use for sorting and grouping before it writes to disk.
@@ -52,10 +66,14 @@ impl Questions {
         options.execution.parquet.metadata_size_hint = Some(64 << 10);
         options.execution.collect_statistics = false;
         options.sql_parser.default_null_ordering = "nulls_last".to_owned();
-        let runtime = datafusion::execution::runtime_env::RuntimeEnvBuilder::new()
-            .with_memory_limit(MEMORY_BYTES, 1.0)
-            .with_temp_file_path(home.temporary())
-            .build_arc()?;
+        let spill = Spill(home.temporary().join(unique()));
+        // On a full disk and on one that is only read, questions are answered as far as memory reaches.
+        let spill = create_private(&spill.0).is_ok().then_some(spill);
+        let disk = DiskManagerBuilder::default().with_mode(match &spill {
+            Some(spill) => DiskManagerMode::Directories(vec![spill.0.clone()]),
+            None => DiskManagerMode::Disabled,
+        });
+        let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).with_disk_manager_builder(disk).build_arc()?;
         let session = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&session);
         let segments = register.segments().await?;
@@ -65,7 +83,7 @@ impl Questions {
         for view in VIEWS {
             session.register_table(view.name, view.table(register).await?)?;
         }
-        Ok(Self { session })
+        Ok(Self { session, _spill: spill })
     }
 
     /// Runs SQL that only reads.

@@ -279,25 +279,15 @@ impl Register {
         Ok(sqlx::query_as(sql).bind(since).fetch_all(&self.pool).await?)
     }
 
-    /// Removes originals received before `cutoff` (microseconds); what was read of them stays on record. Returns how many.
+    /// Forgets the originals received before `cutoff` (microseconds); what was read of them stays on record. Their files become strays
+    /// for the next [`crate::check::sweep`]. Returns how many.
     ///
     /// # Errors
-    /// When the register cannot be written or a file not removed.
-    pub async fn forget_originals(&self, home: &Home, cutoff: i64) -> Result<u64, StoreError> {
-        let old: Vec<(String, String)> = sqlx::query_as("SELECT id, kept FROM evidence WHERE received_at < $1 AND kept <> ''")
-            .bind(cutoff)
-            .fetch_all(&self.pool)
-            .await?;
-        for (id, kept) in &old {
-            // First the record, then the file: a file without a record is swept, a record without a file would be a fault.
-            sqlx::query("UPDATE evidence SET kept = '' WHERE id = $1").bind(id).execute(&self.pool).await?;
-            let path = home.resolve(kept);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::file(path)(error)),
-                _ => {}
-            }
-        }
-        Ok(old.len() as u64)
+    /// When the register cannot be written.
+    pub async fn forget_originals(&self, cutoff: i64) -> Result<u64, StoreError> {
+        let done =
+            sqlx::query("UPDATE evidence SET kept = '' WHERE received_at < $1 AND kept <> ''").bind(cutoff).execute(&self.pool).await?;
+        Ok(done.rows_affected())
     }
 
     /// The parts of evidence in order.

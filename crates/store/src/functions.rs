@@ -1,4 +1,5 @@
-//! What SQL can do with addresses: `in_network(ip, '203.0.113.0/24')`, `network(ip, 24)`, `registered_domain(name)`.
+//! What SQL can do with addresses: `in_network(ip, '203.0.113.0/24')`, `network(ip, 24)`, `registered_domain(name)`; and with what
+//! has no column: `json_text(extra, 'source.geolocation.city')`.
 //!
 //! Addresses are text, and a network is not one range of texts; but it lies within one. A comparison with a constant
 //! network is therefore also written as that range, which prunes files and pages before a single address is parsed.
@@ -18,7 +19,7 @@ use formats::value::{self, Network};
 
 /// Makes the functions known to a session.
 pub(crate) fn register(session: &SessionContext) {
-    for does in [Does::InNetwork, Does::Network, Does::RegisteredDomain] {
+    for does in [Does::InNetwork, Does::Network, Does::RegisteredDomain, Does::JsonText] {
         session.register_udf(udf(does));
     }
 }
@@ -30,7 +31,7 @@ pub(crate) fn id_text() -> ScalarUDF {
 
 fn udf(does: Does) -> ScalarUDF {
     let signature = match does {
-        Does::InNetwork | Does::InNetworkChecked => Signature::string(2, Volatility::Immutable),
+        Does::InNetwork | Does::InNetworkChecked | Does::JsonText => Signature::string(2, Volatility::Immutable),
         Does::Network => Signature::any(2, Volatility::Immutable),
         Does::RegisteredDomain => Signature::string(1, Volatility::Immutable),
         Does::IdText => Signature::exact(vec![DataType::FixedSizeBinary(16)], Volatility::Immutable),
@@ -45,6 +46,8 @@ enum Does {
     InNetworkChecked,
     Network,
     RegisteredDomain,
+    /// The value of a key of a JSON object, as text.
+    JsonText,
     IdText,
 }
 
@@ -61,6 +64,7 @@ impl ScalarUDFImpl for Function {
             Does::InNetworkChecked => "in_network_checked",
             Does::Network => "network",
             Does::RegisteredDomain => "registered_domain",
+            Does::JsonText => "json_text",
             Does::IdText => "id_text",
         }
     }
@@ -72,7 +76,7 @@ impl ScalarUDFImpl for Function {
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match self.does {
             Does::InNetwork | Does::InNetworkChecked => DataType::Boolean,
-            Does::Network | Does::RegisteredDomain | Does::IdText => DataType::Utf8View,
+            Does::Network | Does::RegisteredDomain | Does::JsonText | Does::IdText => DataType::Utf8View,
         })
     }
 
@@ -99,6 +103,14 @@ impl ScalarUDFImpl for Function {
                 let names = texts(&args.args[0], rows)?;
                 let mut out = StringViewBuilder::with_capacity(rows);
                 names.as_string_view().iter().for_each(|name| out.append_option(name.and_then(casework::enrich::registered_domain)));
+                Arc::new(out.finish())
+            }
+            Does::JsonText => {
+                let (objects, keys) = (texts(&args.args[0], rows)?, texts(&args.args[1], rows)?);
+                let mut out = StringViewBuilder::with_capacity(rows);
+                for (object, key) in objects.as_string_view().iter().zip(keys.as_string_view()) {
+                    out.append_option(object.zip(key).and_then(|(object, key)| json_text(object, key)));
+                }
                 Arc::new(out.finish())
             }
             Does::IdText => {
@@ -128,6 +140,20 @@ fn hex<'t>(id: &[u8], text: &'t mut [u8; 32]) -> Option<&'t str> {
         pair[1] = DIGITS[usize::from(byte & 15)];
     }
     std::str::from_utf8(text).ok()
+}
+
+/// The value of `key` in a JSON object: text as it is, anything else as JSON.
+fn json_text(object: &str, key: &str) -> Option<String> {
+    // Most objects do not hold most keys: look before reading.
+    if !object.contains(key) {
+        return None;
+    }
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).ok()?;
+    match object.get(key)? {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
 }
 
 fn parse_network(text: &str) -> Result<Network> {

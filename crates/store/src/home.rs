@@ -7,6 +7,7 @@
 //! tables/                imported tables for enrichment
 //! tmp/                   being written; nothing in it counts
 //! lock                   held by whoever writes segments
+//! use                    held by all who have files that the register does not name yet, or copy what it names
 //! ```
 
 use std::fs::{self, File};
@@ -18,6 +19,12 @@ use crate::StoreError;
 #[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
+}
+
+/// While anyone holds this, nobody sweeps: files may lie in the home that only their maker knows. Many hold it at once.
+#[derive(Debug)]
+pub struct InUse {
+    _file: File,
 }
 
 /// The right to write segments. One process at a time; released when dropped or when the process dies.
@@ -77,13 +84,38 @@ impl Home {
         Ok(())
     }
 
+    /// Nothing is swept while this is held; waits for a sweep that is going on.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn in_use(&self) -> Result<InUse, StoreError> {
+        let (file, path) = self.lock_file("use")?;
+        file.lock_shared().map_err(StoreError::file(path))?;
+        Ok(InUse { _file: file })
+    }
+
+    /// The right to sweep; `None` when anyone uses files that must not go.
+    pub(crate) fn alone(&self) -> Result<Option<InUse>, StoreError> {
+        let (file, path) = self.lock_file("use")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(InUse { _file: file })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(StoreError::file(path)(error)),
+        }
+    }
+
+    fn lock_file(&self, name: &str) -> Result<(File, PathBuf), StoreError> {
+        let path = self.root.join(name);
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::file(&path))?;
+        Ok((file, path))
+    }
+
     /// The right to write segments if it is free now.
     ///
     /// # Errors
     /// When somebody else has it or the lock file cannot be made.
     pub fn try_lock(&self) -> Result<WriteLock, StoreError> {
-        let path = self.root.join("lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::file(&path))?;
+        let (file, path) = self.lock_file("lock")?;
         match file.try_lock() {
             Ok(()) => Ok(WriteLock { _file: file }),
             Err(fs::TryLockError::WouldBlock) => Err(StoreError::Refused("another process is writing to this home".into())),
@@ -96,8 +128,7 @@ impl Home {
     /// # Errors
     /// When the lock file cannot be made.
     pub fn lock(&self, waiting: impl FnOnce()) -> Result<WriteLock, StoreError> {
-        let path = self.root.join("lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::file(&path))?;
+        let (file, path) = self.lock_file("lock")?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
@@ -125,6 +156,12 @@ pub(crate) fn create_private(folder: &Path) -> Result<(), StoreError> {
 /// Makes the names in a folder durable: a file that was renamed into it stays after a power loss.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(StoreError::file(folder))
+}
+
+/// The process that made a file or folder with a [`unique`] name is still there.
+pub(crate) fn maker_lives(name: &str) -> bool {
+    let pid = name.split('-').next().and_then(|pid| pid.parse::<u32>().ok());
+    pid.is_some_and(|pid| pid == std::process::id() || Path::new(&format!("/proc/{pid}")).exists())
 }
 
 /// A name no other file of this or another running process has: process id, start of the process, a counter.

@@ -3,6 +3,7 @@
 //! SQLite in WAL mode with full sync; whoever reads never waits for who writes. The connection is opened
 //! once a process and kept.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::SqlitePool;
@@ -49,6 +50,40 @@ impl Register {
             known.run(&register.pool).await?;
         }
         Ok(register)
+    }
+
+    /// Opens the register of a copy for reading; nothing is written beside it, so the medium may be read-only.
+    ///
+    /// # Errors
+    /// When there is none, or it is no register.
+    pub(crate) async fn open_copy(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Refused(format!(
+                "{}: there is no register; is this a copy that `musubi backup` finished?",
+                path.display()
+            )));
+        }
+        // A log beside it means that it was copied by other means, or is in use.
+        let finished = !path.with_extension("db-wal").exists();
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(finished);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        let newest: Result<Option<i64>, _> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&pool).await;
+        let known = sqlx::migrate!("./migrations").iter().map(|m| m.version).max();
+        if newest? > known {
+            return Err(StoreError::Refused(format!("{}: made by a newer version of this program", path.display())));
+        }
+        Ok(Self { pool })
+    }
+
+    /// Opens the register of a copy that is to become a home, and brings it up to date.
+    ///
+    /// # Errors
+    /// When it is no register or one of a newer program.
+    pub(crate) async fn open_unnamed(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new().filename(path).foreign_keys(true);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        Ok(Self { pool })
     }
 
     async fn connect(home: &Home, create: bool) -> Result<Self, StoreError> {

@@ -87,7 +87,7 @@ async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evide
             runtime: Handle::current(),
             knowledge: &knowledge,
             tables: &tables,
-            files: vec![Found { path, name: piece.name.clone(), size_bytes: piece.bytes.len() as u64 }],
+            files: vec![Found { path, name: piece.name.clone(), size_bytes: piece.bytes.len() as u64, spooled: false }],
             format: None,
             feed: piece.feed.map(str::to_owned),
             given_by: None,

@@ -19,7 +19,8 @@ use tokio::runtime::Handle;
 use super::{Place, moment};
 use crate::jobs::compact;
 use crate::pipeline::{self, Order, Summary, Watch};
-use crate::receive::{files, knowledge, parts};
+use crate::receive::files::{self, Found};
+use crate::receive::{knowledge, parts};
 use crate::show::{grouped, json, say};
 
 /// Read evidence and remember what it says
@@ -77,7 +78,6 @@ impl Ingest {
         let knowledge = knowledge::load(&place.home, &self.mapping)?;
         let tables = knowledge::tables(&place.home, Some(&register)).await?;
         let found = files::find(&self.paths, &place.home.temporary())?;
-        let spooled: Vec<PathBuf> = found.iter().filter(|f| f.name == "stdin").map(|f| f.path.clone()).collect();
         let stop = stop_on_signal();
         let watch = Progress::new(found.iter().map(|f| f.size_bytes).sum(), place.verbose > 0);
         if let Ok(lock) = place.home.try_lock() {
@@ -103,9 +103,7 @@ impl Ingest {
         };
         let summary = tokio::task::block_in_place(|| pipeline::ingest(&order, &watch));
         watch.bar.finish_and_clear();
-        spooled.iter().for_each(|path| {
-            let _ = std::fs::remove_file(path);
-        });
+        order.files.iter().for_each(Found::done);
         let summary = summary?;
         compact::when_needed(&place.home, &register).await?;
         register.close().await;

@@ -72,14 +72,20 @@ impl Read {
             rejected: 0,
             broken: None,
         };
+        let mut failed = 0;
         for file in &found {
-            let mut input = File::open(&file.path).with_context(|| file.path.display().to_string())?;
+            let mut input = match File::open(&file.path) {
+                Ok(input) => input,
+                Err(error) => {
+                    eprintln!("failed: {}: {error}", file.name);
+                    failed += 1;
+                    continue;
+                }
+            };
             let how =
                 How { format: self.format.map(|f| f.0), feed: self.feed.as_deref(), received: pipeline::now(), knowledge: &knowledge };
             let outcome = parts::read(&file.name, &mut input, &how, &mut printer);
-            if file.name == "stdin" {
-                let _ = std::fs::remove_file(&file.path);
-            }
+            file.done();
             if outcome.is_err() {
                 break;
             }
@@ -92,11 +98,15 @@ impl Read {
         if self.count {
             let seconds = started.elapsed().as_secs_f64();
             if place.json {
-                return show::json(&json!({"events": events, "rejected": rejected}));
+                show::json(&json!({"events": events, "rejected": rejected}))?;
+            } else {
+                say(format!("{} events, {} rejected ({seconds:.2} s)", show::grouped(events), show::grouped(rejected)))?;
             }
-            return say(format!("{} events, {} rejected ({seconds:.2} s)", show::grouped(events), show::grouped(rejected)));
         }
-        if events == 0 && rejected > 0 {
+        if failed > 0 {
+            bail!("{failed} of the files could not be read");
+        }
+        if events == 0 && rejected > 0 && !self.count {
             bail!("nothing could be read");
         }
         Ok(())

@@ -144,7 +144,12 @@ async fn replace(place: &Place, register: &Register, evidence: &Evidence, knowle
         runtime: Handle::current(),
         knowledge,
         tables: &tables,
-        files: vec![Found { path: copy.path().to_owned(), name: evidence.name.clone(), size_bytes: evidence.size_bytes.unsigned_abs() }],
+        files: vec![Found {
+            path: copy.path().to_owned(),
+            name: evidence.name.clone(),
+            size_bytes: evidence.size_bytes.unsigned_abs(),
+            spooled: false,
+        }],
         format: match &parts[..] {
             [part] => parts::by_name(&part.format),
             _ => None,

@@ -50,7 +50,7 @@ pub(crate) async fn run(home: &Home, register: &Register, keep: Option<Timestamp
             done.dropped_events += (segment.row_count - rows_left).unsigned_abs();
             register.swap(&[segment], &left, now).await?;
         }
-        done.removed_originals = register.forget_originals(home, cutoff).await?;
+        done.removed_originals = register.forget_originals(cutoff).await?;
     }
     for planned in plan(&register.segments().await?, now) {
         let segments = merge(home, &planned.inputs, planned.level, now, &|_, _| true)?;

@@ -1,9 +1,10 @@
 //! Which files did the user mean? Files, folders with everything in them, and `-` for standard input.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -13,25 +14,38 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     pub(crate) name: String,
     pub(crate) size_bytes: u64,
+    /// A copy made here of what can be read only once; goes when it was read.
+    pub(crate) spooled: bool,
 }
 
-/// All files below the paths, each folder in the order of names. Standard input (`-`) is copied to `spool` first: it can only be read once.
+impl Found {
+    /// Removes the copy, if it is one.
+    pub(crate) fn done(&self) {
+        if self.spooled {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// All files below the paths, each folder in the order of names. What can be read only once (standard input `-`, a pipe) is copied to
+/// `spool` first. What lies in a folder and cannot be looked at is found all the same: reading it says why.
 pub(crate) fn find(paths: &[PathBuf], spool: &Path) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
-            fs::create_dir_all(spool).with_context(|| spool.display().to_string())?;
-            let copy = spool.join(format!("{}-stdin", std::process::id()));
-            let mut file = File::create(&copy).with_context(|| copy.display().to_string())?;
-            let size_bytes = io::copy(&mut io::stdin().lock(), &mut file).context("standard input")?;
-            found.push(Found { path: copy, name: "stdin".into(), size_bytes });
+            found.push(copy(&mut io::stdin().lock(), "stdin", spool)?);
             continue;
         }
         let about = fs::metadata(path).with_context(|| path.display().to_string())?;
+        let name = path.display().to_string();
         if about.is_dir() {
-            walk(path, &mut found)?;
+            fs::read_dir(path).with_context(|| name)?;
+            walk(path, &mut found);
+        } else if about.is_file() {
+            found.push(Found { path: path.clone(), name, size_bytes: about.len(), spooled: false });
         } else {
-            found.push(Found { path: path.clone(), name: path.display().to_string(), size_bytes: about.len() });
+            let mut pipe = File::open(path).with_context(|| name.clone())?;
+            found.push(copy(&mut pipe, &name, spool)?);
         }
     }
     if found.is_empty() {
@@ -40,25 +54,47 @@ pub(crate) fn find(paths: &[PathBuf], spool: &Path) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-fn walk(folder: &Path, found: &mut Vec<Found>) -> Result<()> {
+fn copy(input: &mut dyn io::Read, name: &str, spool: &Path) -> Result<Found> {
+    fs::create_dir_all(spool).with_context(|| spool.display().to_string())?;
+    static COPIES: AtomicU64 = AtomicU64::new(0);
+    // The name begins with the process, so that the copy of a process that was killed is swept.
+    let path = spool.join(format!("{}-input-{}", std::process::id(), COPIES.fetch_add(1, Ordering::Relaxed)));
+    let mut found = Found { path, name: name.to_owned(), size_bytes: 0, spooled: true };
+    let copied = File::create(&found.path).and_then(|mut file| io::copy(input, &mut file));
+    if copied.is_err() {
+        found.done();
+    }
+    found.size_bytes = copied.with_context(|| format!("copying {name} to {}", found.path.display()))?;
+    Ok(found)
+}
+
+fn walk(folder: &Path, found: &mut Vec<Found>) {
     let mut folders = VecDeque::from([folder.to_owned()]);
+    // A link may lead back to where we are.
+    let mut visited = HashSet::new();
     while let Some(folder) = folders.pop_front() {
-        let mut entries: Vec<PathBuf> = fs::read_dir(&folder)
-            .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect())
-            .with_context(|| folder.display().to_string())?;
+        if !visited.insert(fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone())) {
+            continue;
+        }
+        let unreadable = |path: PathBuf| Found { name: path.display().to_string(), size_bytes: 0, path, spooled: false };
+        let entries: io::Result<Vec<PathBuf>> = fs::read_dir(&folder).and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect());
+        let Ok(mut entries) = entries else {
+            found.push(unreadable(folder));
+            continue;
+        };
         entries.sort();
         for path in entries {
-            let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
-            let about = fs::metadata(&path).with_context(|| path.display().to_string())?;
-            if hidden || (!about.is_file() && !about.is_dir()) {
+            if path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')) {
                 continue;
             }
-            if about.is_dir() {
-                folders.push_back(path);
-            } else {
-                found.push(Found { name: path.display().to_string(), size_bytes: about.len(), path });
+            match fs::metadata(&path) {
+                Ok(about) if about.is_dir() => folders.push_back(path),
+                Ok(about) if about.is_file() => {
+                    found.push(Found { name: path.display().to_string(), size_bytes: about.len(), path, spooled: false });
+                }
+                Ok(_) => {}
+                Err(_) => found.push(unreadable(path)),
             }
         }
     }
-    Ok(())
 }

@@ -116,6 +116,11 @@ struct Cutter<'a> {
 const LONGEST: u64 = 16 << 20;
 
 impl formats::unpack::Visitor for Cutter<'_> {
+    /// A container that is itself a part (an ARF mail) was read unopened.
+    fn wants_whole(&mut self, path: &str, _: &[u8]) -> bool {
+        path == self.path
+    }
+
     fn part(&mut self, part: &formats::unpack::Part<'_>, input: &mut dyn Read) -> io::Result<formats::unpack::Next> {
         if part.path != self.path {
             return Ok(formats::unpack::Next::Continue);

@@ -71,9 +71,10 @@ impl Reports<'_, '_> {
 impl Visitor for Reports<'_, '_> {
     fn wants_whole(&mut self, path: &str, head: &[u8]) -> bool {
         let head = Head { name: path, bytes: head, whole: false, media_type: None };
+        let takes = |source: &dyn Source| source.takes_containers() && source.recognise(&head) == Likelihood::Certain;
         match self.how.format {
-            Some(_) => false,
-            None => SOURCES.iter().any(|s| s.takes_containers() && s.recognise(&head) == Likelihood::Certain),
+            Some(source) => takes(source),
+            None => SOURCES.iter().any(|source| takes(*source)),
         }
     }
 
