@@ -6,7 +6,6 @@
 use std::fmt::Debug;
 use std::io::{self, Read};
 
-use casework::enrich::{self, Tables};
 use casework::model::event::Event;
 use casework::model::identity::{EventId, Identifier};
 use casework::observe::intelmq::to_intelmq;
@@ -101,14 +100,13 @@ struct Checked {
     length: u64,
     last_row: u64,
     identifier: Identifier,
-    tables: Tables,
     seen: Vec<Seen>,
 }
 
 impl Checked {
     fn of(report: &[u8]) -> Self {
         let length = report.len() as u64;
-        Self { length, last_row: 0, identifier: Identifier::default(), tables: Tables::default(), seen: Vec::new() }
+        Self { length, last_row: 0, identifier: Identifier::default(), seen: Vec::new() }
     }
 
     fn place(&mut self, at: Position) {
@@ -123,7 +121,6 @@ impl Sink for Checked {
     fn event(&mut self, at: Position, event: &mut Event<'_>) -> Result<(), Stop> {
         self.place(at);
         let id = self.identifier.identify(event, "feed");
-        let _ = enrich::ask(event, &self.tables);
         let extra = event.extra.finish();
         if !extra.is_empty() {
             let read: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(extra);

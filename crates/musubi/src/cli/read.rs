@@ -21,7 +21,7 @@ use crate::show::{self, say, table};
 
 /// Print what files say, one event a line; nothing is remembered
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  echo 'hxxp://login.example[.]com/' | musubi read --format indicators -")]
+#[command(after_help = "Example:\n  echo 'hxxp://login.example[.]com/' | musubi read --format list -")]
 pub(crate) struct Read {
     /// Files or folders; - is standard input
     #[arg(required = true, value_name = "PATH")]
