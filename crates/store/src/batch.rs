@@ -111,6 +111,27 @@ impl EventBatch {
         next
     }
 
+    /// Empties the batch and keeps its memory, so that the next one costs none.
+    pub fn clear(&mut self) {
+        self.ids.clear();
+        self.index.clear();
+        self.times.clear();
+        self.origins.clear();
+        self.origin_of.clear();
+        self.rows.clear();
+        self.classes.clear();
+        for texts in self.texts() {
+            texts.bytes.clear();
+            texts.ends.clear();
+        }
+        self.confidence.values.clear();
+        for end in [&mut self.source, &mut self.destination] {
+            end.port.values.clear();
+            end.asn.values.clear();
+            end.asn_by_table.values.clear();
+        }
+    }
+
     fn texts(&mut self) -> Vec<&mut Texts> {
         let mut all = vec![
             &mut self.transport,
@@ -473,6 +494,16 @@ mod tests {
         assert!(push(&mut batch, 1, "192.0.2.1"));
         assert!(!push(&mut batch, 1, "192.0.2.1"));
         assert_eq!((batch.len(), batch.find(&[1; 16]), batch.find(&[2; 16])), (1, Some(0), None));
+    }
+
+    #[test]
+    fn an_emptied_batch_knows_nothing_of_what_it_held() {
+        let mut batch = EventBatch::default();
+        push(&mut batch, 1, "192.0.2.1");
+        batch.clear();
+        assert!(batch.is_empty() && batch.find(&[1; 16]).is_none());
+        assert!(push(&mut batch, 2, "2001:db8::1"));
+        assert_eq!(batch.ip_range(&[0]), Some(("2001:db8::1".to_owned(), "2001:db8::1".to_owned())));
     }
 
     #[test]
