@@ -80,7 +80,7 @@ impl ScalarUDFImpl for Function {
         })
     }
 
-    fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
+    fn simplify(&self, args: Vec<Expr>, context: &SimplifyContext) -> Result<ExprSimplifyResult> {
         let (Does::InNetwork, [ip, Expr::Literal(text, _)]) = (self.does, &args[..]) else {
             return Ok(ExprSimplifyResult::Original(args));
         };
@@ -88,7 +88,12 @@ impl ScalarUDFImpl for Function {
         let network = parse_network(text)?;
         let checked = udf(Does::InNetworkChecked).call(args.clone());
         Ok(ExprSimplifyResult::Simplified(match text_range(network) {
-            Some((low, high)) => ip.clone().gt_eq(lit(low)).and(ip.clone().lt(lit(high))).and(checked),
+            Some((low, high)) => {
+                // Types were made equal before this; the engine does not look again.
+                let kind = context.get_data_type(ip)?;
+                let bound = |text: String| ScalarValue::Utf8(Some(text)).cast_to(&kind).map(lit);
+                ip.clone().gt_eq(bound(low)?).and(ip.clone().lt(bound(high)?)).and(checked)
+            }
             None => checked,
         }))
     }
