@@ -41,7 +41,7 @@ use crate::receive::parts::{self, How, Takes};
 
 /// Events of one segment as ingested; two such batches are in memory at most, one filling and one being written.
 const BATCH_EVENTS: usize = 256 << 10;
-const BATCH_BYTES: usize = 32 << 20;
+const BATCH_BYTES: usize = 36 << 20;
 /// Small files share a transaction until this many events, files, or this much time.
 const COMMIT_EVENTS: usize = 64 << 10;
 const COMMIT_FILES: usize = 256;
