@@ -150,7 +150,13 @@ impl Summary {
 // ------------------------------------------------------------------------------------------------ observe
 
 /// Reads file after file; hands over batches and finished files.
-fn observe(order: &Order<'_>, out: SyncSender<Unit>, empty: Receiver<EventBatch>, failed: &AtomicBool, watch: &dyn Watch) -> Result<Summary> {
+fn observe(
+    order: &Order<'_>,
+    out: SyncSender<Unit>,
+    empty: Receiver<EventBatch>,
+    failed: &AtomicBool,
+    watch: &dyn Watch,
+) -> Result<Summary> {
     let mut summary = Summary::default();
     let mut observer = Observer {
         order,
@@ -477,7 +483,8 @@ impl Sink for Observer<'_> {
         if !new {
             file.counts.duplicate += 1;
         }
-        let full = self.batch.len() >= self.batch_events || (self.batch.len().is_multiple_of(4096) && self.batch.size_bytes() >= BATCH_BYTES);
+        let full =
+            self.batch.len() >= self.batch_events || (self.batch.len().is_multiple_of(4096) && self.batch.size_bytes() >= BATCH_BYTES);
         if full && (self.failed.load(Ordering::Relaxed) || !self.hand_over(Then::Continue)) {
             return Err(Stop);
         }
@@ -534,7 +541,13 @@ pub(crate) fn now() -> Timestamp {
 // ----------------------------------------------------------------------------------------------- remember
 
 /// Writes batches as segments and commits finished files with them.
-fn remember(order: &Order<'_>, units: Receiver<Unit>, emptied: SyncSender<EventBatch>, failed: &AtomicBool, watch: &dyn Watch) -> Result<Summary> {
+fn remember(
+    order: &Order<'_>,
+    units: Receiver<Unit>,
+    emptied: SyncSender<EventBatch>,
+    failed: &AtomicBool,
+    watch: &dyn Watch,
+) -> Result<Summary> {
     let mut memory = Memory {
         order,
         watch,

@@ -94,7 +94,8 @@ async fn sql_finds_what_was_written() {
 #[tokio::test]
 async fn counting_distinct_addresses_beside_another_aggregate_is_right() {
     let (_folder, home, register) = filled(5000, 1).await;
-    let one = ask(&home, &register, "SELECT source_port % 2 AS odd, count(DISTINCT source_ip), count(*) FROM events GROUP BY 1 ORDER BY 1").await;
+    let one =
+        ask(&home, &register, "SELECT source_port % 2 AS odd, count(DISTINCT source_ip), count(*) FROM events GROUP BY 1 ORDER BY 1").await;
     let two = ask(
         &home,
         &register,
