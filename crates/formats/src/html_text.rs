@@ -226,7 +226,7 @@ pub struct Row {
     pub cells: Vec<String>,
 }
 
-/// The rows of all tables, in the order in which they end.
+/// The rows of all tables, in the order in which they begin: a row comes before those of a table inside it.
 ///
 /// ```
 /// let rows = formats::html_text::rows("<table><tr><th>Host<tr><td>a&#46;example<td><input value='192.0.2.1'></table>");
@@ -328,6 +328,7 @@ impl Builder {
         while let Some(mut table) = self.open.pop() {
             self.rows.extend(table.end_row());
         }
+        self.rows.sort_by_key(|row| row.offset);
         self.rows
     }
 }
@@ -400,8 +401,9 @@ mod tests {
     fn a_table_in_a_table_has_rows_of_its_own() {
         let page = "<table><tr><td>outer<table><tr><td>inner</td></tr></table>more</td></tr></table>";
         let rows = rows(page);
-        assert_eq!((rows[0].table, rows[0].cells.as_slice()), (2, &["inner".to_owned()][..]));
-        assert_eq!((rows[1].table, rows[1].cells.as_slice()), (1, &["outermore".to_owned()][..]));
+        // The outer row ends last, but places in a page go forward.
+        assert_eq!((rows[0].table, rows[0].cells.as_slice()), (1, &["outermore".to_owned()][..]));
+        assert_eq!((rows[1].table, rows[1].cells.as_slice()), (2, &["inner".to_owned()][..]));
     }
 
     #[test]

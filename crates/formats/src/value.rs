@@ -175,7 +175,7 @@ pub fn country(text: &str) -> Option<[u8; 2]> {
 }
 
 /// A host name in its ASCII form: lower case, no root dot, IDN as A-labels (UTS 46), defanging undone.
-/// Not an address; at least two labels unless `single` is allowed by the caller.
+/// Not an address; a single label is a name too.
 ///
 /// ```
 /// use formats::value::fqdn;
@@ -198,7 +198,8 @@ pub fn fqdn(text: &str) -> Option<Cow<'_, str>> {
         if wildcard.bytes().any(|c| c.is_ascii() && !plain(c.to_ascii_lowercase())) {
             return None;
         }
-        Cow::Owned(idna::domain_to_ascii(wildcard).ok()?)
+        // UTS 46 maps some characters to a space and another (U+02DC): that is no name.
+        Cow::Owned(idna::domain_to_ascii(wildcard).ok().filter(|ascii| ascii.bytes().all(plain))?)
     };
     let last = name.rsplit('.').next()?;
     let fits = name.len() <= 253
@@ -350,6 +351,11 @@ pub fn hash_kind(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_character_that_hides_a_space_makes_no_host_name() {
+        assert_eq!((fqdn("\u{2dc}t"), fqdn("\u{2dc}t.example"), url("http://\u{2dc}t.example/")), (None, None, None));
+    }
 
     #[test]
     fn defanged_urls_are_read_as_what_they_were() {
