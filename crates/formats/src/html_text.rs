@@ -124,7 +124,12 @@ fn end_of_raw_text(text: &str, name: &str) -> usize {
         .map_or(text.len(), |(at, _)| at)
 }
 
-/// The value of an attribute, references resolved: `attribute("type=text value='a&amp;b'", "value")` is `a&b`.
+/// The value of an attribute, references resolved.
+///
+/// ```
+/// use formats::html_text::attribute;
+/// assert_eq!(attribute("type=text value='a&amp;b'", "value").as_deref(), Some("a&b"));
+/// ```
 pub fn attribute<'a>(attributes: &'a str, name: &str) -> Option<Cow<'a, str>> {
     let mut rest = attributes.trim_start();
     while !rest.is_empty() {
@@ -221,7 +226,7 @@ pub struct Row {
     pub cells: Vec<String>,
 }
 
-/// The rows of all tables, in the order in which they end.
+/// The rows of all tables, in the order in which they begin: a row comes before those of a table inside it.
 ///
 /// ```
 /// let rows = formats::html_text::rows("<table><tr><th>Host<tr><td>a&#46;example<td><input value='192.0.2.1'></table>");
@@ -323,6 +328,7 @@ impl Builder {
         while let Some(mut table) = self.open.pop() {
             self.rows.extend(table.end_row());
         }
+        self.rows.sort_by_key(|row| row.offset);
         self.rows
     }
 }
@@ -395,8 +401,9 @@ mod tests {
     fn a_table_in_a_table_has_rows_of_its_own() {
         let page = "<table><tr><td>outer<table><tr><td>inner</td></tr></table>more</td></tr></table>";
         let rows = rows(page);
-        assert_eq!((rows[0].table, rows[0].cells.as_slice()), (2, &["inner".to_owned()][..]));
-        assert_eq!((rows[1].table, rows[1].cells.as_slice()), (1, &["outermore".to_owned()][..]));
+        // The outer row ends last, but places in a page go forward.
+        assert_eq!((rows[0].table, rows[0].cells.as_slice()), (1, &["outermore".to_owned()][..]));
+        assert_eq!((rows[1].table, rows[1].cells.as_slice()), (2, &["inner".to_owned()][..]));
     }
 
     #[test]

@@ -178,7 +178,13 @@ impl<R: Read> Elements<R> {
             }
             Err(Fault::Syntax(expected)) => {
                 let offset = self.offset();
-                let found = self.window.get(self.at).map_or("the end".to_owned(), |c| format!("{:?}", char::from(*c)));
+                let found = match self.peek() {
+                    Ok(found) => found.map_or("the end".to_owned(), |c| format!("{:?}", char::from(c))),
+                    Err(error) => {
+                        self.place = Place::Done;
+                        return Some(Err(error.into()));
+                    }
+                };
                 let reason = format!("found {found}, expected {expected}");
                 if self.place != Place::Top {
                     debug_assert!(started_in != Place::Done);
@@ -554,6 +560,15 @@ mod tests {
 
     fn texts(text: &str) -> Vec<String> {
         all(Elements::new(text.as_bytes())).into_iter().map(|e| e.map_or_else(|e| e, |(_, _, t)| t)).collect()
+    }
+
+    #[test]
+    fn a_mistake_is_told_alike_however_the_bytes_arrive() {
+        let text = b"{\"\xff\":1}";
+        let whole = all(Elements::entering_objects(&text[..]));
+        let pieces = Pieces { bytes: text, sizes: vec![4].into_iter().cycle() };
+        assert_eq!(whole, all(Elements::entering_objects(pieces)));
+        assert!(whole[0].as_ref().is_err_and(|e| e.contains("found ':'")), "{whole:?}");
     }
 
     #[test]

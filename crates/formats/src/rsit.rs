@@ -111,6 +111,13 @@ impl Class {
     /// A type as IntelMQ and others write it, old spellings and private types included.
     /// The second value is the replaced word when RSIT has no such type: it belongs into
     /// the event's `identifier` so that nothing is lost.
+    ///
+    /// ```
+    /// use formats::rsit::Class;
+    /// let (class, replaced) = Class::from_foreign("blacklist").unwrap();
+    /// assert_eq!((class.type_(), replaced), ("other", Some("blacklist")));
+    /// assert_eq!(Class::from_foreign("C&C").unwrap().0.type_(), "c2-server");
+    /// ```
     pub fn from_foreign(type_: &str) -> Option<(Self, Option<&'static str>)> {
         let lower = type_.trim().to_ascii_lowercase();
         if let Some(class) = Self::of(&lower) {

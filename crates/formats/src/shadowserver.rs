@@ -248,6 +248,11 @@ pub fn column(name: &str) -> Option<Column> {
 }
 
 /// Reads a truth value in any of the words that reports use.
+///
+/// ```
+/// use formats::shadowserver::truth;
+/// assert_eq!((truth("Y"), truth("disabled"), truth("perhaps")), (Some(true), Some(false), None));
+/// ```
 pub fn truth(text: &str) -> Option<bool> {
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     if is(&["y", "yes", "true", "1", "enabled"]) {
@@ -268,6 +273,11 @@ pub fn as_base64(text: &str) -> Cow<'_, str> {
 }
 
 /// The vulnerabilities that a tag names (`exchange;cve-2021-26855`), as written, separated by `;`.
+///
+/// ```
+/// use formats::shadowserver::vulnerabilities;
+/// assert_eq!(vulnerabilities("exchange;cve-2021-26855").as_deref(), Some("cve-2021-26855"));
+/// ```
 pub fn vulnerabilities(tag: &str) -> Option<Cow<'_, str>> {
     let mut found: Option<Cow<'_, str>> = None;
     for word in tag_words(tag) {

@@ -119,6 +119,12 @@ pub fn ipv4(b: &[u8]) -> Option<Ipv4Addr> {
 }
 
 /// Reads `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.0/255.255.255.0`; host bits are dropped. A lone address is a network of one.
+///
+/// ```
+/// use formats::value::network;
+/// assert_eq!(network("192.0.2.77/255.255.255.0").unwrap().to_string(), "192.0.2.0/24");
+/// assert_eq!(network("192.0.2.0/33"), None);
+/// ```
 pub fn network(text: &str) -> Option<Network> {
     let text = refang(text.trim());
     let Some((address, length)) = text.split_once('/') else {
@@ -138,6 +144,11 @@ pub fn network(text: &str) -> Option<Network> {
 }
 
 /// `64496`, `AS64496`, `as 64496`; also `asdot` (`1.10`, RFC 5396). Zero is no AS number.
+///
+/// ```
+/// use formats::value::asn;
+/// assert_eq!((asn("AS64496"), asn("1.10"), asn("AS0")), (Some(64_496), Some(65_546), None));
+/// ```
 pub fn asn(text: &str) -> Option<u32> {
     let text = text.trim();
     let digits = match text.get(..2) {
@@ -152,6 +163,10 @@ pub fn asn(text: &str) -> Option<u32> {
 }
 
 /// Two letters, upper case (ISO 3166-1 alpha-2, also `EU`, `AP`, `ZZ`, `A1` as registries write them).
+///
+/// ```
+/// assert_eq!(formats::value::country("jp"), Some(*b"JP"));
+/// ```
 pub fn country(text: &str) -> Option<[u8; 2]> {
     match text.trim().as_bytes() {
         [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphanumeric() => Some([a.to_ascii_uppercase(), b.to_ascii_uppercase()]),
@@ -160,7 +175,7 @@ pub fn country(text: &str) -> Option<[u8; 2]> {
 }
 
 /// A host name in its ASCII form: lower case, no root dot, IDN as A-labels (UTS 46), defanging undone.
-/// Not an address; at least two labels unless `single` is allowed by the caller.
+/// Not an address; a single label is a name too.
 ///
 /// ```
 /// use formats::value::fqdn;
@@ -183,7 +198,8 @@ pub fn fqdn(text: &str) -> Option<Cow<'_, str>> {
         if wildcard.bytes().any(|c| c.is_ascii() && !plain(c.to_ascii_lowercase())) {
             return None;
         }
-        Cow::Owned(idna::domain_to_ascii(wildcard).ok()?)
+        // UTS 46 maps some characters to a space and another (U+02DC): that is no name.
+        Cow::Owned(idna::domain_to_ascii(wildcard).ok().filter(|ascii| ascii.bytes().all(plain))?)
     };
     let last = name.rsplit('.').next()?;
     let fits = name.len() <= 253
@@ -195,6 +211,12 @@ pub fn fqdn(text: &str) -> Option<Cow<'_, str>> {
 
 /// An absolute URL with defanging undone: `hxxp://a[.]example/x` is `http://a.example/x`. The scheme and host are
 /// lower-cased, a host in other scripts becomes its ASCII form; path and query stay as written.
+///
+/// ```
+/// use formats::value::url;
+/// assert_eq!(url("hXXp://Login.Example[.]com:8080/A?b").as_deref(), Some("http://login.example.com:8080/A?b"));
+/// assert_eq!(url("login.example.com/A"), None);
+/// ```
 pub fn url(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim();
     let text = refang(text);
@@ -224,6 +246,10 @@ pub fn url(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The host of an absolute URL, without brackets, user and port.
+///
+/// ```
+/// assert_eq!(formats::value::host_of("http://user@[2001:db8::1]:80/x"), Some("2001:db8::1"));
+/// ```
 pub fn host_of(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
@@ -234,6 +260,10 @@ pub fn host_of(url: &str) -> Option<&str> {
 }
 
 /// The port that an absolute URL names, if it names one.
+///
+/// ```
+/// assert_eq!(formats::value::port_of("http://a.example:8080/x"), Some(8080));
+/// ```
 pub fn port_of(url: &str) -> Option<u16> {
     let (_, rest) = url.split_once("://")?;
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
@@ -242,6 +272,12 @@ pub fn port_of(url: &str) -> Option<u16> {
 }
 
 /// `host:port`, `[v6]:port`, or a host alone.
+///
+/// ```
+/// use formats::value::split_port;
+/// assert_eq!(split_port("[2001:db8::1]:443"), ("[2001:db8::1]", Some("443")));
+/// assert_eq!(split_port("2001:db8::1"), ("2001:db8::1", None));
+/// ```
 pub fn split_port(text: &str) -> (&str, Option<&str>) {
     if let Some(end) = text.strip_prefix('[').and_then(|t| t.find(']')) {
         let (host, rest) = text.split_at(end + 2);
@@ -254,6 +290,10 @@ pub fn split_port(text: &str) -> (&str, Option<&str>) {
 }
 
 /// Undoes what people do to make a link harmless: `hxxp`, `h**p`, `[.]`, `(.)`, `{.}`, `[dot]`, `[:]`, `[@]`, `[at]`.
+///
+/// ```
+/// assert_eq!(formats::value::refang("hxxp://a[.]example[:]80/"), "http://a.example:80/");
+/// ```
 pub fn refang(text: &str) -> Cow<'_, str> {
     let b = text.as_bytes();
     let scheme = b.len() > 4
@@ -291,6 +331,10 @@ pub fn refang(text: &str) -> Cow<'_, str> {
 }
 
 /// The name of a hash by the length of its hexadecimal text: MD5, SHA-1, SHA-256 or SHA-512.
+///
+/// ```
+/// assert_eq!(formats::value::hash_kind("d41d8cd98f00b204e9800998ecf8427e"), Some("md5"));
+/// ```
 pub fn hash_kind(text: &str) -> Option<&'static str> {
     if !text.bytes().all(|c| c.is_ascii_hexdigit()) {
         return None;
@@ -307,6 +351,11 @@ pub fn hash_kind(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_character_that_hides_a_space_makes_no_host_name() {
+        assert_eq!((fqdn("\u{2dc}t"), fqdn("\u{2dc}t.example"), url("http://\u{2dc}t.example/")), (None, None, None));
+    }
 
     #[test]
     fn defanged_urls_are_read_as_what_they_were() {

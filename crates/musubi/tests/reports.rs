@@ -26,7 +26,7 @@ fn allowed(report: &str, key: &str, expected: Option<&Value>, read: Option<&Valu
     DIFFERENCES.iter().any(|(r, k, want, have)| {
         *r == report
             && *k == key
-            && want.is_none_or(|want| expected.is_some_and(|value| value.to_string() == want))
+            && want.is_none_or(|want| expected.is_some_and(|value| format!("{value}") == want))
             && *have == read.map(Value::to_string).as_deref()
     })
 }

@@ -1,4 +1,5 @@
-//! What SQL can do with addresses: `in_network(ip, '203.0.113.0/24')`, `network(ip, 24)`, `registered_domain(name)`.
+//! What SQL can do with addresses: `in_network(ip, '203.0.113.0/24')`, `network(ip, 24)`, `registered_domain(name)`; and with what
+//! has no column: `json_text(extra, 'source.geolocation.city')`.
 //!
 //! Addresses are text, and a network is not one range of texts; but it lies within one. A comparison with a constant
 //! network is therefore also written as that range, which prunes files and pages before a single address is parsed.
@@ -7,19 +8,25 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, FixedSizeBinaryArray, StringViewBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, FixedSizeBinaryArray, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, FieldRef, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::execution::FunctionRegistry as _;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+};
 use datafusion::prelude::SessionContext;
 use formats::value::{self, Network};
 
 /// Makes the functions known to a session.
 pub(crate) fn register(session: &SessionContext) {
-    for does in [Does::InNetwork, Does::Network, Does::RegisteredDomain] {
+    for does in [Does::InNetwork, Does::Network, Does::RegisteredDomain, Does::JsonText] {
         session.register_udf(udf(does));
+    }
+    if let Ok(general) = session.udf("date_trunc") {
+        session.register_udf(ScalarUDF::new_from_impl(DateTrunc { general }));
     }
 }
 
@@ -30,7 +37,7 @@ pub(crate) fn id_text() -> ScalarUDF {
 
 fn udf(does: Does) -> ScalarUDF {
     let signature = match does {
-        Does::InNetwork | Does::InNetworkChecked => Signature::string(2, Volatility::Immutable),
+        Does::InNetwork | Does::InNetworkChecked | Does::JsonText => Signature::string(2, Volatility::Immutable),
         Does::Network => Signature::any(2, Volatility::Immutable),
         Does::RegisteredDomain => Signature::string(1, Volatility::Immutable),
         Does::IdText => Signature::exact(vec![DataType::FixedSizeBinary(16)], Volatility::Immutable),
@@ -45,6 +52,8 @@ enum Does {
     InNetworkChecked,
     Network,
     RegisteredDomain,
+    /// The value of a key of a JSON object, as text.
+    JsonText,
     IdText,
 }
 
@@ -61,6 +70,7 @@ impl ScalarUDFImpl for Function {
             Does::InNetworkChecked => "in_network_checked",
             Does::Network => "network",
             Does::RegisteredDomain => "registered_domain",
+            Does::JsonText => "json_text",
             Does::IdText => "id_text",
         }
     }
@@ -72,7 +82,7 @@ impl ScalarUDFImpl for Function {
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match self.does {
             Does::InNetwork | Does::InNetworkChecked => DataType::Boolean,
-            Does::Network | Does::RegisteredDomain | Does::IdText => DataType::Utf8View,
+            Does::Network | Does::RegisteredDomain | Does::JsonText | Does::IdText => DataType::Utf8View,
         })
     }
 
@@ -106,6 +116,14 @@ impl ScalarUDFImpl for Function {
                 names.as_string_view().iter().for_each(|name| out.append_option(name.and_then(casework::enrich::registered_domain)));
                 Arc::new(out.finish())
             }
+            Does::JsonText => {
+                let (objects, keys) = (texts(&args.args[0], rows)?, texts(&args.args[1], rows)?);
+                let mut out = StringViewBuilder::with_capacity(rows);
+                for (object, key) in objects.as_string_view().iter().zip(keys.as_string_view()) {
+                    out.append_option(object.zip(key).and_then(|(object, key)| json_text(object, key)));
+                }
+                Arc::new(out.finish())
+            }
             Does::IdText => {
                 let ids = args.args[0].to_array(rows)?;
                 let Some(ids) = ids.as_any().downcast_ref::<FixedSizeBinaryArray>() else {
@@ -126,6 +144,74 @@ impl ScalarUDFImpl for Function {
     }
 }
 
+/// `date_trunc` as the engine has it, but for times in UTC by plain arithmetic: the general road asks a calendar for
+/// every row, which made a month by day ten times slower than anything else in the same question.
+#[derive(Debug, Eq, Hash, PartialEq)]
+struct DateTrunc {
+    general: Arc<ScalarUDF>,
+}
+
+impl ScalarUDFImpl for DateTrunc {
+    fn name(&self) -> &str {
+        self.general.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.general.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.general.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.general.return_type(types)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        self.general.return_field_from_args(args)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.general.coerce_types(types)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        if let [ColumnarValue::Scalar(unit), ColumnarValue::Array(times)] = &args.args[..]
+            && let Some(step) = unit.try_as_str().flatten().and_then(step)
+            && let DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) = times.data_type()
+            && matches!(&**zone, "UTC" | "+00:00" | "Z")
+        {
+            let times = times.as_primitive::<TimestampMicrosecondType>();
+            let zone = Arc::clone(zone);
+            let cut: TimestampMicrosecondArray = times.unary(|t| step.offset + (t - step.offset).div_euclid(step.length) * step.length);
+            return Ok(ColumnarValue::Array(Arc::new(cut.with_timezone(zone))));
+        }
+        self.general.inner().invoke_with_args(args)
+    }
+}
+
+/// A unit of constant length, in microseconds, and where its first one since 1970 begins.
+struct Step {
+    length: i64,
+    offset: i64,
+}
+
+fn step(unit: &str) -> Option<Step> {
+    const SECOND: i64 = 1_000_000;
+    let length = match unit.to_ascii_lowercase().as_str() {
+        "second" => SECOND,
+        "minute" => 60 * SECOND,
+        "hour" => 3600 * SECOND,
+        "day" => 86_400 * SECOND,
+        "week" => 7 * 86_400 * SECOND,
+        _ => return None,
+    };
+    // 1970 began on a Thursday; weeks begin on Mondays (ISO 8601).
+    let offset = if length > 86_400 * SECOND { 4 * 86_400 * SECOND } else { 0 };
+    Some(Step { length, offset })
+}
+
 fn hex<'t>(id: &[u8], text: &'t mut [u8; 32]) -> Option<&'t str> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (pair, byte) in text.chunks_exact_mut(2).zip(id) {
@@ -133,6 +219,20 @@ fn hex<'t>(id: &[u8], text: &'t mut [u8; 32]) -> Option<&'t str> {
         pair[1] = DIGITS[usize::from(byte & 15)];
     }
     std::str::from_utf8(text).ok()
+}
+
+/// The value of `key` in a JSON object: text as it is, anything else as JSON.
+fn json_text(object: &str, key: &str) -> Option<String> {
+    // Most objects do not hold most keys: look before reading.
+    if !object.contains(key) {
+        return None;
+    }
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).ok()?;
+    match object.get(key)? {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
 }
 
 fn parse_network(text: &str) -> Result<Network> {

@@ -178,7 +178,10 @@ mod tests {
 
     use super::*;
 
-    fn table(rows: &[(&str, &str, Option<u32>, Option<[u8; 2]>)]) -> Table {
+    /// First and last address, AS number, country.
+    type Line<'a> = (&'a str, &'a str, Option<u32>, Option<[u8; 2]>);
+
+    fn table(rows: &[Line<'_>]) -> Table {
         let mut builder = Builder::new(Origin::default());
         for (first, last, asn, country) in rows {
             let range = Range::new(first.parse().unwrap(), last.parse().unwrap()).unwrap();

@@ -71,7 +71,10 @@ mod tests {
     use super::super::{Builder, Origin};
     use super::*;
 
-    fn table(day: i8, approximate: bool, rows: &[(&str, &str, Option<u32>, Option<[u8; 2]>)]) -> Arc<Table> {
+    /// First and last address, AS number, country.
+    type Line<'a> = (&'a str, &'a str, Option<u32>, Option<[u8; 2]>);
+
+    fn table(day: i8, approximate: bool, rows: &[Line<'_>]) -> Arc<Table> {
         let mut builder = Builder::new(Origin { date: date(2026, 6, day), approximate, ..Origin::default() });
         for (first, last, asn, country) in rows {
             let range = Range::new(first.parse().unwrap(), last.parse().unwrap()).unwrap();

@@ -5,12 +5,12 @@
 //!
 //! ```toml
 //! name = "acme-sinkhole"              # for messages
-//! feed = "ACME Sinkhole"              # the feed its events belong to; else the user's, else the name
+//! feed = "ACME Sinkhole"              # the feed its events belong to; else the user's, else csv-mapping
 //! url_prefix = "http://"              # before URLs that name no scheme
 //! unmapped = "keep"                   # columns not mentioned: "keep" in extra (default) or "drop"
 //! empty = ["-", "N/A"]                # values that say nothing (default: "-")
 //!
-//! [recognise]                         # all that is given must fit; without it the mapping is used only when forced
+//! [recognise]                         # all that is given must fit; without it: only with --format csv-mapping
 //! columns = ["SourceIp", "SeenAt"]    # the header has these
 //! file = "*sinkhole*.csv"             # `*` any text, `?` any character, in any case; the end of the path is enough
 //!

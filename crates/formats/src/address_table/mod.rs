@@ -145,6 +145,19 @@ pub fn recognise(head: &[u8], name: &str) -> Option<Layout> {
 ///
 /// # Errors
 /// When the input cannot be read, or the whole is no table; bad rows are handed over instead.
+///
+/// ```
+/// use formats::address_table::{Entry, Layout, read};
+/// let mut seen = Vec::new();
+/// let table = &b"192.0.2.0\t192.0.2.255\t64496\tJP\tEXAMPLE\n"[..];
+/// read(Layout::Ranges, table, &mut |entry| {
+///     if let Ok(Entry::Addresses(row)) = entry {
+///         seen.push((row.range.to_string(), row.asn, row.country));
+///     }
+/// })
+/// .unwrap();
+/// assert_eq!(seen, [("192.0.2.0-192.0.2.255".to_owned(), Some(64_496), Some(*b"JP"))]);
+/// ```
 pub fn read(layout: Layout, mut input: impl Read, each: &mut Each<'_>) -> Result<Summary, TableError> {
     match layout {
         Layout::Mmdb => {

@@ -12,7 +12,8 @@ use crate::show::{Format, Rows};
 
 /// Ask in SQL: tables events, evidence, rejections, segments, terms, drift
 ///
-/// All of SQL that reads, with in_network(ip, '203.0.113.0/24'), network(ip, 24), registered_domain(name).
+/// All of SQL that reads, with in_network(ip, '203.0.113.0/24'), network(ip, 24), registered_domain(name),
+/// json_text(extra, 'source.geolocation.city').
 /// Addresses are text. Times are UTC.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  musubi query \"SELECT source_country, count(*) AS n FROM events GROUP BY 1 ORDER BY n DESC LIMIT 10\"")]

@@ -1,0 +1,4 @@
+//! Reports as the source `bambenek` reads them.
+#![no_main]
+
+musubi_fuzz::source!("bambenek");

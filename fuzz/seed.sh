@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Fills the corpora of the fuzz targets from testdata/, and from a folder of real reports when one is named:
+#
+#   fuzz/seed.sh [FOLDER]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# seed TARGET FILE [PREFIX]: puts FILE into the corpus of TARGET, after PREFIX.
+seed() {
+    [ -e "fuzz/fuzz_targets/$1.rs" ] || return 0
+    mkdir -p "fuzz/corpus/$1"
+    { printf '%b' "${3:-}"; head -c 65536 "$2"; } > "fuzz/corpus/$1/seed-$(printf '%s' "$2" | tr -c 'A-Za-z0-9.' '-')"
+}
+
+reports() {
+    find "$1" -type f ! -name '*.out.json' ! -name '*.toml' ! -name '*.tsv' -size -256k | sort
+}
+
+while read -r file; do
+    folder=$(basename "$(dirname "$file")")
+    name=$(basename "$file")
+    seed "source_${folder//-/_}" "$file" "$name\\0"
+    seed unpack "$file" "$name\\0"
+    seed recognise "$file" "$name\\0"
+    case $name in
+        *.eml) seed mail "$file"; seed arf "$file"; seed source_arf "$file" "$name\\0"; seed source_xarf_mail "$file" "$name\\0" ;;
+        *.csv|*.tsv) seed csv "$file" '\0'; seed source_csv "$file" "$name\\0"; seed source_csv_mapping "$file" "$name\\0" ;;
+        *.json) seed json "$file"; seed source_json "$file" "$name\\0" ;;
+        *.html|*.xml|*.htm) seed html_text "$file" ;;
+        *.txt|*.log|*.data|*.list) seed lines "$file" '\377'; seed source_list "$file" "$name\\0"; seed source_key_value "$file" "$name\\0" ;;
+    esac
+done < <(reports testdata; for folder in "$@"; do reports "$folder"; done)
+
+for mapping in testdata/*/*.mapping.toml; do
+    seed mapping "$mapping"
+    cat "$mapping" <(printf '\0') "${mapping%.mapping.toml}.in.csv" > fuzz/corpus/mapping/seed-with-report
+done
+seed shadowserver_types crates/formats/src/shadowserver_types.tsv
+for file in testdata/tables/*; do
+    for target in mmdb ranges rir; do seed $target "$file"; done
+done
+
+# Containers in containers.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp testdata/shadowserver/*.in.csv "$work"
+(
+    cd "$work"
+    set -- *.csv
+    tar cf reports.tar "$@"
+    gzip -k "$1"
+    gzip -k reports.tar
+    for tool in xz zstd; do if command -v $tool > /dev/null; then $tool -qk "$1"; fi; done
+    if command -v zip > /dev/null; then zip -q reports.zip "$@" ./*.gz; elif command -v python3 > /dev/null; then python3 -m zipfile -c reports.zip "$@" ./*.gz; fi
+    base64 "$1.gz" > "$1.gz.b64"
+)
+for file in "$work"/*.{tar,gz,xz,zst,zip,b64}; do
+    [ ! -e "$file" ] || seed unpack "$file" "$(basename "$file")\\0"
+done
+
+# What is short is written here.
+mkdir -p fuzz/corpus/time_value
+n=0
+for text in 2026-03-23T07:01:02Z '23/Mar/2026:07:01:02 +0900' 1774249262 'Mon, 23 Mar 2026 07:01:02 +0000' 192.0.2.1 ::ffff:192.0.2.1 2001:db8::/32 \
+    198.51.100.0/24 'hxxp://user@login.example[.]com:8080/a?b#c' xn--fsq.example AS64496 jp 192.0.2.1:443 '[2001:db8::1]:443' \
+    d41d8cd98f00b204e9800998ecf8427e 'cve-2021-44228;mirai' 2026-03-23-event4_sinkhole-example.csv; do
+    n=$((n + 1))
+    printf '%s' "$text" > "fuzz/corpus/time_value/seed-$n"
+done
+printf '192.0.2.0\t192.0.2.255\t64496\tJP\tEXAMPLE\n' > fuzz/corpus/ranges/seed-iptoasn
+printf '2|apnic|20260617|3|19850701|20260616|+1000\napnic|JP|ipv4|192.0.2.0|256|20100101|allocated|A1\napnic|*|asn|*|1|summary\n' > fuzz/corpus/rir/seed-delegated
+# A MaxMind DB of two networks.
+base64 -d > fuzz/corpus/mmdb/seed-two-networks << MMDB
+AAABAABuAAASAAACAAAAAAAAAAAAAAAAAAAAAONHY291bnRyeeFIaXNvX2NvZGVCSlBYYXV0b25vbW91c19zeXN0ZW1fbnVtYmVyxAAA+/BdAWF1dG9ub21v
+dXNfc3lzdGVtX29yZ2FuaXphdGlvbkdFeGFtcGxl40Nhc25HQVM2NDQ5N0xjb3VudHJ5X2NvZGVCS1JHYXNfbmFtZUVPdGhlcqvN701heE1pbmQuY29t6Upu
+b2RlX2NvdW50xAAAAAJLcmVjb3JkX3NpemWiABhKaXBfdmVyc2lvbqIABE1kYXRhYmFzZV90eXBlR0V4YW1wbGVJbGFuZ3VhZ2VzAARbYmluYXJ5X2Zvcm1h
+dF9tYWpvcl92ZXJzaW9uogACW2JpbmFyeV9mb3JtYXRfbWlub3JfdmVyc2lvbqIAAEtidWlsZF9lcG9jaAgCAAAAAGnA5S5LZGVzY3JpcHRpb27g
+MMDB
+# The image of the table made from it.
+mkdir -p fuzz/corpus/table_image
+base64 -d > fuzz/corpus/table_image/seed-two-networks << IMAGE
+TVNCVEFCTEUBAAAAsQAAAAMAAAABAAAAAgAAAAwAAAAAAAAAeyJraW5kIjoiYXNuLWFuZC1jb3VudHJ5Iiwic291cmNlIjoieCIsImRhdGUiOiIyMDI2LTAz
+LTIzIiwic2hhMjU2IjoiZDFkOGZmZTA2M2FhZGIxOWZlNzdhYjY3NmU1YzhmYmJiNGFkZDY4Y2I2MTUxYzhlOTg4ZmM2MmNlYjgxZTgwMyIsImxpY2VuY2Ui
+OiIiLCJhcHByb3hpbWF0ZSI6ZmFsc2UsInJvd3MiOjJ9AAAAAAAAAAAAAABA/////wAAAIABAAAAAAAAAAAAAAAAAAAAAAAAAP/////w+wAAAAAAAAcASlDx
++wAABwAAAAUAS1JFeGFtcGxlT3RoZXK33Nhwcaelqqw+rro5g7CmcfVq8xHvdHwwtsohU0523A==
+IMAGE
+echo "seeds: $(find fuzz/corpus -name 'seed-*' | wc -l) in $(find fuzz/corpus -mindepth 1 -type d | wc -l) corpora"
