@@ -58,6 +58,8 @@ pub(crate) struct Order<'a> {
     pub(crate) tables: &'a Tables,
     pub(crate) files: Vec<Found>,
     pub(crate) format: Option<&'static dyn Source>,
+    /// Only for the part at this path.
+    pub(crate) format_of: Option<&'a str>,
     pub(crate) feed: Option<String>,
     pub(crate) given_by: Option<String>,
     pub(crate) tlp: Tlp,
@@ -337,7 +339,8 @@ impl Observer<'_> {
 
     fn read(&mut self, found: &Found, input: &mut dyn formats::unpack::Seekable, received: Timestamp) -> Result<(), Stop> {
         let order = self.order;
-        let how = How { format: order.format, feed: order.feed.as_deref(), received, knowledge: order.knowledge };
+        let how =
+            How { format: order.format, format_of: order.format_of, feed: order.feed.as_deref(), received, knowledge: order.knowledge };
         parts::read(&found.name, input, &how, self)
     }
 

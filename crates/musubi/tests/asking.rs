@@ -426,7 +426,12 @@ fn shell(home: &Home, line: &str) -> Told {
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_musubi")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new("bash");
-    command.args(["-c", line]).current_dir(home.beside("")).env("PATH", path).env("MUSUBI_HOME", home.root()).env("HOME", home.beside(""));
+    command
+        .args(["-c", line])
+        .current_dir(home.beside("in"))
+        .env("PATH", path)
+        .env("MUSUBI_HOME", home.root())
+        .env("HOME", home.beside(""));
     Told::of(command.output().unwrap())
 }
 
@@ -438,7 +443,7 @@ fn a_reader_that_has_enough_ends_the_answer_quietly() {
         "musubi query --format csv 'SELECT * FROM events' | head -1",
         "musubi events --limit 100000 --columns '*' | head -1",
         "musubi --json lookup --limit 100000 0.0.0.0/0 | head -c 1",
-        "musubi read --format intelmq in | head -1",
+        "musubi read --format intelmq . | head -1",
     ] {
         let told = shell(&HOME.0, &format!("set -o pipefail; {line}"));
         assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{line}");
@@ -461,7 +466,7 @@ fn commands(home: &Home, prefix: &str, found: &mut Vec<String>) {
 fn every_example_of_help_works_as_typed() {
     let home = Home::new();
     home.ok(&["demo", "--no-serve"]);
-    home.write("2026-03-25-scan_ssh.csv", story::ssh(0..5));
+    home.write("in/2026-03-25-scan_ssh.csv", story::ssh(0..5));
     let mut found = Vec::new();
     commands(&home, "", &mut found);
     assert!(found.len() > 18, "{found:?}");
@@ -469,7 +474,8 @@ fn every_example_of_help_works_as_typed() {
     for command in &found {
         let help = shell(&home, &format!("musubi {command} --help")).out;
         // One example, which may be wrapped.
-        let example: Vec<&str> = help.lines().skip_while(|line| !line.starts_with("Example")).skip(1).map(str::trim).filter(|line| !line.is_empty()).collect();
+        let example: Vec<&str> =
+            help.lines().skip_while(|line| !line.starts_with("Example")).skip(1).map(str::trim).filter(|line| !line.is_empty()).collect();
         let example = (!example.is_empty()).then(|| example.join(" "));
         let groups = ["evidence", "tables"];
         assert!(example.is_some() || groups.contains(&command.as_str()), "musubi {command} --help ends without an example");
@@ -478,7 +484,11 @@ fn every_example_of_help_works_as_typed() {
             let line = example.replace("/tmp/", &format!("{}/", home.beside("").display()).replace("//", "/"));
             let told = match command.as_str() {
                 // These need an empty home.
-                "demo" | "" => shell(&Home::new(), &line),
+                "demo" | "" => {
+                    let empty = Home::new();
+                    empty.write("in/nothing", "");
+                    shell(&empty, &line)
+                }
                 _ => shell(&home, &line),
             };
             tried += 1;

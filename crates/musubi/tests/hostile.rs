@@ -168,7 +168,10 @@ fn a_row_of_wrong_quoting_is_set_aside() {
         between_good_ones("2026-03-25-scan_ssh.csv", (ssh(0..5) + bad + &(10..15).map(ssh_row).collect::<String>()).as_bytes());
     assert_eq!(stored, 10, "{reasons:?}");
     let (path, row, why) = only_reason(&reasons);
-    assert!((path, row) == ("in/1-hostile/2026-03-25-scan_ssh.csv", 7) && why.contains("7 values where the header has 8"), "{path} {row} {why}");
+    assert!(
+        (path, row) == ("in/1-hostile/2026-03-25-scan_ssh.csv", 7) && why.contains("7 values where the header has 8"),
+        "{path} {row} {why}"
+    );
     // A quote that is never closed joins two rows, as CSV has it; what comes after is read again.
     let open = "\"2026-03-25 00:00:00\",\"192.0.2.1\",\"tcp\",\"22\",\"\",\"ssh\",\"1\",\"JP\n";
     let (stored, reasons) =

@@ -218,7 +218,8 @@ impl<'h> Draft<'h> {
         written.file.get_ref().sync_all().map_err(StoreError::file(&self.path))?;
         let blake3 = written.hasher.finalize().to_hex().to_string();
         let date = day_of(span.time_min);
-        let id = format!("{date}-{}", &blake3[..16]);
+        // The same content may come again while the segment it once was is still remembered as replaced.
+        let id = format!("{date}-{}", &blake3::hash(format!("{blake3} {}", crate::home::unique()).as_bytes()).to_hex()[..16]);
         let relative = format!("segments/{}/{}/{id}.parquet", &date[..4], &date[5..7]);
         let place = self.home.resolve(&relative);
         let folder = place.parent().unwrap_or(self.home.root());

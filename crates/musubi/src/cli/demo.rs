@@ -115,6 +115,7 @@ async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evide
             given_by: None,
             tlp: piece.tlp.and_then(Tlp::read).unwrap_or(Tlp::UNMARKED),
             received: Some(piece.received),
+            format_of: None,
             replaces: None,
             stop: &stop,
         };

@@ -98,6 +98,7 @@ impl Ingest {
             given_by: self.from,
             tlp: self.tlp.unwrap_or(Tlp::UNMARKED),
             received: self.received,
+            format_of: None,
             replaces: None,
             stop: &stop,
         };

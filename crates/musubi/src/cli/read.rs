@@ -82,8 +82,13 @@ impl Read {
                     continue;
                 }
             };
-            let how =
-                How { format: self.format.map(|f| f.0), feed: self.feed.as_deref(), received: pipeline::now(), knowledge: &knowledge };
+            let how = How {
+                format: self.format.map(|f| f.0),
+                format_of: None,
+                feed: self.feed.as_deref(),
+                received: pipeline::now(),
+                knowledge: &knowledge,
+            };
             let outcome = parts::read(&file.name, &mut input, &how, &mut printer);
             file.done();
             if outcome.is_err() {

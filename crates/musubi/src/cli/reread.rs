@@ -11,7 +11,7 @@ use casework::observe::{Drift, Position, Sink, Source, Stop};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::events::Questions;
-use store::evidence::Evidence;
+use store::evidence::{Evidence, Part};
 use store::register::Register;
 use tokio::runtime::Handle;
 
@@ -97,12 +97,8 @@ async fn compare(place: &Place, register: &Register, evidence: Evidence, knowled
     store::evidence::open(&place.home, &evidence.kept)?.read_to_end(&mut bytes)?;
     let received = Timestamp::from_microsecond(evidence.received_at)?;
     let formats = register.parts(&evidence.id).await?;
-    // A format the user insisted on shows in that it is not the recognised one; the same is used again.
-    let insisted = match &formats[..] {
-        [part] => parts::by_name(&part.format),
-        _ => None,
-    };
-    let how = How { format: insisted, feed: evidence.feed.as_deref(), received, knowledge };
+    let (insisted, insisted_of) = insisted(&formats);
+    let how = How { format: insisted, format_of: insisted_of, feed: evidence.feed.as_deref(), received, knowledge };
     let mut today = Today { identifier: Identifier::default(), received, feed: String::new(), seen: Default::default(), rejected: 0 };
     let _ = parts::read(&evidence.name, &mut Cursor::new(&bytes), &how, &mut today);
     let questions = Questions::open(&place.home, register).await?;
@@ -131,6 +127,14 @@ async fn ids(questions: &Questions, sql: &str) -> Result<BTreeSet<String>> {
     Ok(rows.into_iter().filter_map(|r| r["id"].as_str().map(str::to_owned)).collect())
 }
 
+/// A format the user insisted on shows in that it is not the recognised one; the same is used again, for the same part.
+fn insisted(parts: &[Part]) -> (Option<&'static dyn Source>, Option<&str>) {
+    match parts {
+        [part] => (parts::by_name(&part.format), Some(&part.path)),
+        _ => (None, None),
+    }
+}
+
 /// Reads the evidence again through the ordinary path; the old reading gives way to the new in one transaction.
 async fn replace(place: &Place, register: &Register, evidence: &Evidence, knowledge: &casework::observe::Knowledge) -> Result<()> {
     let mut copy = tempfile::NamedTempFile::new()?;
@@ -138,6 +142,7 @@ async fn replace(place: &Place, register: &Register, evidence: &Evidence, knowle
     let tables = knowledge::tables(&place.home, Some(register)).await?;
     let stop = AtomicBool::new(false);
     let parts = register.parts(&evidence.id).await?;
+    let (format, format_of) = insisted(&parts);
     let order = Order {
         home: &place.home,
         register,
@@ -150,10 +155,8 @@ async fn replace(place: &Place, register: &Register, evidence: &Evidence, knowle
             size_bytes: evidence.size_bytes.unsigned_abs(),
             spooled: false,
         }],
-        format: match &parts[..] {
-            [part] => parts::by_name(&part.format),
-            _ => None,
-        },
+        format,
+        format_of,
         feed: evidence.feed.clone(),
         given_by: evidence.given_by.clone(),
         tlp: Tlp::read(&evidence.tlp).unwrap_or(Tlp::UNMARKED),

@@ -43,7 +43,7 @@ pub(crate) fn row(home: &Home, evidence: &Evidence, parts: &[Part], row: u64) ->
     let knowledge = Knowledge::default();
     let received = jiff::Timestamp::from_microsecond(evidence.received_at)?;
     let source = parts::by_name(&part.format);
-    let how = How { format: source, feed: None, received, knowledge: &knowledge };
+    let how = How { format: source, format_of: Some(&part.path), feed: None, received, knowledge: &knowledge };
     let mut seeker =
         Seeker { path: &part.path, inside: false, row: within, marked: (marked_row, offset), found: None, offsets: Vec::new() };
     // The walk gives the part's bytes; the source tells where its rows begin.

@@ -13,10 +13,18 @@ use jiff::Timestamp;
 pub(crate) struct How<'a> {
     /// The format the user insists on.
     pub(crate) format: Option<&'static dyn Source>,
+    /// Only for the part at this path; the others are recognised.
+    pub(crate) format_of: Option<&'a str>,
     /// The feed the user named.
     pub(crate) feed: Option<&'a str>,
     pub(crate) received: Timestamp,
     pub(crate) knowledge: &'a Knowledge,
+}
+
+impl How<'_> {
+    fn format(&self, path: &str) -> Option<&'static dyn Source> {
+        self.format.filter(|_| self.format_of.is_none_or(|only| only == path))
+    }
 }
 
 /// Takes the reports of one evidence, one after the other.
@@ -72,7 +80,7 @@ impl Visitor for Reports<'_, '_> {
     fn wants_whole(&mut self, path: &str, head: &[u8]) -> bool {
         let head = Head { name: path, bytes: head, whole: false, media_type: None };
         let takes = |source: &dyn Source| source.takes_containers() && source.recognise(&head) == Likelihood::Certain;
-        match self.how.format {
+        match self.how.format(path) {
             Some(source) => takes(source),
             None => SOURCES.iter().any(|source| takes(*source)),
         }
@@ -84,7 +92,7 @@ impl Visitor for Reports<'_, '_> {
             // An empty report says that there is nothing to report.
             return Ok(Next::Continue);
         }
-        let Some(source) = self.how.format.or_else(|| recognise(&head, self.how.knowledge)) else {
+        let Some(source) = self.how.format(part.path).or_else(|| recognise(&head, self.how.knowledge)) else {
             if part.mail.is_some() && part.media_type.is_some_and(|m| m.starts_with("text/")) {
                 self.prose.push(part.path.to_owned());
                 return Ok(Next::Continue);
