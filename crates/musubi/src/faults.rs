@@ -35,7 +35,7 @@ pub(crate) fn point(_place: &str) {
         use std::sync::atomic::{AtomicU64, Ordering};
         static PASSED: AtomicU64 = AtomicU64::new(0);
         if _place == "acknowledged before commit" {
-            std::thread::sleep(std::time::Duration::from_millis(30));
+            std::thread::sleep(std::time::Duration::from_millis(100));
         }
         let Some((place, times)) = wish("die-at").and_then(|w| w.rsplit_once(':')) else { return };
         if place == _place && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == times.parse().unwrap_or(1) {

@@ -8,9 +8,6 @@ mod pipeline;
 mod receive;
 mod show;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> std::process::ExitCode {
     cli::main()
 }

@@ -41,7 +41,7 @@ use crate::receive::parts::{self, How, Takes};
 
 /// Events of one segment as ingested; two such batches are in memory at most, one filling and one being written.
 const BATCH_EVENTS: usize = 256 << 10;
-const BATCH_BYTES: usize = 64 << 20;
+const BATCH_BYTES: usize = 36 << 20;
 /// Small files share a transaction until this many events, files, or this much time.
 const COMMIT_EVENTS: usize = 64 << 10;
 const COMMIT_FILES: usize = 256;
@@ -97,14 +97,16 @@ pub(crate) fn ingest(order: &Order<'_>, watch: &dyn Watch) -> Result<Summary> {
     // Originals are kept before the register names them: nobody may take them for strays meanwhile.
     let _use = order.home.in_use()?;
     let (to_memory, from_reader) = sync_channel::<Unit>(0);
+    // Batches go round: what memory has written and emptied is filled again.
+    let (emptied, empty) = sync_channel::<EventBatch>(1);
     let failed = AtomicBool::new(false);
     thread::scope(|scope| {
         let failed = &failed;
         let memory = thread::Builder::new()
             .name("remember".into())
-            .spawn_scoped(scope, move || remember(order, from_reader, failed, watch))
+            .spawn_scoped(scope, move || remember(order, from_reader, emptied, failed, watch))
             .context("cannot start a thread")?;
-        let observed = observe(order, to_memory, failed, watch);
+        let observed = observe(order, to_memory, empty, failed, watch);
         let remembered = memory.join().map_err(|_| anyhow::anyhow!("the thread that remembers has panicked"))?;
         let mut summary = remembered?;
         let observed = observed?;
@@ -148,11 +150,18 @@ impl Summary {
 // ------------------------------------------------------------------------------------------------ observe
 
 /// Reads file after file; hands over batches and finished files.
-fn observe(order: &Order<'_>, out: SyncSender<Unit>, failed: &AtomicBool, watch: &dyn Watch) -> Result<Summary> {
+fn observe(
+    order: &Order<'_>,
+    out: SyncSender<Unit>,
+    empty: Receiver<EventBatch>,
+    failed: &AtomicBool,
+    watch: &dyn Watch,
+) -> Result<Summary> {
     let mut summary = Summary::default();
     let mut observer = Observer {
         order,
         out,
+        empty,
         failed,
         batch: EventBatch::default(),
         identifier: Identifier::default(),
@@ -182,7 +191,7 @@ fn observe(order: &Order<'_>, out: SyncSender<Unit>, failed: &AtomicBool, watch:
                 watch.acknowledged(&found.name, &counts);
             }
             Ok(Seen::Stopped) => break,
-            Err(error) => summary.failures.push((found.name.clone(), format!("{error:#}"))),
+            Err(error) => summary.failures.push((found.name.clone(), crate::show::told(&error))),
         }
     }
     if let Some(error) = observer.broken.take() {
@@ -205,6 +214,7 @@ enum Seen {
 struct Observer<'o> {
     order: &'o Order<'o>,
     out: SyncSender<Unit>,
+    empty: Receiver<EventBatch>,
     failed: &'o AtomicBool,
     batch: EventBatch,
     identifier: Identifier,
@@ -373,7 +383,13 @@ impl Observer<'_> {
     /// Gives the batch to memory. `false` when memory has failed and nothing more makes sense.
     fn hand_over(&mut self, then: Then) -> bool {
         self.file.origin = None;
-        let batch = std::mem::take(&mut self.batch);
+        // A full batch is followed by one of the same kind; after the last one nothing follows.
+        let next = match self.empty.try_recv() {
+            Ok(batch) => batch,
+            Err(_) if then == Then::Continue => self.batch.sized_like(),
+            Err(_) => EventBatch::default(),
+        };
+        let batch = std::mem::replace(&mut self.batch, next);
         let finished = match then {
             Then::Continue => Vec::new(),
             Then::Commit | Then::Forget => {
@@ -467,7 +483,8 @@ impl Sink for Observer<'_> {
         if !new {
             file.counts.duplicate += 1;
         }
-        let full = self.batch.len() >= self.batch_events || (self.batch.len() % 4096 == 0 && self.batch.size_bytes() >= BATCH_BYTES);
+        let full =
+            self.batch.len() >= self.batch_events || (self.batch.len().is_multiple_of(4096) && self.batch.size_bytes() >= BATCH_BYTES);
         if full && (self.failed.load(Ordering::Relaxed) || !self.hand_over(Then::Continue)) {
             return Err(Stop);
         }
@@ -524,7 +541,13 @@ pub(crate) fn now() -> Timestamp {
 // ----------------------------------------------------------------------------------------------- remember
 
 /// Writes batches as segments and commits finished files with them.
-fn remember(order: &Order<'_>, units: Receiver<Unit>, failed: &AtomicBool, watch: &dyn Watch) -> Result<Summary> {
+fn remember(
+    order: &Order<'_>,
+    units: Receiver<Unit>,
+    emptied: SyncSender<EventBatch>,
+    failed: &AtomicBool,
+    watch: &dyn Watch,
+) -> Result<Summary> {
     let mut memory = Memory {
         order,
         watch,
@@ -536,10 +559,17 @@ fn remember(order: &Order<'_>, units: Receiver<Unit>, failed: &AtomicBool, watch
         summary: Summary::default(),
     };
     for unit in units {
-        if let Err(error) = memory.take(unit) {
-            failed.store(true, Ordering::Relaxed);
-            memory.forget();
-            return Err(error);
+        match memory.take(unit) {
+            Ok(mut batch) => {
+                batch.clear();
+                // One in reserve is enough; a second is let go.
+                let _ = emptied.try_send(batch);
+            }
+            Err(error) => {
+                failed.store(true, Ordering::Relaxed);
+                memory.forget();
+                return Err(error);
+            }
         }
     }
     Ok(memory.summary)
@@ -562,13 +592,14 @@ struct Memory<'o> {
 }
 
 impl Memory<'_> {
-    fn take(&mut self, unit: Unit) -> Result<()> {
+    /// Does what the unit says; gives its batch back.
+    fn take(&mut self, unit: Unit) -> Result<EventBatch> {
         match unit.then {
             Then::Forget => {
                 self.forget();
-                return Ok(());
+                return Ok(unit.batch);
             }
-            _ if unit.batch.is_empty() && unit.finished.is_empty() => return Ok(()),
+            _ if unit.batch.is_empty() && unit.finished.is_empty() => return Ok(unit.batch),
             Then::Continue | Then::Commit => {}
         }
         self.take_lock()?;
@@ -578,7 +609,7 @@ impl Memory<'_> {
         if unit.then == Then::Commit {
             self.commit(unit.finished)?;
         }
-        Ok(())
+        Ok(unit.batch)
     }
 
     /// Removes what was written since the last commit. A file that cannot be removed is a stray that the next sweep finds.

@@ -80,6 +80,92 @@ struct Ends {
 }
 
 impl EventBatch {
+    /// An empty batch with room for what this one holds: columns that grow by doubling would hold twice what they need.
+    pub fn sized_like(&self) -> Self {
+        let mut next = Self::default();
+        let rows = self.len() + self.len() / 16;
+        next.ids.reserve_exact(rows);
+        next.index.reserve(rows, |n| u64::from(*n));
+        next.times.reserve_exact(rows);
+        next.origin_of.reserve_exact(rows);
+        next.rows.reserve_exact(rows);
+        next.classes.reserve_exact(rows);
+        for (texts, like) in next.texts().into_iter().zip(self.texts_ref()) {
+            texts.reserve_like(like);
+        }
+        for (numbers, like) in [
+            (&mut next.source.port, &self.source.port),
+            (&mut next.destination.port, &self.destination.port),
+            (&mut next.confidence, &self.confidence),
+        ] {
+            numbers.values.reserve_exact(like.values.len());
+        }
+        for (numbers, like) in [
+            (&mut next.source.asn, &self.source.asn),
+            (&mut next.destination.asn, &self.destination.asn),
+            (&mut next.source.asn_by_table, &self.source.asn_by_table),
+            (&mut next.destination.asn_by_table, &self.destination.asn_by_table),
+        ] {
+            numbers.values.reserve_exact(like.values.len());
+        }
+        next
+    }
+
+    /// Empties the batch and keeps its memory, so that the next one costs none.
+    pub fn clear(&mut self) {
+        self.ids.clear();
+        self.index.clear();
+        self.times.clear();
+        self.origins.clear();
+        self.origin_of.clear();
+        self.rows.clear();
+        self.classes.clear();
+        for texts in self.texts() {
+            texts.bytes.clear();
+            texts.ends.clear();
+        }
+        self.confidence.values.clear();
+        for end in [&mut self.source, &mut self.destination] {
+            end.port.values.clear();
+            end.asn.values.clear();
+            end.asn_by_table.values.clear();
+        }
+    }
+
+    fn texts(&mut self) -> Vec<&mut Texts> {
+        let mut all = vec![
+            &mut self.transport,
+            &mut self.application,
+            &mut self.identifier,
+            &mut self.malware,
+            &mut self.product_vendor,
+            &mut self.product_name,
+            &mut self.product_version,
+            &mut self.severity,
+            &mut self.extra,
+        ];
+        all.extend(self.source.texts());
+        all.extend(self.destination.texts());
+        all
+    }
+
+    fn texts_ref(&self) -> Vec<&Texts> {
+        let mut all = vec![
+            &self.transport,
+            &self.application,
+            &self.identifier,
+            &self.malware,
+            &self.product_vendor,
+            &self.product_name,
+            &self.product_version,
+            &self.severity,
+            &self.extra,
+        ];
+        all.extend(self.source.texts_ref());
+        all.extend(self.destination.texts_ref());
+        all
+    }
+
     /// Events held.
     pub fn len(&self) -> usize {
         self.ids.len()
@@ -91,10 +177,8 @@ impl EventBatch {
 
     /// Bytes held, roughly.
     pub fn size_bytes(&self) -> usize {
-        let ends = |e: &Ends| {
-            e.ip.size() + e.as_name.size() + e.country.size() + e.network.size() + e.fqdn.size() + e.url.size() + e.reverse_dns.size()
-        };
-        self.len() * 80 + ends(&self.source) + ends(&self.destination) + self.extra.size() + self.malware.size() + self.identifier.size()
+        const FIXED: usize = 96;
+        self.len() * FIXED + self.texts_ref().into_iter().map(Texts::size).sum::<usize>()
     }
 
     /// The number under which rows of this origin are pushed.
@@ -211,6 +295,16 @@ impl EventBatch {
 }
 
 impl Ends {
+    fn texts(&mut self) -> [&mut Texts; 8] {
+        let Self { ip, as_name, country, network, fqdn, url, reverse_dns, country_by_table, .. } = self;
+        [ip, as_name, country, network, fqdn, url, reverse_dns, country_by_table]
+    }
+
+    fn texts_ref(&self) -> [&Texts; 8] {
+        let Self { ip, as_name, country, network, fqdn, url, reverse_dns, country_by_table, .. } = self;
+        [ip, as_name, country, network, fqdn, url, reverse_dns, country_by_table]
+    }
+
     fn push(&mut self, at: usize, end: &Endpoint<'_>, found: &EndFound<'_>, scratch: &mut String) {
         if let Some(ip) = end.ip {
             scratch.clear();
@@ -329,6 +423,11 @@ impl Texts {
         Arc::new(out.finish())
     }
 
+    fn reserve_like(&mut self, like: &Self) {
+        self.bytes.reserve_exact(like.bytes.len() + like.bytes.len() / 16);
+        self.ends.reserve_exact(like.ends.len());
+    }
+
     fn size(&self) -> usize {
         self.bytes.len() + 4 * self.ends.len()
     }
@@ -395,6 +494,16 @@ mod tests {
         assert!(push(&mut batch, 1, "192.0.2.1"));
         assert!(!push(&mut batch, 1, "192.0.2.1"));
         assert_eq!((batch.len(), batch.find(&[1; 16]), batch.find(&[2; 16])), (1, Some(0), None));
+    }
+
+    #[test]
+    fn an_emptied_batch_knows_nothing_of_what_it_held() {
+        let mut batch = EventBatch::default();
+        push(&mut batch, 1, "192.0.2.1");
+        batch.clear();
+        assert!(batch.is_empty() && batch.find(&[1; 16]).is_none());
+        assert!(push(&mut batch, 2, "2001:db8::1"));
+        assert_eq!(batch.ip_range(&[0]), Some(("2001:db8::1".to_owned(), "2001:db8::1".to_owned())));
     }
 
     #[test]

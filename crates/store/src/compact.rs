@@ -23,7 +23,7 @@ use crate::segment::{MergeWriter, Segment, Span, day_of};
 /// Rows above which a merged segment is not made larger.
 const ROWS_PER_SEGMENT: i64 = 16 << 20;
 /// Inputs merged at once: each holds a few thousand rows in memory.
-const FAN_IN: usize = 48;
+const FAN_IN: usize = 16;
 /// Days after its end at which a month is thought complete.
 const SETTLED: i64 = 3 * crate::segment::DAY;
 
@@ -80,7 +80,7 @@ pub fn merge(
     now: i64,
     keep: &dyn Fn(&RecordBatch, usize) -> bool,
 ) -> Result<Vec<Segment>, StoreError> {
-    const BATCH: usize = 4096;
+    const BATCH: usize = 2048;
     let mut converter = RowConverter::new(sort_columns().map(|at| SortField::new(FILE_SCHEMA.field(at).data_type().clone())).collect())?;
     let mut inputs: Vec<Input> = inputs.iter().map(|s| Input::open(home, s, BATCH)).collect::<Result<_, _>>()?;
     let mut heap: BinaryHeap<Reverse<(OwnedRow, usize)>> = BinaryHeap::new();

@@ -9,7 +9,7 @@ pub enum StoreError {
     File { path: PathBuf, source: std::io::Error },
     #[error("{}: {source}", path.display())]
     Parquet { path: PathBuf, source: parquet::errors::ParquetError },
-    #[error("register: {0}")]
+    #[error("register: {}", said(.0))]
     Register(#[from] sqlx::Error),
     #[error("register: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -53,8 +53,18 @@ impl StoreError {
             Self::File { source, .. } => {
                 matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
             }
-            Self::Register(sqlx::Error::Database(error)) => error.code().as_deref() == Some("13"),
+            Self::Register(error) => register_full(error),
             _ => false,
         }
     }
+}
+
+/// SQLITE_FULL, and SQLITE_IOERR_SHMSIZE: not even the index of the log finds room.
+fn register_full(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("13" | "4874")))
+}
+
+/// SQLite's words, or plainer ones where it only speaks of input and output.
+fn said(error: &sqlx::Error) -> String {
+    if register_full(error) { "the disk is full".to_owned() } else { error.to_string() }
 }

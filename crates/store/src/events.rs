@@ -30,7 +30,7 @@ use crate::columns::{COLUMNS, Kind};
 use crate::functions;
 use crate::home::{Home, create_private, unique};
 use crate::lookup::{End, may_hold};
-use crate::register::Register;
+use crate::register::{Register, segments};
 use crate::segment::Segment;
 
 /// A session that can be asked.
@@ -76,13 +76,16 @@ impl Questions {
         let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).with_disk_manager_builder(disk).build_arc()?;
         let session = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&session);
-        let segments = register.segments().await?;
+        // One snapshot for everything that is asked: events and register never tell of different moments.
+        let mut snapshot = register.pool.begin().await?;
+        let segments = segments(&mut snapshot).await?;
         let rows: i64 = segments.iter().map(|s| s.row_count).sum();
         tracing::debug!(segments = segments.len(), rows, "opened for questions");
         session.register_table("events", events(home, segments)?)?;
         for view in VIEWS {
-            session.register_table(view.name, view.table(register).await?)?;
+            session.register_table(view.name, view.table(&mut snapshot).await?)?;
         }
+        snapshot.rollback().await?;
         Ok(Self { session, _spill: spill })
     }
 
@@ -342,9 +345,9 @@ const VIEWS: &[View] = &[
 ];
 
 impl View {
-    async fn table(&self, register: &Register) -> Result<Arc<dyn TableProvider>, StoreError> {
+    async fn table(&self, snapshot: &mut sqlx::SqliteConnection) -> Result<Arc<dyn TableProvider>, StoreError> {
         use sqlx::Row as _;
-        let rows = sqlx::query(self.sql).fetch_all(&register.pool).await?;
+        let rows = sqlx::query(self.sql).fetch_all(snapshot).await?;
         let mut fields = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for (at, (name, holds)) in self.columns.iter().enumerate() {

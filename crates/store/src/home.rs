@@ -7,6 +7,7 @@
 //! tables/                imported tables for enrichment
 //! tmp/                   being written; nothing in it counts
 //! lock                   held by whoever writes segments
+//! register.lock          held by whoever makes the tables of the register
 //! use                    held by all who have files that the register does not name yet, or copy what it names
 //! ```
 
@@ -92,6 +93,13 @@ impl Home {
         let (file, path) = self.lock_file("use")?;
         file.lock_shared().map_err(StoreError::file(path))?;
         Ok(InUse { _file: file })
+    }
+
+    /// Waits for the right to make or change the tables of the register.
+    pub(crate) fn making(&self) -> Result<File, StoreError> {
+        let (file, path) = self.lock_file("register.lock")?;
+        file.lock().map_err(StoreError::file(path))?;
+        Ok(file)
     }
 
     /// The right to sweep; `None` when anyone uses files that must not go.

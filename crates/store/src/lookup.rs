@@ -62,8 +62,19 @@ fn read(path: &Path, ip: &str, end: End, found: &mut Vec<RecordBatch>) -> Result
         Ok(BooleanArray::from_iter(rows.column(0).as_string::<i32>().iter().map(|ip| Some(ip == Some(wanted.as_str())))))
     });
     let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(1024);
-    if let Some(selection) = selection {
-        builder = builder.with_row_selection(selection);
+    match selection {
+        Some(selection) => builder = builder.with_row_selection(selection),
+        // Unsorted: the filter of each row group says whether to look into it.
+        None => {
+            let mut groups = Vec::new();
+            for group in 0..builder.metadata().num_row_groups() {
+                let filter = builder.get_row_group_column_bloom_filter(group, column).map_err(StoreError::parquet(path))?;
+                if filter.is_none_or(|filter| filter.check(&ip)) {
+                    groups.push(group);
+                }
+            }
+            builder = builder.with_row_groups(groups);
+        }
     }
     let reader = builder.with_row_filter(RowFilter::new(vec![Box::new(is_it)])).build().map_err(StoreError::parquet(path))?;
     for rows in reader {

@@ -27,7 +27,7 @@ impl Register {
     pub async fn create(home: &Home) -> Result<Self, StoreError> {
         home.create()?;
         let register = Self::connect(home, true).await?;
-        sqlx::migrate!("./migrations").run(&register.pool).await?;
+        register.bring_up_to_date(home).await?;
         Ok(register)
     }
 
@@ -42,14 +42,30 @@ impl Register {
                 "{root}: nothing is remembered here yet; start with `musubi ingest` or `musubi demo`"
             )));
         }
-        let register = Self::connect(home, false).await?;
-        // An older home is brought up to date; a newer one is refused with its version.
-        let known = sqlx::migrate!("./migrations");
-        let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&register.pool).await?;
-        if newest != known.iter().map(|m| m.version).max() {
-            known.run(&register.pool).await?;
-        }
+        let register = match Self::connect(home, false).await {
+            // Not even the index of the log finds room. Without a log nobody else is writing, and reading needs none.
+            Err(error) if error.is_full() && !logged(&home.register()) => {
+                tracing::warn!("the disk is full: what is remembered can be read, nothing can be written");
+                return Self::open_copy(&home.register()).await;
+            }
+            opened => opened?,
+        };
+        register.bring_up_to_date(home).await?;
         Ok(register)
+    }
+
+    /// Makes the tables, or those that an older program did not know; a newer home is refused with its version.
+    async fn bring_up_to_date(&self, home: &Home) -> Result<(), StoreError> {
+        let known = sqlx::migrate!("./migrations");
+        // No table: nobody has made any yet, or died while doing so.
+        let newest: Option<i64> =
+            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(&self.pool).await.unwrap_or(None);
+        if newest != known.iter().map(|m| m.version).max() {
+            // SQLite has no lock for this: two processes that both find nothing would both make it.
+            let _one = home.making()?;
+            known.run(&self.pool).await?;
+        }
+        Ok(())
     }
 
     /// Opens the register of a copy for reading; nothing is written beside it, so the medium may be read-only.
@@ -64,8 +80,7 @@ impl Register {
             )));
         }
         // A log beside it means that it was copied by other means, or is in use.
-        let finished = !path.with_extension("db-wal").exists();
-        let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(finished);
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(!logged(path));
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         let newest: Result<Option<i64>, _> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&pool).await;
         let known = sqlx::migrate!("./migrations").iter().map(|m| m.version).max();
@@ -116,18 +131,28 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn segments(&self) -> Result<Vec<Segment>, StoreError> {
-        Ok(sqlx::query_as(
-            "SELECT id, path, time_min, time_max, ip_min, ip_max, row_count, size_bytes, blake3, filter_offset, filter_length, \
-             destination_filter_offset, destination_filter_length, level, created_at FROM segment WHERE retired_at IS NULL ORDER BY time_min, id",
-        )
-        .fetch_all(&self.pool)
-        .await?)
+        segments(&mut *self.pool.acquire().await?).await
     }
 
     /// Ends all use of the register: what is written is in one file again.
     pub async fn close(self) {
         self.pool.close().await;
     }
+}
+
+/// Something is written in the log beside a register.
+fn logged(register: &Path) -> bool {
+    std::fs::metadata(register.with_extension("db-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+/// All segments that count, oldest first, as one connection sees them.
+pub(crate) async fn segments(connection: &mut sqlx::SqliteConnection) -> Result<Vec<Segment>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT id, path, time_min, time_max, ip_min, ip_max, row_count, size_bytes, blake3, filter_offset, filter_length, \
+         destination_filter_offset, destination_filter_length, level, created_at FROM segment WHERE retired_at IS NULL ORDER BY time_min, id",
+    )
+    .fetch_all(connection)
+    .await?)
 }
 
 pub(crate) async fn insert_segment(transaction: &mut sqlx::SqliteConnection, segment: &Segment) -> Result<(), StoreError> {

@@ -254,10 +254,14 @@ impl Plan {
         if event.time.is_none() {
             return Err("timestamp: no value".to_owned());
         }
-        if let Some(complaint) = bad_address
-            && !names_a_host(event)
-        {
-            return Err(complaint);
+        if let Some(complaint) = bad_address {
+            if record.len() != self.width {
+                // A stray quote has joined two fields: the last delimiter was not left out, all others have moved.
+                return Err(format!("{} values where the header has {} columns, and {complaint}", record.len(), self.width));
+            }
+            if !names_a_host(event) {
+                return Err(complaint);
+            }
         }
         self.complete(record, event);
         Ok(())

@@ -8,6 +8,7 @@ use casework::model::terms::Tlp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use store::events::Questions;
+use store::home::Home;
 use store::register::Register;
 use tokio::runtime::Handle;
 
@@ -23,8 +24,8 @@ use crate::show::{self, grouped, say};
 
 /// Fill an empty home with a week of invented evidence and show what it says
 ///
-/// Real formats, documentation addresses; touches nobody outside. Without --home it uses a folder of its own beside the
-/// ordinary home, so that real and invented events never mix.
+/// Real formats, documentation addresses; touches nobody outside. Without --home it uses musubi-demo beside the usual home,
+/// so that real and invented events never mix; run again, it shows the same picture again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  musubi demo --no-serve")]
 pub(crate) struct Demo {
@@ -36,13 +37,25 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) async fn run(self, place: &Place) -> Result<()> {
         let started = Instant::now();
-        let home = &place.home;
+        let own = Place {
+            home: if place.named { place.home.clone() } else { Home::at(place.home.root().with_file_name("musubi-demo")) },
+            ..*place
+        };
+        let (place, home) = (&own, &own.home);
+        let inbox = home.root().join("demo");
         if home.exists() && Register::open(home).await?.row_count().await? > 0 {
             let root = home.root().display();
-            bail!("{root} holds events already; name an empty home: musubi --home /tmp/musubi-demo demo");
+            if place.named || !inbox.exists() {
+                bail!("{root} holds events already; name an empty home: musubi --home /tmp/musubi-demo demo");
+            }
+            if place.json {
+                let register = place.register().await?;
+                return show::json(&json!({"home": home.root(), "events": register.row_count().await?}));
+            }
+            say(format!("{root} was filled before; remove it for a fresh one.\n"))?;
+            return paint(place).await;
         }
         let register = Register::create(home).await?;
-        let inbox = home.root().join("demo");
         let yesterday = pipeline::now().to_zoned(TimeZone::UTC).date().yesterday()?;
         let evidence = week(yesterday);
         let networks = world::networks().into_bytes();
@@ -60,7 +73,16 @@ impl Demo {
                 "duplicate": counts.duplicate, "rejected": counts.rejected,
             }));
         }
-        paint(place, &summary, seconds).await?;
+        let counts = summary.counts;
+        say(format!(
+            "A week of invented evidence: {} files read in {seconds:.1} s\n  {} rows read, {} events remembered, {} seen before, {} set aside with their reasons\n",
+            grouped(summary.evidence),
+            grouped(counts.read),
+            grouped(counts.stored),
+            grouped(counts.duplicate),
+            grouped(counts.rejected),
+        ))?;
+        paint(place).await?;
         if !self.no_serve {
             tracing::info!("the console is not part of this version; the home is filled");
         }
@@ -110,20 +132,11 @@ async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evide
     Ok(total)
 }
 
-async fn paint(place: &Place, summary: &Summary, seconds: f64) -> Result<()> {
+async fn paint(place: &Place) -> Result<()> {
     let register = place.register().await?;
     let questions = Questions::open(&place.home, &register).await?;
     let width = show::width().min(100);
     let unicode = show::unicode();
-    let counts = summary.counts;
-    say(format!(
-        "A week of invented evidence: {} files read in {seconds:.1} s\n  {} rows read, {} events remembered, {} seen before, {} set aside with their reasons\n",
-        grouped(summary.evidence),
-        grouped(counts.read),
-        grouped(counts.stored),
-        grouped(counts.duplicate),
-        grouped(counts.rejected),
-    ))?;
     let days =
         pairs(&questions, "SELECT CAST(date_trunc('day', time) AS DATE) AS k, count(*) AS n FROM events GROUP BY 1 ORDER BY 1").await?;
     let counts: Vec<u64> = days.iter().map(|d| d.1).collect();

@@ -1,5 +1,7 @@
 //! `musubi lookup`: all that is known of a value.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use casework::enrich::{registered_domain, special};
 use datafusion::arrow::array::RecordBatch;
@@ -78,7 +80,11 @@ impl Lookup {
                 let segments = register.segments().await?;
                 let mut batches = store::lookup::by_ip(&place.home, &segments, *ip, End::Source)?;
                 batches.extend(store::lookup::by_ip(&place.home, &segments, *ip, End::Destination)?);
-                objects(&batches)?
+                let mut rows = objects(&batches)?;
+                // What names the address at both ends is one event.
+                let mut seen = HashSet::new();
+                rows.retain(|row| seen.insert(row["id"].as_str().map(str::to_owned)));
+                rows
             }
             Kind::Network(network) => {
                 about.insert("kind".into(), "network".into());
@@ -93,16 +99,19 @@ impl Lookup {
                 about.insert("registered_domain".into(), registered_domain(name).into());
                 let named = ["source_fqdn", "destination_fqdn", "source_reverse_dns", "destination_reverse_dns"]
                     .map(|column| format!("{} OR {column} LIKE '%.{}'", equals(column, name), like(name)));
-                self.ask(place, register, &named.join(" OR ")).await?
+                let host = format!("^[a-z]+://([^/@]*@)?([^/:@?#]*[.])?{}([:/?#]|$)", name.replace('.', "[.]").replace('\'', "''"));
+                let in_url = ["source_url", "destination_url"].map(|column| format!("{column} ~ '{host}'"));
+                self.ask(place, register, &[&named[..], &in_url].concat().join(" OR ")).await?
             }
             Kind::Hash(algorithm, hash) => {
                 about.insert("kind".into(), (*algorithm).into());
-                self.ask(place, register, &format!("extra LIKE '%{}%' OR extra LIKE '%{}%'", hash.to_lowercase(), hash.to_uppercase()))
-                    .await?
+                let rows = self.ask(place, register, &format!("extra ILIKE '%{}%'", like(hash))).await?;
+                rows.into_iter().filter(|row| mentions(&row["extra"], hash)).collect()
             }
             Kind::Mail(address) => {
                 about.insert("kind".into(), "mail address".into());
-                self.ask(place, register, &format!("extra ILIKE '%{}%'", like(address))).await?
+                let rows = self.ask(place, register, &format!("extra ILIKE '%{}%'", like(address))).await?;
+                rows.into_iter().filter(|row| mentions(&row["extra"], address)).collect()
             }
         };
         summarise(&mut about, &rows);
@@ -168,6 +177,25 @@ pub(crate) fn objects(batches: &[RecordBatch]) -> Result<Vec<Value>> {
         }));
     }
     Ok(out)
+}
+
+/// Whether a value names this hash or mail address, not merely a longer one that holds its text.
+fn mentions(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(value) => {
+            let (value, text) = (value.to_lowercase(), text.to_lowercase());
+            let goes_on = |c: char| c.is_alphanumeric() || "._-+@".contains(c);
+            value.match_indices(&text).any(|(at, _)| {
+                let (before, after) = (&value[..at], &value[at + text.len()..]);
+                // A full stop ends a sentence as well as it joins labels.
+                let after = after.strip_prefix('.').filter(|rest| !rest.starts_with(char::is_alphanumeric)).unwrap_or(after);
+                !before.ends_with(goes_on) && !after.starts_with(goes_on)
+            })
+        }
+        Value::Array(values) => values.iter().any(|value| mentions(value, text)),
+        Value::Object(values) => values.values().any(|value| mentions(value, text)),
+        _ => false,
+    }
 }
 
 fn summarise(about: &mut Map<String, Value>, rows: &[Value]) {

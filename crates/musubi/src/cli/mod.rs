@@ -70,6 +70,8 @@ enum Command {
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) home: Home,
+    /// The user named it; otherwise it is the usual one.
+    pub(crate) named: bool,
     pub(crate) json: bool,
     pub(crate) verbose: u8,
 }
@@ -100,11 +102,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if reader_gone(&error) => ExitCode::SUCCESS,
         Err(error) if error.is::<WrongUsage>() => {
-            eprintln!("musubi: {error:#}");
+            eprintln!("musubi: {}", crate::show::told(&error));
             ExitCode::from(2)
         }
         Err(error) => {
-            eprintln!("musubi: {error:#}");
+            eprintln!("musubi: {}", crate::show::told(&error));
             ExitCode::FAILURE
         }
     }
@@ -116,7 +118,8 @@ pub(crate) fn main() -> ExitCode {
 pub(crate) struct WrongUsage(pub(crate) String);
 
 async fn run(cli: Cli) -> Result<()> {
-    let place = Place { home: Home::at(home(cli.home)?), json: cli.json, verbose: cli.verbose };
+    let named = cli.home.is_some();
+    let place = Place { home: Home::at(home(cli.home)?), named, json: cli.json, verbose: cli.verbose };
     match cli.command {
         Command::Ingest(command) => command.run(&place).await,
         Command::Read(command) => command.run(&place),
@@ -200,7 +203,8 @@ mod tests {
 
     fn examples(command: &clap::Command) {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        assert!(help.contains("Example:\n  musubi ") || command.has_subcommands(), "{} has no example", command.get_name());
+        let example = help.split_once("Example:\n").is_some_and(|(_, example)| example.contains("musubi "));
+        assert!(example || command.has_subcommands(), "{} has no example", command.get_name());
         command.get_subcommands().for_each(examples);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use datafusion::arrow::array::RecordBatch;
 use futures::StreamExt as _;
 use store::events::Questions;
 
@@ -46,12 +47,19 @@ pub(crate) async fn ask(place: &Place, sql: &str, format: Option<Format>, output
         _ => Format::Table,
     });
     let mut stream = frame.execute_stream().await?;
-    let mut rows = Rows::new(format, output, &stream.schema())?;
+    let schema = stream.schema();
+    let mut rows = Rows::new(format, output, &schema)?;
+    let mut empty = true;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         if batch.num_rows() > 0 {
             rows.write(&batch)?;
+            empty = false;
         }
+    }
+    if empty && format == Format::Csv {
+        // The header tells that the answer is no rows, not no answer.
+        rows.write(&RecordBatch::new_empty(schema))?;
     }
     let written = rows.finish()?;
     if let Some(path) = output {

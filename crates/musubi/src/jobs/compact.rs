@@ -20,12 +20,13 @@ pub(crate) struct Done {
     pub(crate) swept_files: u64,
 }
 
-/// Segments as small as they came in from which an ingest compacts by itself.
+/// Segments smaller than this, so many of them, and an ingest compacts by itself.
+const SMALL: i64 = 16 << 10;
 const MANY: usize = 64;
 
 /// Compacts when many small segments have gathered and nobody else is writing.
 pub(crate) async fn when_needed(home: &Home, register: &Register) -> Result<()> {
-    let small = register.segments().await?.iter().filter(|s| s.level == 0 && s.row_count < 64 << 10).count();
+    let small = register.segments().await?.iter().filter(|s| s.level == 0 && s.row_count < SMALL).count();
     if small >= MANY
         && let Ok(_lock) = home.try_lock()
     {
