@@ -47,6 +47,17 @@ impl StoreError {
         }
     }
 
+    /// Somebody else has the register just now.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Register(sqlx::Error::Database(error)) => matches!(error.code().as_deref(), Some("5" | "261" | "517")),
+            Self::Migration(sqlx::migrate::MigrateError::Execute(sqlx::Error::Database(error))) => {
+                matches!(error.code().as_deref(), Some("5" | "261" | "517"))
+            }
+            _ => false,
+        }
+    }
+
     /// The disk (or quota) is full.
     pub fn is_full(&self) -> bool {
         match self {

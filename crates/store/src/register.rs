@@ -25,6 +25,17 @@ impl Register {
     /// # Errors
     /// When the folder cannot be made, or the file is no register or one of a newer program.
     pub async fn create(home: &Home) -> Result<Self, StoreError> {
+        // Two that begin on an empty home at once: SQLite does not wait while the other turns it into a WAL database.
+        for _ in 0..200 {
+            match Self::try_create(home).await {
+                Err(error) if error.is_busy() => std::thread::sleep(Duration::from_millis(50)),
+                done => return done,
+            }
+        }
+        Self::try_create(home).await
+    }
+
+    async fn try_create(home: &Home) -> Result<Self, StoreError> {
         home.create()?;
         let register = Self::connect(home, true).await?;
         register.bring_up_to_date(home).await?;

@@ -53,11 +53,18 @@ pub(crate) async fn run(home: &Home, register: &Register, keep: Option<Timestamp
         }
         done.removed_originals = register.forget_originals(cutoff).await?;
     }
-    for planned in plan(&register.segments().await?, now) {
-        let segments = merge(home, &planned.inputs, planned.level, now, &|_, _| true)?;
-        done.merged += planned.inputs.len() as u64;
-        done.made += segments.len() as u64;
-        register.swap(&planned.inputs, &segments, now).await?;
+    // What one round has merged may be merged again with its likes; each round leaves fewer.
+    loop {
+        let plans = plan(&register.segments().await?, now);
+        if plans.is_empty() {
+            break;
+        }
+        for planned in plans {
+            let segments = merge(home, &planned.inputs, planned.level, now, &|_, _| true)?;
+            done.merged += planned.inputs.len() as u64;
+            done.made += segments.len() as u64;
+            register.swap(&planned.inputs, &segments, now).await?;
+        }
     }
     done.swept_files = sweep(home, register, now).await?;
     Ok(done)
