@@ -7,7 +7,7 @@ use std::io::{self, Cursor, Read};
 
 use anyhow::{Result, bail};
 use casework::model::event::Event;
-use casework::observe::{Drift, Knowledge, Position, Sink, Source, Stop};
+use casework::observe::{Drift, Position, Sink, Source, Stop};
 use store::evidence::{Evidence, Marks, Part};
 use store::home::Home;
 
@@ -40,7 +40,7 @@ pub(crate) fn row(home: &Home, evidence: &Evidence, parts: &[Part], row: u64) ->
     let Some((marked_row, offset)) = Marks::before(&part.marks, within) else { bail!("nothing was read from this row") };
     let mut bytes = Vec::new();
     store::evidence::open(home, &evidence.kept)?.read_to_end(&mut bytes)?;
-    let knowledge = Knowledge::default();
+    let knowledge = super::knowledge::load(home, &[] as &[&str])?;
     let received = jiff::Timestamp::from_microsecond(evidence.received_at)?;
     let source = parts::by_name(&part.format);
     let how = How { format: source, format_of: Some(&part.path), feed: None, received, knowledge: &knowledge };
