@@ -1,7 +1,9 @@
-//! The words of the house: event, terms.
+//! The words of the house: event, terms, party, agreement.
 
+pub mod agreement;
 pub mod event;
 pub mod extra;
 pub mod field;
 pub mod identity;
+pub mod party;
 pub mod terms;
