@@ -16,3 +16,4 @@ mod text;
 pub mod time;
 pub mod unpack;
 pub mod value;
+pub mod xarf;

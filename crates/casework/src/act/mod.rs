@@ -4,9 +4,11 @@
 //! that the same infection is not reported daily and goes to the next in line when nothing changes ([`escalation`]).
 //! [`plan`] joins these; [`letter`] and [`attachment`] write it down.
 
+pub mod attachment;
 pub mod escalation;
 pub mod finding;
 pub mod ledger;
+pub mod letter;
 pub mod office;
 pub mod plan;
 pub mod problem;
