@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::StoreError;
+use crate::directives;
 use crate::evidence::{Kept, Rejection};
 use crate::register::{Register, insert_segment};
 use crate::segment::Segment;
@@ -148,6 +149,9 @@ async fn insert_reading(transaction: &mut sqlx::SqliteConnection, reading: &Read
     .bind(counts.rejected as i64)
     .execute(&mut *transaction)
     .await?;
+    if counts.stored > 0 {
+        directives::make(transaction, &kept.id, reading.received_at).await?;
+    }
     for (number, part) in reading.parts.iter().enumerate() {
         sqlx::query(
             "INSERT INTO part (evidence, number, path, format, feed, first_row, row_count, marks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

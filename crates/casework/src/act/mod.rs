@@ -13,3 +13,4 @@ pub mod office;
 pub mod plan;
 pub mod problem;
 pub mod rules;
+pub mod state;
