@@ -17,6 +17,7 @@ pub mod functions;
 pub mod home;
 pub mod known;
 pub mod lookup;
+mod pages;
 pub mod register;
 pub mod segment;
 pub mod tables;
