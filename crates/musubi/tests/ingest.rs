@@ -176,6 +176,17 @@ fn evidence_comes_from_a_folder_from_standard_input_and_through_a_pipe() {
 }
 
 #[test]
+fn a_home_inside_the_folder_that_is_read_is_left_out() {
+    let home = Home::new();
+    home.write("2026-03-25-scan_ssh.csv", ssh(0..9));
+    assert_eq!(counts(&home.ingest(&["."])), [9, 9, 0, 0]);
+    let again = home.ingest(&["."]);
+    assert_eq!(counts(&again), [9, 0, 9, 0]);
+    assert_eq!(home.number("SELECT count(*) FROM evidence"), 1, "neither the kept original nor the register is new evidence");
+    home.must_add_up();
+}
+
+#[test]
 fn a_file_that_is_called_stdin_is_the_users_and_stays() {
     let home = Home::new();
     let path = home.write("stdin", ssh(0..3));

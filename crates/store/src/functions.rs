@@ -184,32 +184,52 @@ impl ScalarUDFImpl for DateTrunc {
         {
             let times = times.as_primitive::<TimestampMicrosecondType>();
             let zone = Arc::clone(zone);
-            let cut: TimestampMicrosecondArray = times.unary(|t| step.offset + (t - step.offset).div_euclid(step.length) * step.length);
+            let cut = step.cut(times);
             return Ok(ColumnarValue::Array(Arc::new(cut.with_timezone(zone))));
         }
         self.general.inner().invoke_with_args(args)
     }
 }
 
-/// A unit of constant length, in microseconds, and where its first one since 1970 begins.
-struct Step {
-    length: i64,
-    offset: i64,
+/// A unit of constant length.
+#[derive(Clone, Copy)]
+enum Step {
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Week,
 }
 
 fn step(unit: &str) -> Option<Step> {
-    const SECOND: i64 = 1_000_000;
-    let length = match unit.to_ascii_lowercase().as_str() {
-        "second" => SECOND,
-        "minute" => 60 * SECOND,
-        "hour" => 3600 * SECOND,
-        "day" => 86_400 * SECOND,
-        "week" => 7 * 86_400 * SECOND,
+    Some(match unit.to_ascii_lowercase().as_str() {
+        "second" => Step::Second,
+        "minute" => Step::Minute,
+        "hour" => Step::Hour,
+        "day" => Step::Day,
+        "week" => Step::Week,
         _ => return None,
-    };
-    // 1970 began on a Thursday; weeks begin on Mondays (ISO 8601).
-    let offset = if length > 86_400 * SECOND { 4 * 86_400 * SECOND } else { 0 };
-    Some(Step { length, offset })
+    })
+}
+
+impl Step {
+    fn cut(self, times: &TimestampMicrosecondArray) -> TimestampMicrosecondArray {
+        const SECOND: i64 = 1_000_000;
+        const DAY: i64 = 86_400 * SECOND;
+        match self {
+            Self::Second => cut::<SECOND, 0>(times),
+            Self::Minute => cut::<{ 60 * SECOND }, 0>(times),
+            Self::Hour => cut::<{ 3600 * SECOND }, 0>(times),
+            Self::Day => cut::<DAY, 0>(times),
+            // 1970 began on a Thursday; weeks begin on Mondays (ISO 8601).
+            Self::Week => cut::<{ 7 * DAY }, { 4 * DAY }>(times),
+        }
+    }
+}
+
+/// The length is known when this is compiled: dividing by it is a multiplication then, several times faster.
+fn cut<const LENGTH: i64, const OFFSET: i64>(times: &TimestampMicrosecondArray) -> TimestampMicrosecondArray {
+    times.unary(|time| time - (time - OFFSET).rem_euclid(LENGTH))
 }
 
 fn hex<'t>(id: &[u8], text: &'t mut [u8; 32]) -> Option<&'t str> {

@@ -19,6 +19,7 @@ pub mod home;
 pub mod known;
 pub mod notices;
 pub mod lookup;
+mod pages;
 pub mod register;
 pub mod segment;
 pub mod tables;

@@ -1,147 +1,321 @@
-//! All events of one address, at once, whatever the number of segments.
+//! All that is remembered of one address, at once, whatever the number of segments.
 //!
-//! A segment is asked in three steps, each only if the one before left a doubt: its range of addresses (in the
-//! register), one block of its Bloom filter (32 bytes at a known place), and last the pages that may hold the address.
+//! A segment is asked in steps, each only if the one before left a doubt: its range of addresses (in the register), one
+//! block of its Bloom filter (32 bytes at a known place), the pages that may hold the address. What is counted is read
+//! of every event found, whole rows only of those that are shown.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
 use std::net::IpAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::Mutex;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection, RowSelector,
-};
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampMicrosecondType;
 
 use crate::StoreError;
-use crate::columns::position;
+use crate::columns::{COLUMNS, position};
 use crate::home::Home;
+use crate::pages::{Footer, GroupRows, Pages, read_at};
 use crate::segment::Segment;
 
 /// Which address of an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum End {
+pub(crate) enum End {
     Source,
     Destination,
 }
 
-/// Events with this address at one end, newest segment first; columns as in [`crate::columns::FILE_SCHEMA`].
+/// The columns whose values are counted.
+pub const COUNTED: [&str; 4] = ["type", "identifier", "malware", "feed"];
+
+/// What is remembered of an address.
+#[derive(Debug, Default)]
+pub struct Sightings {
+    /// Events that name it as source, destination or both.
+    pub events: u64,
+    /// Microseconds since 1970, UTC.
+    pub first_seen: Option<i64>,
+    pub last_seen: Option<i64>,
+    /// For each of [`COUNTED`], how often its values occur.
+    pub counts: [BTreeMap<String, u64>; COUNTED.len()],
+    /// The newest events, newest first, each a batch of one row; columns as in [`crate::columns::FILE_SCHEMA`].
+    pub newest: Vec<RecordBatch>,
+}
+
+/// What is remembered of this address at either end, with so many of the newest events whole.
 ///
 /// # Errors
 /// When a segment cannot be read.
-pub fn by_ip(home: &Home, segments: &[Segment], ip: IpAddr, end: End) -> Result<Vec<RecordBatch>, StoreError> {
+pub fn by_ip(home: &Home, segments: &[Segment], ip: IpAddr, newest: usize) -> Result<Sightings, StoreError> {
     let text = ip.to_string();
-    let mut found = Vec::new();
-    for segment in segments.iter().rev() {
-        // Segments are sorted by source, so only the source has a range.
-        let in_range = end == End::Destination
-            || segment.ip_min.as_ref().is_some_and(|min| *min <= text) && segment.ip_max.as_ref().is_some_and(|max| *max >= text);
-        if in_range && may_hold(home, segment, &text, end) {
-            read(&home.resolve(&segment.path), &text, end, &mut found)?;
-        }
+    let doubts: Vec<Doubt> = segments.iter().rev().filter_map(|segment| Doubt::of(home, segment, &text)).collect();
+    let found = side_by_side(&doubts, |doubt| doubt.resolve(&text, newest))?;
+    let mut sightings = Sightings::default();
+    let mut latest = Latest::new(newest);
+    for (segment, found) in found.iter().enumerate() {
+        sightings.add(&found.seen);
+        found.latest.rows.iter().for_each(|Reverse(row)| latest.offer(Row { segment: Reverse(segment), ..*row }));
     }
-    Ok(found)
+    let mut chosen: Vec<Row> = latest.rows.into_iter().map(|Reverse(row)| row).collect();
+    chosen.sort_unstable_by_key(|row| Reverse(*row));
+    sightings.newest = whole(&doubts, &found, &chosen)?;
+    Ok(sightings)
 }
 
-fn read(path: &Path, ip: &str, end: End, found: &mut Vec<RecordBatch>) -> Result<(), StoreError> {
-    let file = File::open(path).map_err(StoreError::file(path))?;
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-    let metadata = ArrowReaderMetadata::load(&file, options).map_err(StoreError::parquet(path))?;
-    let (name, sorted) = match end {
-        End::Source => ("source_ip", true),
-        End::Destination => ("destination_ip", false),
+/// The chosen rows with all their columns, in the order they are given.
+fn whole(segments: &[Doubt], found: &[Found], chosen: &[Row]) -> Result<Vec<RecordBatch>, StoreError> {
+    let mut places: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+    for row in chosen {
+        places.entry(row.segment.0).or_default().push((row.group.0, row.row.0));
+    }
+    let mut tasks: Vec<(usize, Vec<(usize, usize)>)> = places.into_iter().collect();
+    tasks.iter_mut().for_each(|(_, rows)| rows.sort_unstable());
+    let all: Vec<usize> = (0..COLUMNS.len()).collect();
+    let read = side_by_side(&tasks, |(segment, rows)| {
+        let mut wanted: Vec<GroupRows> = Vec::new();
+        for &(group, row) in rows {
+            match wanted.last_mut() {
+                Some(last) if last.group == group => last.rows.push(row..row + 1),
+                _ => wanted.push(GroupRows { group, rows: std::iter::once(row..row + 1).collect() }),
+            }
+        }
+        match &found[*segment].footer {
+            Some(footer) => Pages::open_again(&segments[*segment].path, footer)?.read(&all, &wanted).map(Some),
+            None => Ok(None),
+        }
+    })?;
+    let row = |row: &Row| {
+        let at = tasks.binary_search_by_key(&row.segment.0, |task| task.0).ok()?;
+        let within = tasks[at].1.binary_search(&(row.group.0, row.row.0)).ok()?;
+        Some(read[at].as_ref()?.slice(within, 1))
     };
-    let column = position(name).unwrap_or_default();
-    let selection = sorted.then(|| pages_with(metadata.metadata(), column, ip)).flatten();
-    let only_ip = ProjectionMask::roots(metadata.parquet_schema(), [column]);
-    let wanted = ip.to_owned();
-    let is_it = ArrowPredicateFn::new(only_ip, move |rows: RecordBatch| {
-        Ok(BooleanArray::from_iter(rows.column(0).as_string::<i32>().iter().map(|ip| Some(ip == Some(wanted.as_str())))))
-    });
-    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(1024);
-    match selection {
-        Some(selection) => builder = builder.with_row_selection(selection),
-        // Unsorted: the filter of each row group says whether to look into it.
-        None => {
-            let mut groups = Vec::new();
-            for group in 0..builder.metadata().num_row_groups() {
-                let filter = builder.get_row_group_column_bloom_filter(group, column).map_err(StoreError::parquet(path))?;
-                if filter.is_none_or(|filter| filter.check(&ip)) {
-                    groups.push(group);
+    Ok(chosen.iter().filter_map(row).collect())
+}
+
+/// A segment that may hold the address, and at which end.
+struct Doubt {
+    path: PathBuf,
+    source: bool,
+    destination: bool,
+}
+
+impl Doubt {
+    fn of(home: &Home, segment: &Segment, ip: &str) -> Option<Self> {
+        let path = home.resolve(&segment.path);
+        // Segments are sorted by source, so only the source has a range.
+        let in_range = segment.ip_min.as_deref().is_some_and(|min| min <= ip) && segment.ip_max.as_deref().is_some_and(|max| max >= ip);
+        // A file that cannot be opened is in doubt: the reading that follows says what is wrong with it.
+        let file = File::open(&path).ok();
+        let may = |end| file.as_ref().is_none_or(|file| filter(segment, end).is_none_or(|filter| filter.may_hold(file, ip)));
+        let (source, destination) = (in_range && may(End::Source), may(End::Destination));
+        (source || destination).then_some(Self { path, source, destination })
+    }
+
+    fn resolve(&self, ip: &str, newest: usize) -> Result<Found, StoreError> {
+        let pages = Pages::open(&self.path)?;
+        let mut rows = Vec::new();
+        for (end, name, asked) in [(End::Source, "source_ip", self.source), (End::Destination, "destination_ip", self.destination)] {
+            let Some(column) = position(name).filter(|_| asked) else { continue };
+            let among = match end {
+                End::Source => pages.rows_around(column, ip)?,
+                End::Destination => groups_with(&pages, column, ip),
+            };
+            rows = united(rows, pages.rows_with(column, ip, among)?);
+        }
+        let mut found = Found { seen: Sightings::default(), latest: Latest::new(newest), footer: None };
+        if !rows.is_empty() {
+            found.note(&pages, &rows)?;
+        }
+        Ok(found)
+    }
+}
+
+/// All rows of the groups whose own filter does not deny the text.
+fn groups_with(pages: &Pages, column: usize, text: &str) -> Vec<GroupRows> {
+    let count = |group: usize| pages.groups()[group].num_rows().unsigned_abs() as usize;
+    (0..pages.groups().len())
+        .filter(|group| {
+            let chunk = pages.chunk(*group, column);
+            let filter = chunk.and_then(|c| Filter::at(c.bloom_filter_offset()?, i64::from(c.bloom_filter_length()?)));
+            chunk.is_some() && filter.is_none_or(|filter| filter.may_hold(pages.file(), text))
+        })
+        .map(|group| GroupRows { group, rows: std::iter::once(0..count(group)).collect() })
+        .collect()
+}
+
+/// Rows that are in one or the other.
+fn united(one: Vec<GroupRows>, other: Vec<GroupRows>) -> Vec<GroupRows> {
+    if one.is_empty() || other.is_empty() {
+        return if one.is_empty() { other } else { one };
+    }
+    let mut groups: BTreeMap<usize, Vec<std::ops::Range<usize>>> = BTreeMap::new();
+    for group in one.into_iter().chain(other) {
+        groups.entry(group.group).or_default().extend(group.rows);
+    }
+    let joined = |mut rows: Vec<std::ops::Range<usize>>| {
+        rows.sort_unstable_by_key(|r| r.start);
+        let mut joined: Vec<std::ops::Range<usize>> = Vec::new();
+        for range in rows {
+            match joined.last_mut() {
+                Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
+                _ => joined.push(range),
+            }
+        }
+        joined
+    };
+    groups.into_iter().map(|(group, rows)| GroupRows { group, rows: joined(rows) }).collect()
+}
+
+/// What one segment says of the address.
+struct Found {
+    seen: Sightings,
+    latest: Latest,
+    footer: Option<Footer>,
+}
+
+impl Found {
+    /// Counts these rows. An address that is the destination of millions is read group by group.
+    fn note(&mut self, pages: &Pages, rows: &[GroupRows]) -> Result<(), StoreError> {
+        let columns: Vec<usize> = std::iter::once("time").chain(COUNTED).filter_map(position).collect();
+        for group in rows {
+            let read = pages.read(&columns, std::slice::from_ref(group))?;
+            let times = read.column(0).as_primitive::<TimestampMicrosecondType>().values();
+            for (time, row) in times.iter().zip(group.rows.iter().cloned().flatten()) {
+                self.seen.first_seen = Some(self.seen.first_seen.map_or(*time, |first| first.min(*time)));
+                self.seen.last_seen = Some(self.seen.last_seen.map_or(*time, |last| last.max(*time)));
+                self.latest.offer(Row { time: *time, segment: Reverse(0), group: Reverse(group.group), row: Reverse(row) });
+            }
+            self.seen.events += times.len() as u64;
+            for (counts, values) in self.seen.counts.iter_mut().zip(&read.columns()[1..]) {
+                for value in values.as_string::<i32>().iter().flatten() {
+                    match counts.get_mut(value) {
+                        Some(count) => *count += 1,
+                        None => drop(counts.insert(value.to_owned(), 1)),
+                    }
                 }
             }
-            builder = builder.with_row_groups(groups);
         }
+        self.footer = Some(pages.footer());
+        Ok(())
     }
-    let reader = builder.with_row_filter(RowFilter::new(vec![Box::new(is_it)])).build().map_err(StoreError::parquet(path))?;
-    for rows in reader {
-        let rows = rows?;
-        if rows.num_rows() > 0 {
-            found.push(rows);
-        }
-    }
-    Ok(())
 }
 
-/// The rows of pages whose smallest and largest address enclose this one; `None` when the file has no page index.
-fn pages_with(metadata: &Arc<ParquetMetaData>, column: usize, ip: &str) -> Option<RowSelection> {
-    let (column_index, offset_index) = (metadata.column_index()?, metadata.offset_index()?);
-    let mut selectors = Vec::new();
-    for (group, rows) in metadata.row_groups().iter().map(|g| g.num_rows().unsigned_abs() as usize).enumerate() {
-        let ColumnIndexMetaData::BYTE_ARRAY(index) = column_index.get(group)?.get(column)? else { return None };
-        let pages = offset_index.get(group)?.get(column)?.page_locations();
-        for (page, location) in pages.iter().enumerate() {
-            let first = location.first_row_index.unsigned_abs() as usize;
-            let end = pages.get(page + 1).map_or(rows, |next| next.first_row_index.unsigned_abs() as usize);
-            // A bound may be cut short; a cut maximum is rounded up, so the comparison stays on the safe side.
-            let below = index.min_value(page).is_none_or(|min| min <= ip.as_bytes());
-            let above = index.max_value(page).is_none_or(|max| max >= ip.as_bytes());
-            let inside = index.min_value(page).is_some() && below && above;
-            selectors.push(if inside { RowSelector::select(end - first) } else { RowSelector::skip(end - first) });
+impl Sightings {
+    fn add(&mut self, other: &Self) {
+        self.events += other.events;
+        self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
+        self.last_seen = self.last_seen.into_iter().chain(other.last_seen).max();
+        for (counts, more) in self.counts.iter_mut().zip(&other.counts) {
+            for (value, count) in more {
+                *counts.entry(value.clone()).or_default() += count;
+            }
         }
     }
-    Some(RowSelection::from(selectors))
+}
+
+/// Where an event lies. The greater is the newer; of equally new ones, that of the newer segment, then the earlier row.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+struct Row {
+    time: i64,
+    segment: Reverse<usize>,
+    group: Reverse<usize>,
+    row: Reverse<usize>,
+}
+
+/// The newest of the rows offered.
+struct Latest {
+    most: usize,
+    rows: BinaryHeap<Reverse<Row>>,
+}
+
+impl Latest {
+    fn new(most: usize) -> Self {
+        Self { most, rows: BinaryHeap::new() }
+    }
+
+    fn offer(&mut self, row: Row) {
+        if self.rows.len() < self.most {
+            self.rows.push(Reverse(row));
+        } else if let Some(mut oldest) = self.rows.peek_mut()
+            && oldest.0 < row
+        {
+            *oldest = Reverse(row);
+        }
+    }
+}
+
+/// Does something with each, on all cores; the answers come in the order of what was asked.
+fn side_by_side<T: Sync, A: Send>(tasks: &[T], act: impl Fn(&T) -> Result<A, StoreError> + Sync) -> Result<Vec<A>, StoreError> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(tasks.len());
+    if threads < 2 {
+        return tasks.iter().map(act).collect();
+    }
+    let next = Mutex::new(tasks.iter().enumerate());
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((at, task)) = next.lock().ok().and_then(|mut next| next.next()) {
+            done.push((at, act(task)));
+        }
+        done
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for other in others {
+            match other.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, answer)| answer).collect()
+}
+
+/// Where a Bloom filter lies in a file.
+#[derive(Clone, Copy)]
+struct Filter {
+    offset: u64,
+    length: u64,
+}
+
+/// The filter that the register knows of.
+fn filter(segment: &Segment, end: End) -> Option<Filter> {
+    match end {
+        End::Source => Filter::at(segment.filter_offset?, segment.filter_length?),
+        End::Destination => Filter::at(segment.destination_filter_offset?, segment.destination_filter_length?),
+    }
 }
 
 /// `false` when the segment's filter shows that it does not hold the address; `true` when it may.
 pub(crate) fn may_hold(home: &Home, segment: &Segment, ip: &str, end: End) -> bool {
-    let filter = match end {
-        End::Source => (segment.filter_offset, segment.filter_length),
-        End::Destination => (segment.destination_filter_offset, segment.destination_filter_length),
-    };
-    let (Some(offset), Some(length)) = filter else { return true };
-    let (offset, length) = (offset.unsigned_abs(), length.unsigned_abs());
-    // A header of a few bytes, then blocks of 32 bytes, a power of two of them (Parquet format, BloomFilter.md).
-    if length < 32 {
-        return true;
-    }
-    let bitset = 1_u64 << length.ilog2();
-    let hash = twox_hash::XxHash64::oneshot(0, ip.as_bytes());
-    let block = ((hash >> 32) * (bitset / 32)) >> 32;
-    let mut words = [0_u8; 32];
-    let read = File::open(home.resolve(&segment.path)).and_then(|file| read_at(&file, &mut words, offset + (length - bitset) + block * 32));
-    if read.is_err() {
-        // The reading that follows says what is wrong with the file.
-        return true;
-    }
-    const SALT: [u32; 8] = [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
-    words.chunks_exact(4).zip(SALT).all(|(word, salt)| {
-        let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
-        word & 1 << ((hash as u32).wrapping_mul(salt) >> 27) != 0
-    })
+    let Some(filter) = filter(segment, end) else { return true };
+    // The reading that follows says what is wrong with the file.
+    File::open(home.resolve(&segment.path)).map_or(true, |file| filter.may_hold(&file, ip))
 }
 
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
-}
+impl Filter {
+    fn at(offset: i64, length: i64) -> Option<Self> {
+        // A header of a few bytes, then blocks of 32 bytes, a power of two of them (Parquet format, BloomFilter.md).
+        (length >= 32).then(|| Self { offset: offset.unsigned_abs(), length: length.unsigned_abs() })
+    }
 
-#[cfg(not(unix))]
-fn read_at(mut file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(buffer)
+    fn may_hold(self, file: &File, text: &str) -> bool {
+        let bitset = 1_u64 << self.length.ilog2();
+        let hash = twox_hash::XxHash64::oneshot(0, text.as_bytes());
+        let block = ((hash >> 32) * (bitset / 32)) >> 32;
+        let mut words = [0_u8; 32];
+        if read_at(file, &mut words, self.offset + (self.length - bitset) + block * 32).is_err() {
+            return true;
+        }
+        const SALT: [u32; 8] = [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
+        words.chunks_exact(4).zip(SALT).all(|(word, salt)| {
+            let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+            word & 1 << ((hash as u32).wrapping_mul(salt) >> 27) != 0
+        })
+    }
 }

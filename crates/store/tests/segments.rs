@@ -7,7 +7,6 @@ use casework::model::identity::Identifier;
 use store::batch::{EventBatch, Incoming, Origin};
 use store::events::Questions;
 use store::home::Home;
-use store::lookup::{End, by_ip};
 use store::register::Register;
 use store::{compact, known, segment};
 
@@ -104,16 +103,6 @@ async fn counting_distinct_addresses_beside_another_aggregate_is_right() {
     )
     .await;
     assert_eq!(one, two);
-}
-
-#[tokio::test]
-async fn an_address_is_found_at_either_end_and_an_absent_one_is_not() {
-    let (_folder, home, register) = filled(5000, 2).await;
-    let segments = register.segments().await.unwrap();
-    let rows = |ip: &str, end| by_ip(&home, &segments, ip.parse().unwrap(), end).unwrap().iter().map(|b| b.num_rows()).sum::<usize>();
-    assert_eq!(rows("198.51.3.10", End::Source), (0..5000).filter(|n| n % 5 != 0 && n % 7 == 3 && n % 251 == 10).count());
-    assert_eq!(rows("203.0.113.4", End::Destination), (0..5000).filter(|n| n % 11 == 4).count());
-    assert_eq!(rows("192.0.2.1", End::Source), 0);
 }
 
 #[tokio::test]

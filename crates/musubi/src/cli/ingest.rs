@@ -77,7 +77,7 @@ impl Ingest {
         let register = Register::create(&place.home).await?;
         let knowledge = knowledge::load(&place.home, &self.mapping)?;
         let tables = knowledge::tables(&place.home, Some(&register)).await?;
-        let found = files::find(&self.paths, &place.home.temporary())?;
+        let found = files::find(&self.paths, place.home.root(), &place.home.temporary())?;
         let stop = stop_on_signal();
         let watch = Progress::new(found.iter().map(|f| f.size_bytes).sum(), place.verbose > 0);
         if let Ok(lock) = place.home.try_lock() {

@@ -1,14 +1,15 @@
 //! `musubi lookup`: all that is known of a value.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use anyhow::Result;
 use casework::enrich::{registered_domain, special};
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{RecordBatch, TimestampMicrosecondArray};
 use formats::value::{self, hash_kind};
 use serde_json::{Map, Value, json};
+use store::columns::{FILE_SCHEMA, position};
 use store::events::Questions;
-use store::lookup::End;
+use store::lookup::{COUNTED, Sightings, by_ip};
 use store::register::Register;
 
 use super::events::equals;
@@ -77,14 +78,11 @@ impl Lookup {
         let rows = match kind {
             // The way of 32 bytes per segment.
             Kind::Address(ip) => {
-                let segments = register.segments().await?;
-                let mut batches = store::lookup::by_ip(&place.home, &segments, *ip, End::Source)?;
-                batches.extend(store::lookup::by_ip(&place.home, &segments, *ip, End::Destination)?);
-                let mut rows = objects(&batches)?;
-                // What names the address at both ends is one event.
-                let mut seen = HashSet::new();
-                rows.retain(|row| seen.insert(row["id"].as_str().map(str::to_owned)));
-                rows
+                let sightings = by_ip(&place.home, &register.segments().await?, *ip, self.limit)?;
+                let newest = objects(&sightings.newest)?;
+                tell(&mut about, sightings)?;
+                about.insert("newest".into(), Value::Array(newest.clone()));
+                return Ok((about, newest));
             }
             Kind::Network(network) => {
                 about.insert("kind".into(), "network".into());
@@ -196,6 +194,28 @@ fn mentions(value: &Value, text: &str) -> bool {
         Value::Object(values) => values.values().any(|value| mentions(value, text)),
         _ => false,
     }
+}
+
+/// What is counted of an address, in the same words as of other values.
+fn tell(about: &mut Map<String, Value>, sightings: Sightings) -> Result<()> {
+    about.insert("events".into(), sightings.events.into());
+    let times = [("first_seen", sightings.first_seen), ("last_seen", sightings.last_seen)];
+    for (name, time) in times {
+        about.insert(name.into(), time.map(time_text).transpose()?.into());
+    }
+    for (column, counts) in COUNTED.iter().zip(sightings.counts) {
+        let counts: Map<String, Value> = counts.into_iter().map(|(k, v)| (k, v.into())).collect();
+        about.insert((*column).into(), Value::Object(counts));
+    }
+    Ok(())
+}
+
+/// A time as it stands in events.
+fn time_text(time: i64) -> Result<Option<String>> {
+    let column = FILE_SCHEMA.project(&position("time").into_iter().collect::<Vec<_>>())?;
+    let times = TimestampMicrosecondArray::from_value(time, 1).with_data_type(column.field(0).data_type().clone());
+    let rows = objects(&[RecordBatch::try_new(Arc::new(column), vec![Arc::new(times)])?])?;
+    Ok(rows.first().and_then(|row| row["time"].as_str().map(str::to_owned)))
 }
 
 fn summarise(about: &mut Map<String, Value>, rows: &[Value]) {

@@ -56,7 +56,7 @@ impl Read {
     pub(crate) fn run(self, place: &Place) -> Result<()> {
         let knowledge = knowledge::load(&place.home, &self.mapping)?;
         let spool = std::env::temp_dir();
-        let found = files::find(&self.paths, &spool)?;
+        let found = files::find(&self.paths, place.home.root(), &spool)?;
         if self.explain {
             return found.iter().try_for_each(|f| explain(&f.path, &knowledge, place.json));
         }

@@ -28,8 +28,9 @@ impl Found {
 }
 
 /// All files below the paths, each folder in the order of names. What can be read only once (standard input `-`, a pipe) is copied to
-/// `spool` first. What lies in a folder and cannot be looked at is found all the same: reading it says why.
-pub(crate) fn find(paths: &[PathBuf], spool: &Path) -> Result<Vec<Found>> {
+/// `spool` first. What lies in a folder and cannot be looked at is found all the same: reading it says why. A home that lies in a folder
+/// is left out: what it holds has been read, and it grows while we read.
+pub(crate) fn find(paths: &[PathBuf], home: &Path, spool: &Path) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -40,7 +41,7 @@ pub(crate) fn find(paths: &[PathBuf], spool: &Path) -> Result<Vec<Found>> {
         let name = path.display().to_string();
         if about.is_dir() {
             fs::read_dir(path).with_context(|| name)?;
-            walk(path, &mut found);
+            walk(path, home, &mut found);
         } else if about.is_file() {
             found.push(Found { path: path.clone(), name, size_bytes: about.len(), spooled: false });
         } else {
@@ -68,10 +69,10 @@ fn copy(input: &mut dyn io::Read, name: &str, spool: &Path) -> Result<Found> {
     Ok(found)
 }
 
-fn walk(folder: &Path, found: &mut Vec<Found>) {
+fn walk(folder: &Path, home: &Path, found: &mut Vec<Found>) {
     let mut folders = VecDeque::from([folder.to_owned()]);
-    // A link may lead back to where we are.
-    let mut visited = HashSet::new();
+    // A link may lead back to where we are. And the home counts as visited.
+    let mut visited: HashSet<PathBuf> = fs::canonicalize(home).into_iter().collect();
     while let Some(folder) = folders.pop_front() {
         if !visited.insert(fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone())) {
             continue;
