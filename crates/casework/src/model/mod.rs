@@ -7,3 +7,4 @@ pub mod field;
 pub mod identity;
 pub mod party;
 pub mod terms;
+pub mod terms_text;

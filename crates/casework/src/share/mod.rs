@@ -1,0 +1,17 @@
+//! Who may know it, and why? The only door outwards.
+//!
+//! [`universe`] compiles parties and agreements once; [`decide`] answers for one recipient; [`transfer`] says under which terms
+//! the recipient then holds it, [`obligation`] what it must do, [`redact`] what it does not see, [`explain`] the reasons in
+//! words. All of it depends on nothing but its arguments. The rules and their order are in `docs/policy.md`.
+
+pub mod decide;
+pub mod decision;
+pub mod explain;
+pub mod obligation;
+pub mod redact;
+pub mod transfer;
+pub mod universe;
+
+pub use decide::{Affected, Question};
+pub use decision::{Decision, Denial, Ground, Outcome, Redaction, Redactions};
+pub use universe::{Compiled, Holder, PartyNumber, Universe};
