@@ -40,6 +40,23 @@ for file in testdata/tables/*; do
     for target in mmdb ranges rir; do seed $target "$file"; done
 done
 
+# A small log and what belongs to it.
+for file in testdata/tlog/small.*; do
+    case $file in
+        *.checkpoint) seed tlog_note "$file"; mkdir -p fuzz/corpus/tlog_checkpoint; sed '/^$/,$d' "$file" > fuzz/corpus/tlog_checkpoint/seed-small ;;
+        *.tlog-proof) seed tlog_proof "$file" ;;
+        *.tlog-policy)
+            seed tlog_policy "$file"
+            mkdir -p fuzz/corpus/tlog_key
+            awk '$1 == "log" { printf "%s", $2 }' "$file" > fuzz/corpus/tlog_key/seed-log
+            awk '$1 == "witness" { printf "%s", $3 }' "$file" > fuzz/corpus/tlog_key/seed-witness
+            ;;
+        *.add-checkpoint) seed tlog_witness "$file" ;;
+        *.entries.*) seed tlog_tile "$file" ;;
+        *.tiles) mkdir -p fuzz/corpus/tlog_tile; awk '{ printf "%s", $1 > ("fuzz/corpus/tlog_tile/seed-path-" NR) }' "$file" ;;
+    esac
+done
+
 # Containers in containers.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -14,5 +14,6 @@ pub mod rsit;
 pub mod shadowserver;
 mod text;
 pub mod time;
+pub mod tlog;
 pub mod unpack;
 pub mod value;
