@@ -57,6 +57,10 @@ for file in testdata/tlog/small.*; do
     esac
 done
 
+mkdir -p fuzz/corpus/release_statement
+printf 'musubi release v1\nsalt %032d\nid n-1\nto isp.example\npurpose notify\nchannel mail\nsha256 %064d\nat 2026-11-23T09:30:00Z\nbasis %064d\n' 0 0 0 \
+    > fuzz/corpus/release_statement/seed-zeros
+
 # Containers in containers.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
