@@ -40,6 +40,27 @@ for file in testdata/tables/*; do
     for target in mmdb ranges rir; do seed $target "$file"; done
 done
 
+# A small log and what belongs to it.
+for file in testdata/tlog/small.*; do
+    case $file in
+        *.checkpoint) seed tlog_note "$file"; mkdir -p fuzz/corpus/tlog_checkpoint; sed '/^$/,$d' "$file" > fuzz/corpus/tlog_checkpoint/seed-small ;;
+        *.tlog-proof) seed tlog_proof "$file" ;;
+        *.tlog-policy)
+            seed tlog_policy "$file"
+            mkdir -p fuzz/corpus/tlog_key
+            awk '$1 == "log" { printf "%s", $2 }' "$file" > fuzz/corpus/tlog_key/seed-log
+            awk '$1 == "witness" { printf "%s", $3 }' "$file" > fuzz/corpus/tlog_key/seed-witness
+            ;;
+        *.add-checkpoint) seed tlog_witness "$file" ;;
+        *.entries.*) seed tlog_tile "$file" ;;
+        *.tiles) mkdir -p fuzz/corpus/tlog_tile; awk '{ printf "%s", $1 > ("fuzz/corpus/tlog_tile/seed-path-" NR) }' "$file" ;;
+    esac
+done
+
+mkdir -p fuzz/corpus/release_statement
+printf 'musubi release v1\nsalt %032d\nid n-1\nto isp.example\npurpose notify\nchannel mail\nsha256 %064d\nat 2026-11-23T09:30:00Z\nbasis %064d\n' 0 0 0 \
+    > fuzz/corpus/release_statement/seed-zeros
+
 # Containers in containers.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

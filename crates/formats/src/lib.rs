@@ -14,6 +14,7 @@ pub mod rsit;
 pub mod shadowserver;
 mod text;
 pub mod time;
+pub mod tlog;
 pub mod unpack;
 pub mod value;
 pub mod xarf;

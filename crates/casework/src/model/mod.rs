@@ -1,4 +1,4 @@
-//! The words of the house: event, terms, party, agreement.
+//! The words of the house: event, terms, party, agreement, release.
 
 pub mod agreement;
 pub mod event;
@@ -6,5 +6,6 @@ pub mod extra;
 pub mod field;
 pub mod identity;
 pub mod party;
+pub mod release;
 pub mod terms;
 pub mod terms_text;
