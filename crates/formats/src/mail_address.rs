@@ -45,9 +45,8 @@ pub fn read(text: &str) -> Result<String, BadAddress> {
         return Err(bad("what stands behind the @ is no domain"));
     }
     let ascii = crate::value::fqdn(domain).ok_or_else(|| bad("what stands behind the @ is no domain"))?;
-    let host = |label: &str| {
-        !label.starts_with('-') && !label.ends_with('-') && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')
-    };
+    let host =
+        |label: &str| !label.starts_with('-') && !label.ends_with('-') && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
     if domain.starts_with('.') || domain.ends_with('.') || !ascii.split('.').all(host) {
         return Err(bad("what stands behind the @ is no domain"));
     }
@@ -62,10 +61,35 @@ mod tests {
     #[test]
     fn what_could_end_an_smtp_command_is_no_address() {
         for text in [
-            "", "@", "a@", "@b.example", "a b@c.example", "a@b c.example", "a@b.example\r\n", "a@b.example>", "<a@b.example>", "a\0@b.example",
-            "\"a b\"@c.example", "a@[192.0.2.1]", "a..b@c.example", ".a@c.example", "a@-b.example", "a@b_c.example", "a@b..example",
-            "a@.b.example", "a@b.example.", "a,b@c.example", "a@b@c.example", "ä@b.example", "a(x)@b.example", "a@b.example(x)",
-            "a@b[.]example", "a@\u{2028}b.example", "a@b\u{a0}c.example", "mailto:a@b.example", "a@192.0.2.1",
+            "",
+            "@",
+            "a@",
+            "@b.example",
+            "a b@c.example",
+            "a@b c.example",
+            "a@b.example\r\n",
+            "a@b.example>",
+            "<a@b.example>",
+            "a\0@b.example",
+            "\"a b\"@c.example",
+            "a@[192.0.2.1]",
+            "a..b@c.example",
+            ".a@c.example",
+            "a@-b.example",
+            "a@b_c.example",
+            "a@b..example",
+            "a@.b.example",
+            "a@b.example.",
+            "a,b@c.example",
+            "a@b@c.example",
+            "ä@b.example",
+            "a(x)@b.example",
+            "a@b.example(x)",
+            "a@b[.]example",
+            "a@\u{2028}b.example",
+            "a@b\u{a0}c.example",
+            "mailto:a@b.example",
+            "a@192.0.2.1",
         ] {
             assert!(read(text).is_err(), "{text:?}");
         }

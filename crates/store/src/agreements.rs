@@ -30,10 +30,12 @@ impl Register {
     /// When the register cannot be written; then nothing has changed.
     pub async fn record_agreements(&self, said: Vec<Agreement>, now: Timestamp) -> Result<Recorded, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let mut known = load(&mut transaction, Timestamp::MAX).await?;
+        let known = load(&mut transaction, Timestamp::MAX).await?;
         let now = next_moment(&mut transaction, now).await?;
         let mut recorded = Recorded::default();
-        for mut agreement in said {
+        // Of one id the later word counts.
+        let said: BTreeMap<String, Agreement> = said.into_iter().map(|agreement| (agreement.id.clone(), agreement)).collect();
+        for mut agreement in said.into_values() {
             let before = known.get(&agreement.id);
             agreement.revoked_at = agreement.revoked_at.or(before.and_then(|known| known.revoked_at));
             match before {
@@ -43,7 +45,6 @@ impl Register {
             }
             if before != Some(&agreement) {
                 insert(&mut transaction, &agreement, now).await?;
-                known.insert(agreement.id.clone(), agreement);
             }
         }
         transaction.commit().await?;
@@ -72,8 +73,10 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn agreement_changes(&self, id: &str) -> Result<Vec<Timestamp>, StoreError> {
-        let times: Vec<i64> =
-            sqlx::query_scalar("SELECT recorded_at FROM agreement WHERE id = $1 ORDER BY recorded_at").bind(id).fetch_all(&self.pool).await?;
+        let times: Vec<i64> = sqlx::query_scalar("SELECT recorded_at FROM agreement WHERE id = $1 ORDER BY recorded_at")
+            .bind(id)
+            .fetch_all(&self.pool)
+            .await?;
         times.into_iter().map(moment).collect()
     }
 }
@@ -86,13 +89,14 @@ async fn next_moment(connection: &mut SqliteConnection, now: Timestamp) -> Resul
 
 async fn insert(to: &mut SqliteConnection, agreement: &Agreement, now: i64) -> Result<(), StoreError> {
     let Agreement { id, name, kind, parties, communities, max_tlp, purposes, channels, validity, revoked_at, reference } = agreement;
-    sqlx::query("DELETE FROM agreement_word WHERE agreement = $1 AND recorded_at = $2").bind(id).bind(now).execute(&mut *to).await?;
-    sqlx::query("UPDATE agreement SET superseded_at = $1 WHERE id = $2 AND superseded_at IS NULL").bind(now).bind(id).execute(&mut *to).await?;
+    sqlx::query("UPDATE agreement SET superseded_at = $1 WHERE id = $2 AND superseded_at IS NULL")
+        .bind(now)
+        .bind(id)
+        .execute(&mut *to)
+        .await?;
     sqlx::query(
         "INSERT INTO agreement (id, name, kind, max_tlp, reference, valid_from, valid_until, revoked_at, recorded_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-         ON CONFLICT (id, recorded_at) DO UPDATE SET name = excluded.name, kind = excluded.kind, max_tlp = excluded.max_tlp, reference = excluded.reference, \
-         valid_from = excluded.valid_from, valid_until = excluded.valid_until, revoked_at = excluded.revoked_at, superseded_at = NULL",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(id)
     .bind(name)

@@ -11,7 +11,7 @@ use casework::model::party::{
     Claim, Contact, ContactRole, Language, Party, PartyId, PartyKind, Product, Provenance, Responsibility, Validity,
 };
 use formats::value;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -85,8 +85,9 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn own_party(&self) -> Result<Option<PartyId>, StoreError> {
-        let id: Option<String> =
-            sqlx::query_scalar("SELECT party FROM own_party WHERE superseded_at IS NULL ORDER BY recorded_at DESC").fetch_optional(&self.pool).await?;
+        let id: Option<String> = sqlx::query_scalar("SELECT party FROM own_party WHERE superseded_at IS NULL ORDER BY recorded_at DESC")
+            .fetch_optional(&self.pool)
+            .await?;
         id.map(|id| id.parse().map_err(|e| StoreError::Refused(format!("register: {e}")))).transpose()
     }
 
@@ -96,17 +97,25 @@ impl Register {
     /// [`StoreError::Refused`] when there is no such party.
     pub async fn set_own_party(&self, id: &PartyId, now: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let known: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM party WHERE id = $1 AND superseded_at IS NULL").bind(id.as_str()).fetch_one(&mut *transaction).await?;
+        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM party WHERE id = $1 AND superseded_at IS NULL")
+            .bind(id.as_str())
+            .fetch_one(&mut *transaction)
+            .await?;
         if known == 0 {
             return Err(StoreError::Refused(format!("there is no party {id}; `musubi party add` makes one")));
         }
         let latest: Option<i64> = sqlx::query_scalar("SELECT max(recorded_at) FROM own_party").fetch_one(&mut *transaction).await?;
         let now = after(now, latest);
-        let same = sqlx::query_scalar::<_, String>("SELECT party FROM own_party WHERE superseded_at IS NULL").fetch_optional(&mut *transaction).await?;
+        let same = sqlx::query_scalar::<_, String>("SELECT party FROM own_party WHERE superseded_at IS NULL")
+            .fetch_optional(&mut *transaction)
+            .await?;
         if same.as_deref() != Some(id.as_str()) {
             sqlx::query("UPDATE own_party SET superseded_at = $1 WHERE superseded_at IS NULL").bind(now).execute(&mut *transaction).await?;
-            sqlx::query("INSERT INTO own_party (party, recorded_at) VALUES ($1, $2)").bind(id.as_str()).bind(now).execute(&mut *transaction).await?;
+            sqlx::query("INSERT INTO own_party (party, recorded_at) VALUES ($1, $2)")
+                .bind(id.as_str())
+                .bind(now)
+                .execute(&mut *transaction)
+                .await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -128,24 +137,27 @@ impl Register {
         let latest: Option<i64> = sqlx::query_scalar("SELECT max(recorded_at) FROM party").fetch_one(&mut *transaction).await?;
         let now = after(now, latest);
         let one = if let [party] = &said[..] { Some(party.id.clone()) } else { None };
-        let mut known = load(&mut transaction, Timestamp::MAX, one.as_ref()).await?;
+        let known = load(&mut transaction, Timestamp::MAX, one.as_ref()).await?;
+        // The same party may be said twice in one go: the second word joins what the first made of it.
+        let mut becomes: BTreeMap<PartyId, Party> = BTreeMap::new();
+        for party in said {
+            let id = party.id.clone();
+            let before = becomes.get(&id).or_else(|| known.get(&id).map(|known| &known.party));
+            let party = normal(change(before, party));
+            becomes.insert(id, party);
+        }
         let mut recorded = Recorded::default();
         let mut writing = Writing { now, ..Writing::default() };
-        for party in said {
-            let before = known.remove(&party.id);
-            let party = normal(change(before.as_ref().map(|known| &known.party), party));
-            match &before {
-                None => recorded.added += 1,
-                Some(known) if known.party == party => recorded.unchanged += 1,
+        for (id, party) in becomes {
+            match known.get(&id) {
+                Some(known) if known.party == party => {
+                    recorded.unchanged += 1;
+                    continue;
+                }
                 Some(_) => recorded.changed += 1,
+                None => recorded.added += 1,
             }
-            if before.as_ref().is_none_or(|known| known.party != party) {
-                // The same party may be said twice in one go: the second finds what the first made of it.
-                let now_known = writing.party(before.as_ref(), party);
-                known.insert(now_known.party.id.clone(), now_known);
-            } else if let Some(before) = before {
-                known.insert(party.id.clone(), before);
-            }
+            writing.party(known.get(&id), &party);
             if writing.is_large() {
                 writing.flush(&mut transaction).await?;
             }
@@ -237,10 +249,10 @@ struct Writing {
 }
 
 impl Writing {
-    /// Adds what differs, and tells as what the party is known then.
-    fn party(&mut self, before: Option<&Known>, party: Party) -> Known {
+    /// Adds what differs.
+    fn party(&mut self, before: Option<&Known>, party: &Party) {
         let row = |p: &Party| (p.name.clone(), p.name_ja.clone(), p.kind, p.nation, p.provenance.clone(), p.validity);
-        if before.is_none_or(|known| row(&known.party) != row(&party)) {
+        if before.is_none_or(|known| row(&known.party) != row(party)) {
             if before.is_some() {
                 self.ended_parties.push(party.id.clone());
             }
@@ -249,7 +261,7 @@ impl Writing {
         let mut free = before.map_or([0; 3], |known| known.free);
         let id = &party.id;
         let ended = |table| move |number| (table, id.clone(), number);
-        let words = changes(before.map(|k| &k.words), words(&party), &mut free[0]);
+        let words = changes(before.map(|k| &k.words), words(party), &mut free[0]);
         let claims = changes(before.map(|k| &k.claims), party.constituency.iter().map(claim_key), &mut free[1]);
         let contacts = changes(before.map(|k| &k.contacts), party.contacts.iter().map(contact_key), &mut free[2]);
         self.ended.extend(words.gone.iter().copied().map(ended("party_word")));
@@ -258,7 +270,6 @@ impl Writing {
         self.words.extend(words.new.iter().map(|(n, key)| (id.clone(), *n, key.clone())));
         self.claims.extend(claims.new.iter().map(|(n, key)| (id.clone(), *n, key.clone())));
         self.contacts.extend(contacts.new.iter().map(|(n, key)| (id.clone(), *n, key.clone())));
-        Known { party, words: words.all, claims: claims.all, contacts: contacts.all, free }
     }
 
     fn is_large(&self) -> bool {
@@ -268,7 +279,11 @@ impl Writing {
     async fn flush(&mut self, to: &mut SqliteConnection) -> Result<(), StoreError> {
         let now = self.now;
         for id in self.ended_parties.drain(..) {
-            sqlx::query("UPDATE party SET superseded_at = $1 WHERE id = $2 AND superseded_at IS NULL").bind(now).bind(id.as_str()).execute(&mut *to).await?;
+            sqlx::query("UPDATE party SET superseded_at = $1 WHERE id = $2 AND superseded_at IS NULL")
+                .bind(now)
+                .bind(id.as_str())
+                .execute(&mut *to)
+                .await?;
         }
         for (table, id, number) in self.ended.drain(..) {
             let sql = match table {
@@ -278,14 +293,11 @@ impl Writing {
             };
             sqlx::query(sql).bind(now).bind(id.as_str()).bind(number).execute(&mut *to).await?;
         }
-        // A party changed twice in one moment has one row of it.
         for party in self.parties.drain(..) {
             let (from, until) = ends(party.validity);
             sqlx::query(
                 "INSERT INTO party (id, name, name_ja, kind, nation, provenance, valid_from, valid_until, recorded_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-                 ON CONFLICT (id, recorded_at) DO UPDATE SET name = excluded.name, name_ja = excluded.name_ja, kind = excluded.kind, nation = excluded.nation, \
-                 provenance = excluded.provenance, valid_from = excluded.valid_from, valid_until = excluded.valid_until, superseded_at = NULL",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             )
             .bind(party.id.as_str())
             .bind(&party.name)
@@ -335,22 +347,24 @@ impl Writing {
 struct Changes<K> {
     gone: Vec<i64>,
     new: Vec<(i64, K)>,
-    all: HashMap<K, i64>,
 }
 
-fn changes<K: Clone + Eq + Hash>(before: Option<&HashMap<K, i64>>, parts: impl Iterator<Item = K>, free: &mut i64) -> Changes<K> {
-    let mut all = HashMap::new();
+fn changes<K: Eq + Hash>(before: Option<&HashMap<K, i64>>, parts: impl Iterator<Item = K>, free: &mut i64) -> Changes<K> {
+    let mut kept = HashSet::new();
     let mut new = Vec::new();
     for key in parts {
-        let number = before.and_then(|before| before.get(&key)).copied().unwrap_or_else(|| {
-            new.push((*free, key.clone()));
-            *free += 1;
-            *free - 1
-        });
-        all.insert(key, number);
+        match before.and_then(|before| before.get(&key)) {
+            Some(number) => {
+                kept.insert(*number);
+            }
+            None => {
+                new.push((*free, key));
+                *free += 1;
+            }
+        }
     }
-    let gone = before.into_iter().flatten().filter(|(key, _)| !all.contains_key(*key)).map(|(_, number)| *number).collect();
-    Changes { gone, new, all }
+    let gone = before.into_iter().flat_map(HashMap::values).filter(|number| !kept.contains(*number)).copied().collect();
+    Changes { gone, new }
 }
 
 // ------------------------------------------------------------------------------------------- reading

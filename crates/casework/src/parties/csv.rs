@@ -90,7 +90,8 @@ mod tests {
     fn rows_are_parties_and_what_cannot_be_is_named_by_row_and_value() {
         let text = "id,name,kind,nation,asns,contacts\n# a comment\na,\"Alpha; Ltd\",provider,JP,AS64496;AS64497,a@a.example\nb,B,bakery,,,\n,x,,,,\nc,C,isac,,,c@c.example;csirt ja d@c.example\n";
         let written = read(text.as_bytes()).unwrap();
-        let parties: Vec<_> = written.parties.iter().map(|p| (p.party.name.as_str(), p.party.constituency.len(), p.party.contacts.len())).collect();
+        let parties: Vec<_> =
+            written.parties.iter().map(|p| (p.party.name.as_str(), p.party.constituency.len(), p.party.contacts.len())).collect();
         assert_eq!(parties, [("Alpha; Ltd", 2, 1), ("C", 0, 2)]);
         let reasons: Vec<String> = written.rejected.iter().map(ToString::to_string).collect();
         assert_eq!(reasons[0], "row 5: it has no id");
@@ -105,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_header_with_max_tlp_is_one_of_agreements() {
-        let written = read("id,kind,parties,max_tlp,purposes,reference\nx,bilateral,a;b,GREEN,notify;defend,\"MoU; 2026\"\n".as_bytes()).unwrap();
+        let written =
+            read("id,kind,parties,max_tlp,purposes,reference\nx,bilateral,a;b,GREEN,notify;defend,\"MoU; 2026\"\n".as_bytes()).unwrap();
         assert_eq!((written.agreements[0].parties.len(), written.agreements[0].reference.as_str()), (2, "MoU; 2026"));
     }
 }

@@ -125,7 +125,8 @@ impl Draft {
         let id = self.required("id", own_id)?.to_string();
         let agreement = Agreement {
             name: self.one("name")?.unwrap_or_else(|| id.clone()),
-            kind: self.required("kind", |text| AgreementKind::read(text).ok_or_else(|| words(AgreementKind::ALL.map(AgreementKind::as_str))))?,
+            kind: self
+                .required("kind", |text| AgreementKind::read(text).ok_or_else(|| words(AgreementKind::ALL.map(AgreementKind::as_str))))?,
             parties: self.set("parties", party_id)?,
             communities: self.set("communities", word)?,
             max_tlp: self.required("max_tlp", |text| Tlp::read(text).ok_or_else(|| words(Tlp::ALL.map(Tlp::label))))?,
@@ -145,7 +146,9 @@ impl Draft {
 
     fn claims(&mut self, provenance: &Provenance, validity: Validity) -> Result<Vec<Responsibility>, Wrong> {
         let mut claims: BTreeSet<Claim> = BTreeSet::new();
-        claims.extend(self.each("networks", |text| value::network(text).map(Claim::Network).ok_or("not a network such as 192.0.2.0/24".into()))?);
+        claims.extend(
+            self.each("networks", |text| value::network(text).map(Claim::Network).ok_or("not a network such as 192.0.2.0/24".into()))?,
+        );
         claims.extend(self.each("asns", |text| value::asn(text).map(Claim::Asn).ok_or("not an AS number".into()))?);
         claims.extend(self.each("domains", |text| {
             let domain = value::fqdn(text.strip_prefix("*.").unwrap_or(text)).ok_or("not a domain")?;
@@ -316,9 +319,19 @@ mod tests {
     #[test]
     fn a_party_is_what_its_keys_say() {
         let keys = [
-            ("id", "isp-jp"), ("name", "Example ISP"), ("kind", "provider"), ("nation", "jp"), ("communities", "NCA"), ("networks", "192.0.2.77/24"),
-            ("asns", "AS64496"), ("domains", "*.Isp.Example"), ("products", "ACME/Cam 200"), ("contacts", "abuse ja Abuse@ISP.example"),
-            ("said_by", "claimed"), ("valid_from", "2026-01-01"), ("own", "true"),
+            ("id", "isp-jp"),
+            ("name", "Example ISP"),
+            ("kind", "provider"),
+            ("nation", "jp"),
+            ("communities", "NCA"),
+            ("networks", "192.0.2.77/24"),
+            ("asns", "AS64496"),
+            ("domains", "*.Isp.Example"),
+            ("products", "ACME/Cam 200"),
+            ("contacts", "abuse ja Abuse@ISP.example"),
+            ("said_by", "claimed"),
+            ("valid_from", "2026-01-01"),
+            ("own", "true"),
         ];
         let WrittenParty { party, own } = draft(&keys).party().unwrap();
         assert!(own);

@@ -9,7 +9,7 @@ pub mod draft;
 pub mod join;
 pub mod toml;
 
-pub use draft::{Draft, Wrong, WrittenParty};
+pub use draft::{Draft, WrittenParty, Wrong};
 pub use join::join;
 
 use crate::model::agreement::Agreement;

@@ -4,7 +4,7 @@
 
 use toml::{Table, Value};
 
-use super::{Draft, Rejected, Written, Wrong, WrittenParty};
+use super::{Draft, Rejected, Written, WrittenParty, Wrong};
 
 /// Why a file says nothing at all.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -88,7 +88,11 @@ fn fields(table: Table, prefix: &str) -> Result<Draft, Wrong> {
                 Value::String(text) => text,
                 Value::Integer(_) | Value::Boolean(_) | Value::Datetime(_) => value.to_string(),
                 Value::Float(_) | Value::Array(_) | Value::Table(_) => {
-                    return Err(Wrong::new(&format!("{prefix}{key}"), &value.to_string(), "neither a text, a number, a time nor a list of them"));
+                    return Err(Wrong::new(
+                        &format!("{prefix}{key}"),
+                        &value.to_string(),
+                        "neither a text, a number, a time nor a list of them",
+                    ));
                 }
             };
             draft.add(key.clone(), [text]);
