@@ -10,4 +10,5 @@ pub mod act;
 pub mod enrich;
 pub mod model;
 pub mod observe;
+pub mod parties;
 pub mod share;

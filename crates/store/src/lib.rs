@@ -4,6 +4,7 @@
 //! does, so one register transaction ([`commit`]) is the point at which evidence, its events and its counts become
 //! true together. [`events`] and [`lookup`] answer questions.
 
+pub mod agreements;
 pub mod batch;
 pub mod check;
 pub mod columns;
@@ -20,6 +21,7 @@ pub mod known;
 pub mod notices;
 pub mod lookup;
 mod pages;
+pub mod parties;
 pub mod register;
 pub mod segment;
 pub mod tables;
