@@ -5,12 +5,15 @@
 
 pub mod address_table;
 pub mod arf;
+pub mod automatic_mail;
 pub mod csv;
+pub mod delivery_status;
 pub mod html_text;
 pub mod json;
 pub mod lines;
 pub mod mail;
 pub mod mail_address;
+pub mod mail_fields;
 pub mod rsit;
 pub mod shadowserver;
 mod text;

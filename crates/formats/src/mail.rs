@@ -156,7 +156,7 @@ fn header(fields: &Fields<'_>) -> Header {
 }
 
 /// The header with its empty line, and what follows.
-fn split_header(bytes: &[u8]) -> (&[u8], &[u8]) {
+pub(crate) fn split_header(bytes: &[u8]) -> (&[u8], &[u8]) {
     let mut at = 0;
     while let Some(end) = memchr::memchr(b'\n', &bytes[at..]) {
         let line = &bytes[at..at + end];

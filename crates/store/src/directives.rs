@@ -3,7 +3,6 @@
 //! A directive is written in the transaction that makes the evidence and its events true, and is done in the transaction that
 //! writes down who is to be told. So a kill between the two loses nobody and tells nobody twice.
 
-
 use crate::StoreError;
 use crate::register::Register;
 

@@ -222,7 +222,8 @@ impl Register {
     /// # Errors
     /// When there is no such notice or what it keeps is damaged.
     pub async fn notice_findings(&self, id: &str) -> Result<Vec<Finding>, StoreError> {
-        let kept: Option<Vec<u8>> = sqlx::query_scalar("SELECT content FROM notice WHERE id = $1").bind(id).fetch_optional(&self.pool).await?;
+        let kept: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT content FROM notice WHERE id = $1").bind(id).fetch_optional(&self.pool).await?;
         unpack(id, &kept.ok_or_else(|| StoreError::Refused(format!("there is no notice {id}")))?)
     }
 
@@ -240,7 +241,8 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn denials(&self) -> Result<Vec<(Denial, i64)>, StoreError> {
-        let sql = "SELECT party, role, problem, terms, rule, reason, findings, last_at FROM denial ORDER BY last_at DESC, party, problem, rule";
+        let sql =
+            "SELECT party, role, problem, terms, rule, reason, findings, last_at FROM denial ORDER BY last_at DESC, party, problem, rule";
         let mut denials = Vec::new();
         for row in sqlx::query(sql).fetch_all(&self.pool).await? {
             let digest = digest("denial", row.try_get(0)?, &row.try_get::<String, _>(1)?, &row.try_get::<String, _>(2)?)?;
@@ -261,7 +263,8 @@ pub(crate) async fn step(
     at: i64,
     detail: Option<&str>,
 ) -> Result<(), StoreError> {
-    let state: Option<String> = sqlx::query_scalar("SELECT state FROM notice WHERE id = $1").bind(id).fetch_optional(&mut *transaction).await?;
+    let state: Option<String> =
+        sqlx::query_scalar("SELECT state FROM notice WHERE id = $1").bind(id).fetch_optional(&mut *transaction).await?;
     let state = state.ok_or_else(|| StoreError::Refused(format!("there is no notice {id}")))?;
     let now = State::read(&state).ok_or_else(|| StoreError::Refused(format!("notice {id} is {state:?}, which nobody knows")))?;
     if !from.contains(&now) || !now.may_become(to) {
@@ -293,7 +296,8 @@ pub(crate) async fn history(
 
 async fn write_change(transaction: &mut sqlx::SqliteConnection, change: &Change, now: i64) -> Result<(), StoreError> {
     let seen = change.findings.iter();
-    let known: Option<String> = sqlx::query_scalar("SELECT state FROM notice WHERE id = $1").bind(&change.id).fetch_optional(&mut *transaction).await?;
+    let known: Option<String> =
+        sqlx::query_scalar("SELECT state FROM notice WHERE id = $1").bind(&change.id).fetch_optional(&mut *transaction).await?;
     sqlx::query(
         "INSERT INTO notice (id, token, party, role, problem, state, first_arrival, last_arrival, ready_at, send_after, findings, events, \
          first_seen, last_seen, content, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
@@ -345,7 +349,8 @@ async fn write_denial(transaction: &mut sqlx::SqliteConnection, denial: &Denial,
 }
 
 pub(crate) fn pack(findings: &[Finding]) -> Result<Vec<u8>, StoreError> {
-    zstd::bulk::compress(&finding::write(findings), LEVEL).map_err(|error| StoreError::Refused(format!("findings cannot be packed: {error}")))
+    zstd::bulk::compress(&finding::write(findings), LEVEL)
+        .map_err(|error| StoreError::Refused(format!("findings cannot be packed: {error}")))
 }
 
 /// At most 1 GiB of findings: some five million.

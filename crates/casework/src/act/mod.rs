@@ -14,3 +14,8 @@ pub mod plan;
 pub mod problem;
 pub mod rules;
 pub mod state;
+//! What is done about it, and what comes back.
+pub mod answer;
+pub mod retry;
+pub mod token;
+mod words;
