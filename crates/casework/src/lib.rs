@@ -4,6 +4,8 @@
 //! [`observe`] (a foreign record becomes an event) → [`enrich`] (whose network, which country) → …
 //! [`model`] holds the words they share. Nothing here reads a clock, a file, a socket or a random number.
 
+pub mod correlate;
 pub mod enrich;
 pub mod model;
 pub mod observe;
+pub mod verify;
