@@ -7,8 +7,10 @@
 //! clock, a file, a socket or a random number.
 
 pub mod act;
+pub mod correlate;
 pub mod enrich;
 pub mod model;
 pub mod observe;
 pub mod parties;
 pub mod share;
+pub mod verify;

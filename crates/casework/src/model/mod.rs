@@ -1,6 +1,8 @@
 //! The words of the house: event, terms, party, agreement, release.
 
 pub mod agreement;
+pub mod case;
+pub mod day;
 pub mod event;
 pub mod extra;
 pub mod field;
