@@ -3,7 +3,10 @@
 //! A directive is written in the transaction that makes the evidence and its events true, and is done in the transaction that
 //! writes down who is to be told. So a kill between the two loses nobody and tells nobody twice.
 
+use datafusion::execution::SendableRecordBatchStream;
+
 use crate::StoreError;
+use crate::events::Questions;
 use crate::register::Register;
 
 /// One evidence whose events are to be considered.
@@ -12,6 +15,8 @@ pub struct Directive {
     pub evidence: String,
     /// Microseconds since 1970, UTC.
     pub made_at: i64,
+    /// Events that were remembered of it.
+    pub events: i64,
 }
 
 /// Written with the evidence itself.
@@ -38,7 +43,8 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn directives(&self) -> Result<Vec<Directive>, StoreError> {
-        let sql = "SELECT evidence, made_at FROM directive WHERE considered_at IS NULL ORDER BY made_at, evidence";
+        let sql = "SELECT evidence, made_at, coalesce(stored_rows, 0) AS events FROM directive LEFT JOIN evidence ON evidence.id = directive.evidence \
+                   WHERE considered_at IS NULL ORDER BY made_at, evidence";
         Ok(sqlx::query_as(sql).fetch_all(&self.pool).await?)
     }
 
@@ -51,4 +57,50 @@ impl Register {
                    ON CONFLICT (evidence) DO UPDATE SET considered_at = NULL";
         Ok(sqlx::query(sql).bind(since).execute(&self.pool).await?.rows_affected())
     }
+}
+
+/// Columns of [`events_of`], in this order.
+pub const COLUMNS: [&str; 26] = [
+    "id",
+    "time",
+    "evidence",
+    "terms",
+    "feed",
+    "type",
+    "severity",
+    "source_ip",
+    "source_port",
+    "source_asn",
+    "source_country",
+    "source_fqdn",
+    "source_url",
+    "source_reverse_dns",
+    "transport",
+    "application",
+    "identifier",
+    "malware",
+    "product_vendor",
+    "product_name",
+    "product_version",
+    "destination_ip",
+    "destination_port",
+    "destination_fqdn",
+    "source_asn_by_table",
+    "source_country_by_table",
+];
+
+/// The events of some evidence, batch by batch; `since` is the earliest time at which one of it came to us.
+///
+/// # Errors
+/// When the question cannot be asked.
+pub async fn events_of(questions: &Questions, evidence: &[String], since: i64) -> Result<SendableRecordBatchStream, StoreError> {
+    let quoted: Vec<String> = evidence.iter().map(|id| format!("'{}'", id.replace('\'', "''"))).collect();
+    let columns: Vec<String> = COLUMNS.iter().map(|name| format!("\"{name}\"")).collect();
+    // Segments of earlier days are passed over by what they say of themselves.
+    let sql = format!(
+        "SELECT {} FROM events WHERE observed_at >= to_timestamp_micros({since}) AND evidence IN ({})",
+        columns.join(", "),
+        quoted.join(", ")
+    );
+    Ok(questions.sql(&sql).await?.execute_stream().await?)
 }

@@ -102,6 +102,16 @@ impl Home {
         Ok(file)
     }
 
+    /// Waits for the right to plan or send notices: one process at a time.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn planning(&self) -> Result<WriteLock, StoreError> {
+        let (file, path) = self.lock_file("notices.lock")?;
+        file.lock().map_err(StoreError::file(path))?;
+        Ok(WriteLock { _file: file })
+    }
+
     /// The right to sweep; `None` when anyone uses files that must not go.
     pub(crate) fn alone(&self) -> Result<Option<InUse>, StoreError> {
         let (file, path) = self.lock_file("use")?;

@@ -329,7 +329,7 @@ async fn write_change(transaction: &mut sqlx::SqliteConnection, change: &Change,
     Ok(())
 }
 
-async fn write_denial(transaction: &mut sqlx::SqliteConnection, denial: &Denial, now: i64) -> Result<(), StoreError> {
+pub(crate) async fn write_denial(transaction: &mut sqlx::SqliteConnection, denial: &Denial, now: i64) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO denial (party, role, problem, terms, rule, reason, findings, first_at, last_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (party, role, problem, terms, rule) DO UPDATE SET \
@@ -370,7 +370,7 @@ fn digest(id: &str, party: String, role: &str, problem: &str) -> Result<Digest, 
     }
 }
 
-pub(crate) fn notice(row: &sqlx::sqlite::SqliteRow) -> Result<Notice, StoreError> {
+fn notice(row: &sqlx::sqlite::SqliteRow) -> Result<Notice, StoreError> {
     let id: String = row.try_get("id")?;
     let state: String = row.try_get("state")?;
     let digest = digest(&id, row.try_get("party")?, &row.try_get::<String, _>("role")?, &row.try_get::<String, _>("problem")?)?;

@@ -263,7 +263,7 @@ fn language(text: &str) -> Result<Language, String> {
 }
 
 fn address(text: &str) -> Result<String, String> {
-    mail_address::read(text).map_err(|error| error.reason.to_owned())
+    mail_address::read(text).map_err(|error| error.1.to_owned())
 }
 
 /// `Vendor` or `Vendor/Model`.
