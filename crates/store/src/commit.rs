@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::StoreError;
-use crate::evidence::{Kept, Rejection};
+use crate::evidence::{Kept, NamedMapping, Rejection};
 use crate::register::{Register, insert_segment};
 use crate::segment::Segment;
 
@@ -23,6 +23,8 @@ pub struct Reading {
     pub feed: Option<String>,
     pub given_by: Option<String>,
     pub terms: i64,
+    /// Those it was read with, when the user named any.
+    pub mappings: Vec<NamedMapping>,
     pub parts: Vec<PartRead>,
     pub counts: Counts,
     pub rejections: Vec<Rejection>,
@@ -87,7 +89,7 @@ impl Register {
         for segment in segments {
             insert_segment(&mut transaction, segment).await?;
         }
-        for table in ["part", "rejection"] {
+        for table in ["part", "rejection", "evidence_mapping"] {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE evidence = $1"));
             sqlx::query(sql).bind(&reading.kept.id).execute(&mut *transaction).await?;
         }
@@ -148,6 +150,21 @@ async fn insert_reading(transaction: &mut sqlx::SqliteConnection, reading: &Read
     .bind(counts.rejected as i64)
     .execute(&mut *transaction)
     .await?;
+    for (number, mapping) in reading.mappings.iter().enumerate() {
+        let sha256 = crate::evidence::sha256(&mut mapping.text.as_bytes()).map_err(StoreError::file(&mapping.name))?;
+        sqlx::query("INSERT INTO mapping (sha256, name, text) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING")
+            .bind(&sha256)
+            .bind(&mapping.name)
+            .bind(&mapping.text)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("INSERT INTO evidence_mapping (evidence, number, mapping) VALUES ($1, $2, $3)")
+            .bind(&kept.id)
+            .bind(number as i64)
+            .bind(sha256)
+            .execute(&mut *transaction)
+            .await?;
+    }
     for (number, part) in reading.parts.iter().enumerate() {
         sqlx::query(
             "INSERT INTO part (evidence, number, path, format, feed, first_row, row_count, marks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -97,7 +97,8 @@ impl Pages {
 
     /// The rows of all pages whose smallest and largest text enclose this one, in a column by which the file is sorted.
     pub(crate) fn rows_around(&self, column: usize, text: &str) -> Result<Vec<GroupRows>, StoreError> {
-        let groups: Vec<usize> = (0..self.groups().len()).filter(|group| self.chunk(*group, column).is_some_and(|c| encloses(c, text))).collect();
+        let groups: Vec<usize> =
+            (0..self.groups().len()).filter(|group| self.chunk(*group, column).is_some_and(|c| encloses(c, text))).collect();
         if groups.is_empty() {
             return Ok(Vec::new());
         }
@@ -105,9 +106,8 @@ impl Pages {
         let index = narrow.column_index().zip(narrow.offset_index());
         let around = groups.iter().enumerate().map(|(at, group)| {
             let count = self.groups()[*group].num_rows().unsigned_abs() as usize;
-            let rows = index
-                .and_then(|(values, places)| Some((values.get(at)?.first()?, places.get(at)?.first()?)))
-                .and_then(|(values, places)| {
+            let rows = index.and_then(|(values, places)| Some((values.get(at)?.first()?, places.get(at)?.first()?))).and_then(
+                |(values, places)| {
                     let ColumnIndexMetaData::BYTE_ARRAY(values) = values else { return None };
                     let mut rows: Vec<Range<usize>> = Vec::new();
                     let pages = places.page_locations();
@@ -121,7 +121,8 @@ impl Pages {
                         }
                     }
                     Some(rows)
-                });
+                },
+            );
             // Without an index of pages any row may be it.
             GroupRows { group: *group, rows: rows.unwrap_or_else(|| std::iter::once(0..count).collect()) }
         });
@@ -275,7 +276,8 @@ fn value_of(chunk: &ColumnChunkMetaData) -> Option<Value<'_>> {
 
 fn encloses(chunk: &ColumnChunkMetaData, text: &str) -> bool {
     let Some(statistics) = chunk.statistics() else { return true };
-    statistics.min_bytes_opt().is_none_or(|min| min <= text.as_bytes()) && statistics.max_bytes_opt().is_none_or(|max| max >= text.as_bytes())
+    statistics.min_bytes_opt().is_none_or(|min| min <= text.as_bytes())
+        && statistics.max_bytes_opt().is_none_or(|max| max >= text.as_bytes())
 }
 
 /// A file that is read at places, without moving in it: one call of the system for a piece.

@@ -99,9 +99,8 @@ fn agrees(home: &Home, segments: &[Segment]) {
     let addresses = (0..250).step_by(9).map(|n| format!("198.51.100.{n}")).chain((0..300).step_by(31).map(|n| format!("2001:db8::{n:x}")));
     for ip in addresses.chain(["192.0.2.1", "192.0.2.2", "203.0.113.9", "::", "2001:db8::ffff"].map(str::to_owned)) {
         let ip = ip.parse::<std::net::IpAddr>().unwrap().to_string();
-        let with: Vec<usize> = (0..all.num_rows())
-            .filter(|at| [sources, destinations].iter().any(|end| end.is_valid(*at) && end.value(*at) == ip))
-            .collect();
+        let with: Vec<usize> =
+            (0..all.num_rows()).filter(|at| [sources, destinations].iter().any(|end| end.is_valid(*at) && end.value(*at) == ip)).collect();
         for limit in [0, 7, usize::MAX] {
             let sightings = by_ip(home, segments, ip.parse().unwrap(), limit).unwrap();
             assert_eq!(sightings.events, with.len() as u64, "{ip}");
@@ -110,7 +109,10 @@ fn agrees(home: &Home, segments: &[Segment]) {
             for (column, counts) in COUNTED.iter().zip(&sightings.counts) {
                 let mut want: BTreeMap<String, u64> = BTreeMap::new();
                 let values = text(column);
-                with.iter().filter(|at| values.is_valid(**at)).map(|at| values.value(*at)).for_each(|v| *want.entry(v.to_owned()).or_default() += 1);
+                with.iter()
+                    .filter(|at| values.is_valid(**at))
+                    .map(|at| values.value(*at))
+                    .for_each(|v| *want.entry(v.to_owned()).or_default() += 1);
                 assert_eq!(*counts, want, "{ip}: {column}");
             }
             let newest: Vec<String> = sightings.newest.iter().flat_map(lines).collect();
@@ -155,7 +157,13 @@ fn laid_out(home: &Home, merged: &Segment, name: &str, properties: WriterPropert
     let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties)).unwrap();
     writer.write(&rows).unwrap();
     writer.close().unwrap();
-    let unknown = Segment { filter_offset: None, filter_length: None, destination_filter_offset: None, destination_filter_length: None, ..merged.clone() };
+    let unknown = Segment {
+        filter_offset: None,
+        filter_length: None,
+        destination_filter_offset: None,
+        destination_filter_length: None,
+        ..merged.clone()
+    };
     Segment { id: name.to_owned(), path, ..unknown }
 }
 
