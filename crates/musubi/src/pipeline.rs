@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use store::StoreError;
 use store::batch::{EventBatch, Incoming, Origin};
 use store::commit::{Counts, PartRead, REJECTIONS_KEPT, Reading};
-use store::evidence::{self, Kept, Marks, Rejection};
+use store::evidence::{self, Kept, Marks, NamedMapping, Rejection};
 use store::home::{Home, WriteLock};
 use store::register::Register;
 use store::segment::Segment;
@@ -55,6 +55,8 @@ pub(crate) struct Order<'a> {
     pub(crate) register: &'a Register,
     pub(crate) runtime: Handle,
     pub(crate) knowledge: &'a Knowledge,
+    /// Those in `knowledge` that the user named; remembered with what they read.
+    pub(crate) mappings: &'a [NamedMapping],
     pub(crate) tables: &'a Tables,
     pub(crate) files: Vec<Found>,
     pub(crate) format: Option<&'static dyn Source>,
@@ -357,6 +359,7 @@ impl Observer<'_> {
             feed: self.order.feed.clone(),
             given_by: self.order.given_by.clone(),
             terms,
+            mappings: if file.parts.iter().any(|p| p.format == "csv-mapping") { self.order.mappings.to_vec() } else { Vec::new() },
             parts: file.parts,
             counts: file.counts,
             rejections: file.rejections,

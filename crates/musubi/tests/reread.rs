@@ -108,3 +108,32 @@ fn a_report_in_an_archive_with_a_letter_reads_the_same_again() {
     let again = difference(&home, &["--apply"]);
     assert_eq!((sizes(&again), &again[0]["rejected"]), (vec![(0, 0, 9, false)], &json!(1)));
 }
+
+#[test]
+fn a_mapping_named_once_is_remembered_with_what_it_read() {
+    let home = Home::new();
+    let mapping = "feed = 'ours'\n[columns]\nwho = 'source.ip'\nseen = 'time.source'\n[defaults]\n'classification.type' = 'scanner'\n[recognise]\ncolumns = ['who']\n";
+    home.write("own.toml", mapping);
+    home.write("in/list.csv", "seen,who\n2026-03-25 10:00:00,192.0.2.1\n2026-03-25 11:00:00,192.0.2.2\n");
+    home.write("in/2026-03-25-scan_ssh.csv", ssh(0..3));
+    let told = home.json(&["ingest", "--received", RECEIVED, "--mapping", "own.toml", "in"]);
+    assert_eq!(counts(&told), [5, 5, 0, 0]);
+    std::fs::remove_file(home.beside("own.toml")).unwrap();
+    let mut sorted = sizes(&difference(&home, &["--apply"]));
+    sorted.sort_unstable();
+    assert_eq!(sorted, [(0, 0, 2, false), (0, 0, 3, false)]);
+    let id = home.rows("SELECT id FROM evidence WHERE name LIKE '%list.csv'").remove(0)["id"].clone();
+    assert_eq!(home.json(&["evidence", "show", id.as_str().unwrap(), "--row", "3"])["raw"], "2026-03-25 11:00:00,192.0.2.2\n");
+
+    // A bad row counts again as it did, and a mapping that lies in the home meanwhile does not take over.
+    home.write("in/late.csv", "seen,who\n2026-03-26 10:00:00,192.0.2.3\nnever,192.0.2.4\n");
+    home.write("own.toml", mapping.replace("'scanner'", "'brute-force'"));
+    home.json(&["ingest", "--received", RECEIVED, "--mapping", "own.toml", "in/late.csv"]);
+    home.write("home/mappings/theirs.toml", mapping);
+    assert!(
+        sizes(&difference(&home, &["--apply"])).iter().all(|d| (d.0, d.1) == (0, 0)),
+        "what was named comes before what lies in the home"
+    );
+    home.must_add_up();
+    home.must_be_well();
+}

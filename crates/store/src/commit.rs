@@ -6,8 +6,12 @@
 use std::collections::BTreeMap;
 
 use crate::StoreError;
+<<<<<<< HEAD
 use crate::directives;
 use crate::evidence::{Kept, Rejection};
+=======
+use crate::evidence::{Kept, NamedMapping, Rejection};
+>>>>>>> lookup
 use crate::register::{Register, insert_segment};
 use crate::segment::Segment;
 
@@ -24,6 +28,8 @@ pub struct Reading {
     pub feed: Option<String>,
     pub given_by: Option<String>,
     pub terms: i64,
+    /// Those it was read with, when the user named any.
+    pub mappings: Vec<NamedMapping>,
     pub parts: Vec<PartRead>,
     pub counts: Counts,
     pub rejections: Vec<Rejection>,
@@ -88,7 +94,7 @@ impl Register {
         for segment in segments {
             insert_segment(&mut transaction, segment).await?;
         }
-        for table in ["part", "rejection"] {
+        for table in ["part", "rejection", "evidence_mapping"] {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE evidence = $1"));
             sqlx::query(sql).bind(&reading.kept.id).execute(&mut *transaction).await?;
         }
@@ -149,8 +155,25 @@ async fn insert_reading(transaction: &mut sqlx::SqliteConnection, reading: &Read
     .bind(counts.rejected as i64)
     .execute(&mut *transaction)
     .await?;
+<<<<<<< HEAD
     if counts.stored > 0 {
         directives::make(transaction, &kept.id, reading.received_at).await?;
+=======
+    for (number, mapping) in reading.mappings.iter().enumerate() {
+        let sha256 = crate::evidence::sha256(&mut mapping.text.as_bytes()).map_err(StoreError::file(&mapping.name))?;
+        sqlx::query("INSERT INTO mapping (sha256, name, text) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING")
+            .bind(&sha256)
+            .bind(&mapping.name)
+            .bind(&mapping.text)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("INSERT INTO evidence_mapping (evidence, number, mapping) VALUES ($1, $2, $3)")
+            .bind(&kept.id)
+            .bind(number as i64)
+            .bind(sha256)
+            .execute(&mut *transaction)
+            .await?;
+>>>>>>> lookup
     }
     for (number, part) in reading.parts.iter().enumerate() {
         sqlx::query(

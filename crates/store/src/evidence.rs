@@ -52,6 +52,14 @@ pub struct Part {
     pub marks: Vec<u8>,
 }
 
+/// A mapping that the user named to read evidence with.
+#[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
+pub struct NamedMapping {
+    /// The file, as the user named it.
+    pub name: String,
+    pub text: String,
+}
+
 /// A row that was set aside.
 #[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
 pub struct Rejection {
@@ -260,6 +268,20 @@ const EVIDENCE: &str = "SELECT evidence.id, sha256, name, size_bytes, received_a
      duplicate_rows, rejected_rows FROM evidence JOIN terms ON terms.id = evidence.terms";
 
 impl Register {
+    /// The mappings that the user named when this evidence was read, in the order in which they were tried.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn mappings(&self, evidence: &str) -> Result<Vec<NamedMapping>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT name, text FROM mapping JOIN evidence_mapping ON mapping.sha256 = evidence_mapping.mapping \
+             WHERE evidence_mapping.evidence = $1 ORDER BY evidence_mapping.number",
+        )
+        .bind(evidence)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// Evidence by its id, or by the beginning of its id or SHA-256.
     ///
     /// # Errors

@@ -65,16 +65,18 @@ pub(crate) fn properties(rows: usize) -> WriterProperties {
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_statistics_truncate_length(Some(64))
         .set_column_index_truncate_length(Some(64))
-        .set_write_path_in_schema(false)
         .set_bloom_filter_position(BloomFilterPosition::End)
         // Hashes do not compress; plain and bare they are read at the speed of memory.
         .set_column_compression(path("id"), Compression::UNCOMPRESSED)
         .set_column_dictionary_enabled(path("id"), false)
         .set_column_encoding(path("id"), Encoding::PLAIN)
         .set_column_statistics_enabled(path("id"), EnabledStatistics::None);
-    for name in ["time", "row"] {
+    // Ports of sources are nearly as many as there can be: a dictionary of them is long and saves nothing.
+    for name in ["time", "row", "source_port"] {
         builder = builder.set_column_dictionary_enabled(path(name), false).set_column_encoding(path(name), Encoding::DELTA_BINARY_PACKED);
     }
+    // What packing has left of times does not compress, and most questions read them all.
+    builder = builder.set_column_compression(path("time"), Compression::UNCOMPRESSED);
     for name in ["source_ip", "source_reverse_dns", "source_url", "destination_url"] {
         builder = builder.set_column_dictionary_enabled(path(name), false).set_column_encoding(path(name), Encoding::DELTA_BYTE_ARRAY);
     }

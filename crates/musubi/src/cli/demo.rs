@@ -92,7 +92,7 @@ impl Demo {
 
 /// Writes the evidence to files and takes it in through the ordinary path, in the order of days.
 async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evidence: Vec<Evidence>) -> Result<Summary> {
-    let knowledge = knowledge::load(&place.home, &[] as &[&str])?;
+    let knowledge = knowledge::load(&place.home, &[])?;
     let tables = knowledge::tables(&place.home, Some(register)).await?;
     let stop = AtomicBool::new(false);
     let mut total = Summary::default();
@@ -108,6 +108,7 @@ async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evide
             register,
             runtime: Handle::current(),
             knowledge: &knowledge,
+            mappings: &[],
             tables: &tables,
             files: vec![Found { path, name: piece.name.clone(), size_bytes: piece.bytes.len() as u64, spooled: false }],
             format: None,

@@ -111,7 +111,9 @@ impl Show {
         }
         let parts = register.parts(&evidence.id).await?;
         if let Some(row) = self.row {
-            let found = original::row(&place.home, &evidence, &parts, row).with_context(|| format!("row {row} of {}", evidence.name))?;
+            let mappings = register.mappings(&evidence.id).await?;
+            let found =
+                original::row(&place.home, &evidence, &parts, &mappings, row).with_context(|| format!("row {row} of {}", evidence.name))?;
             if place.json {
                 return show::json(&json!({"id": evidence.id, "row": row, "path": found.path, "part_row": found.row, "raw": found.text()}));
             }

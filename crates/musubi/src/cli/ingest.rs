@@ -75,7 +75,8 @@ impl Ingest {
     pub(crate) async fn run(self, place: &Place) -> Result<()> {
         let started = Instant::now();
         let register = Register::create(&place.home).await?;
-        let knowledge = knowledge::load(&place.home, &self.mapping)?;
+        let mappings = knowledge::named(&self.mapping)?;
+        let knowledge = knowledge::load(&place.home, &mappings)?;
         let tables = knowledge::tables(&place.home, Some(&register)).await?;
         let found = files::find(&self.paths, place.home.root(), &place.home.temporary())?;
         let stop = stop_on_signal();
@@ -91,6 +92,7 @@ impl Ingest {
             register: &register,
             runtime: Handle::current(),
             knowledge: &knowledge,
+            mappings: &mappings,
             tables: &tables,
             files: found,
             format: self.format.map(|f| f.0),

@@ -54,7 +54,7 @@ enum Form {
 
 impl Read {
     pub(crate) fn run(self, place: &Place) -> Result<()> {
-        let knowledge = knowledge::load(&place.home, &self.mapping)?;
+        let knowledge = knowledge::load(&place.home, &knowledge::named(&self.mapping)?)?;
         let spool = std::env::temp_dir();
         let found = files::find(&self.paths, place.home.root(), &spool)?;
         if self.explain {

@@ -11,7 +11,7 @@ use casework::observe::{Drift, Position, Sink, Source, Stop};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::events::Questions;
-use store::evidence::{Evidence, Part};
+use store::evidence::{Evidence, NamedMapping, Part};
 use store::register::Register;
 use tokio::runtime::Handle;
 
@@ -58,13 +58,14 @@ impl Reread {
             (None, Some(since)) => register.all_evidence(since.as_microsecond()).await?,
             (None, None) => return Err(WrongUsage("name --evidence or --since".into()).into()),
         };
-        let knowledge = knowledge::load(&place.home, &[] as &[&str])?;
         let mut all = Vec::new();
         for evidence in chosen {
             if evidence.kept.is_empty() {
                 eprintln!("{}: the original was removed after the retention time", evidence.name);
                 continue;
             }
+            let mappings = register.mappings(&evidence.id).await?;
+            let knowledge = knowledge::load(&place.home, &mappings)?;
             let difference = compare(place, &register, evidence, &knowledge).await?;
             if !place.json {
                 print(&difference)?;
@@ -74,7 +75,7 @@ impl Reread {
                 || difference.rejected != difference.evidence.rejected_rows.unsigned_abs();
             let applied = self.apply && changed;
             if applied {
-                replace(place, &register, &difference.evidence, &knowledge).await?;
+                replace(place, &register, &difference.evidence, &knowledge, &mappings).await?;
             }
             all.push(json!({
                 "id": difference.evidence.id, "name": difference.evidence.name, "same": difference.same, "added": difference.added,
@@ -136,7 +137,13 @@ fn insisted(parts: &[Part]) -> (Option<&'static dyn Source>, Option<&str>) {
 }
 
 /// Reads the evidence again through the ordinary path; the old reading gives way to the new in one transaction.
-async fn replace(place: &Place, register: &Register, evidence: &Evidence, knowledge: &casework::observe::Knowledge) -> Result<()> {
+async fn replace(
+    place: &Place,
+    register: &Register,
+    evidence: &Evidence,
+    knowledge: &casework::observe::Knowledge,
+    mappings: &[NamedMapping],
+) -> Result<()> {
     let mut copy = tempfile::NamedTempFile::new()?;
     std::io::copy(&mut store::evidence::open(&place.home, &evidence.kept)?, &mut copy)?;
     let tables = knowledge::tables(&place.home, Some(register)).await?;
@@ -148,6 +155,7 @@ async fn replace(place: &Place, register: &Register, evidence: &Evidence, knowle
         register,
         runtime: Handle::current(),
         knowledge,
+        mappings,
         tables: &tables,
         files: vec![Found {
             path: copy.path().to_owned(),

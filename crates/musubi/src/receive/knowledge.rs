@@ -3,21 +3,32 @@
 //! `shadowserver-types.tsv` and `mappings/*.toml` in the home are used whenever they are there.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use casework::enrich::{Table, Tables};
 use casework::observe::Knowledge;
 use casework::observe::mapping::Mapping;
+use store::evidence::NamedMapping;
 use store::home::Home;
 use store::register::Register;
 
+/// Mapping files that the user names.
+pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<NamedMapping>> {
+    let read = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let text = fs::read_to_string(path).with_context(|| name.clone())?;
+        Ok(NamedMapping { name, text })
+    };
+    paths.iter().map(read).collect()
+}
+
 /// Reads what lies in the home, and mappings the user named.
-pub(crate) fn load(home: &Home, mappings: &[impl AsRef<Path>]) -> Result<Knowledge> {
+pub(crate) fn load(home: &Home, mappings: &[NamedMapping]) -> Result<Knowledge> {
     let mut knowledge = Knowledge::default();
-    for path in mappings {
-        knowledge.mappings.push(mapping(path.as_ref())?);
+    for NamedMapping { name, text } in mappings {
+        knowledge.mappings.push(Mapping::read(name, text)?);
     }
     let types = home.root().join("shadowserver-types.tsv");
     if let Ok(text) = fs::read_to_string(&types) {

@@ -8,7 +8,7 @@ use std::io::{self, Cursor, Read};
 use anyhow::{Result, bail};
 use casework::model::event::Event;
 use casework::observe::{Drift, Position, Sink, Source, Stop};
-use store::evidence::{Evidence, Marks, Part};
+use store::evidence::{Evidence, Marks, NamedMapping, Part};
 use store::home::Home;
 
 use super::parts::{self, How, Takes};
@@ -29,8 +29,8 @@ impl Original {
     }
 }
 
-/// Finds a row of evidence, numbered as events number it.
-pub(crate) fn row(home: &Home, evidence: &Evidence, parts: &[Part], row: u64) -> Result<Original> {
+/// Finds a row of evidence, numbered as events number it. `mappings` are those that the evidence was read with.
+pub(crate) fn row(home: &Home, evidence: &Evidence, parts: &[Part], mappings: &[NamedMapping], row: u64) -> Result<Original> {
     let holds = |p: &&Part| row > p.first_row.unsigned_abs() && row <= (p.first_row + p.row_count).unsigned_abs();
     let Some(part) = parts.iter().find(holds) else {
         let last = parts.iter().map(|p| p.first_row + p.row_count).max().unwrap_or(0);
@@ -40,7 +40,7 @@ pub(crate) fn row(home: &Home, evidence: &Evidence, parts: &[Part], row: u64) ->
     let Some((marked_row, offset)) = Marks::before(&part.marks, within) else { bail!("nothing was read from this row") };
     let mut bytes = Vec::new();
     store::evidence::open(home, &evidence.kept)?.read_to_end(&mut bytes)?;
-    let knowledge = super::knowledge::load(home, &[] as &[&str])?;
+    let knowledge = super::knowledge::load(home, mappings)?;
     let received = jiff::Timestamp::from_microsecond(evidence.received_at)?;
     let source = parts::by_name(&part.format);
     let how = How { format: source, format_of: Some(&part.path), feed: None, received, knowledge: &knowledge };
