@@ -18,6 +18,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use crate::StoreError;
 use crate::columns::position;
+use crate::door::Door;
 use crate::home::Home;
 use crate::segment::Segment;
 
@@ -26,6 +27,15 @@ use crate::segment::Segment;
 pub enum End {
     Source,
     Destination,
+}
+
+impl End {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Source => "source_ip",
+            Self::Destination => "destination_ip",
+        }
+    }
 }
 
 /// Events with this address at one end, newest segment first; columns as in [`crate::columns::FILE_SCHEMA`].
@@ -46,15 +56,31 @@ pub fn by_ip(home: &Home, segments: &[Segment], ip: IpAddr, end: End) -> Result<
     Ok(found)
 }
 
+/// As [`by_ip`], but what one party sees of it: an event whose address is hidden was not found by it.
+///
+/// # Errors
+/// When a segment cannot be read.
+pub fn by_ip_for(home: &Home, segments: &[Segment], ip: IpAddr, end: End, door: &Door) -> Result<Vec<RecordBatch>, StoreError> {
+    let text = ip.to_string();
+    let column = position(end.column()).unwrap_or_default();
+    let mut seen = Vec::new();
+    for rows in by_ip(home, segments, ip, end)? {
+        let rows = door.admit(&rows)?;
+        let shown = BooleanArray::from_iter(rows.column(column).as_string::<i32>().iter().map(|ip| Some(ip == Some(text.as_str()))));
+        let rows = arrow::compute::filter_record_batch(&rows, &shown)?;
+        if rows.num_rows() > 0 {
+            seen.push(rows);
+        }
+    }
+    Ok(seen)
+}
+
 fn read(path: &Path, ip: &str, end: End, found: &mut Vec<RecordBatch>) -> Result<(), StoreError> {
     let file = File::open(path).map_err(StoreError::file(path))?;
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
     let metadata = ArrowReaderMetadata::load(&file, options).map_err(StoreError::parquet(path))?;
-    let (name, sorted) = match end {
-        End::Source => ("source_ip", true),
-        End::Destination => ("destination_ip", false),
-    };
-    let column = position(name).unwrap_or_default();
+    let sorted = end == End::Source;
+    let column = position(end.column()).unwrap_or_default();
     let selection = sorted.then(|| pages_with(metadata.metadata(), column, ip)).flatten();
     let only_ip = ProjectionMask::roots(metadata.parquet_schema(), [column]);
     let wanted = ip.to_owned();
