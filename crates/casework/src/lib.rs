@@ -8,4 +8,5 @@
 pub mod enrich;
 pub mod model;
 pub mod observe;
+pub mod parties;
 pub mod share;

@@ -10,6 +10,7 @@ pub mod html_text;
 pub mod json;
 pub mod lines;
 pub mod mail;
+pub mod mail_address;
 pub mod rsit;
 pub mod shadowserver;
 mod text;

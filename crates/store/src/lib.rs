@@ -4,6 +4,7 @@
 //! does, so one register transaction ([`commit`]) is the point at which evidence, its events and its counts become
 //! true together. [`events`] and [`lookup`] answer questions; [`door`] answers those of a party.
 
+pub mod agreements;
 pub mod batch;
 pub mod check;
 pub mod columns;
@@ -18,6 +19,7 @@ pub mod functions;
 pub mod home;
 pub mod known;
 pub mod lookup;
+pub mod parties;
 pub mod register;
 pub mod segment;
 pub mod tables;

@@ -143,6 +143,43 @@ pub enum Provenance {
     Country,
 }
 
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str("own"),
+            Self::Claimed => f.write_str("claimed"),
+            Self::Registry(name) => write!(f, "registry:{name}"),
+            Self::Country => f.write_str("country"),
+        }
+    }
+}
+
+impl Provenance {
+    /// Reads what its `Display` writes: `own`, `claimed`, `registry:NAME`, `country`.
+    pub fn read(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None => match text {
+                "own" => Some(Self::Own),
+                "claimed" => Some(Self::Claimed),
+                "country" => Some(Self::Country),
+                _ => None,
+            },
+            Some(("registry", name)) if !name.is_empty() => Some(Self::Registry(name.to_owned())),
+            Some(_) => None,
+        }
+    }
+
+    /// 0 is believed before 1, and so on; registries are believed alike.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Own => 0,
+            Self::Claimed => 1,
+            Self::Registry(_) => 2,
+            Self::Country => 3,
+        }
+    }
+}
+
 /// A product line that a maker answers for.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Product {
@@ -160,6 +197,33 @@ pub enum Claim {
     Domain(String),
     Country(Country),
     Product(Product),
+}
+
+impl Claim {
+    /// What sort of thing it is: `network`, `asn`, `domain`, `country`, `product`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Network(_) => "network",
+            Self::Asn(_) => "asn",
+            Self::Domain(_) => "domain",
+            Self::Country(_) => "country",
+            Self::Product(_) => "product",
+        }
+    }
+}
+
+/// As people write it: `192.0.2.0/24`, `AS64496`, `isp.example`, `JP`, `Vendor/Model`.
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => network.fmt(f),
+            Self::Asn(asn) => write!(f, "AS{asn}"),
+            Self::Domain(domain) => f.write_str(domain),
+            Self::Country(country) => f.write_str(country.as_str()),
+            Self::Product(Product { vendor, model: None }) => f.write_str(vendor),
+            Self::Product(Product { vendor, model: Some(model) }) => write!(f, "{vendor}/{model}"),
+        }
+    }
 }
 
 /// Part of a constituency, with where it was learned and when it holds.
@@ -258,6 +322,14 @@ mod tests {
     fn words_are_read_back() {
         assert!(PartyKind::ALL.into_iter().all(|kind| PartyKind::read(kind.as_str()) == Some(kind)));
         assert!(ContactRole::ALL.into_iter().all(|role| ContactRole::read(role.as_str()) == Some(role)));
+    }
+
+    #[test]
+    fn where_something_was_learned_is_read_back() {
+        for provenance in [Provenance::Own, Provenance::Claimed, Provenance::Registry("ripe".into()), Provenance::Country] {
+            assert_eq!(Provenance::read(&provenance.to_string()), Some(provenance));
+        }
+        assert_eq!((Provenance::read("registry:"), Provenance::read("rumour")), (None, None));
     }
 
     #[test]
