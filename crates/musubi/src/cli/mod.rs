@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod events;
 mod evidence;
+mod explain;
 mod formats;
 mod ingest;
 mod lookup;
@@ -15,6 +16,8 @@ mod reread;
 mod shell;
 mod stats;
 mod tables;
+mod terms;
+mod view;
 
 use std::io;
 use std::path::PathBuf;
@@ -50,6 +53,9 @@ enum Command {
     Query(query::Query),
     Events(events::Events),
     Lookup(lookup::Lookup),
+    Explain(explain::Explain),
+    #[command(subcommand)]
+    Terms(terms::Terms),
     Stats(stats::Stats),
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -126,6 +132,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Query(command) => command.run(&place).await,
         Command::Events(command) => command.run(&place).await,
         Command::Lookup(command) => command.run(&place).await,
+        Command::Explain(command) => command.run(&place).await,
+        Command::Terms(command) => command.run(&place).await,
         Command::Stats(command) => command.run(&place).await,
         Command::Evidence(command) => command.run(&place).await,
         Command::Reread(command) => command.run(&place).await,
