@@ -1,5 +1,6 @@
 //! The command line: one file per command, all of them with `--json` for scripts and an example that works as typed.
 
+mod agreement;
 mod backup;
 mod compact;
 mod demo;
@@ -10,6 +11,8 @@ mod explain;
 mod formats;
 mod ingest;
 mod lookup;
+mod party;
+mod party_import;
 mod query;
 mod read;
 mod reread;
@@ -63,6 +66,10 @@ enum Command {
     #[command(subcommand)]
     Tables(tables::Tables),
     Formats(formats::Formats),
+    #[command(subcommand)]
+    Party(party::Parties),
+    #[command(subcommand)]
+    Agreement(agreement::Agreements),
     Compact(compact::Compact),
     Backup(backup::Backup),
     Restore(backup::Restore),
@@ -139,6 +146,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Reread(command) => command.run(&place).await,
         Command::Tables(command) => command.run(&place).await,
         Command::Formats(command) => command.run(&place),
+        Command::Party(command) => command.run(&place).await,
+        Command::Agreement(command) => command.run(&place).await,
         Command::Compact(command) => command.run(&place).await,
         Command::Backup(command) => command.run(&place).await,
         Command::Restore(command) => command.run(&place).await,
