@@ -4,7 +4,7 @@
 #[path = "policy/universe.rs"]
 mod universe;
 
-use casework::model::party::PartyKind;
+use casework::model::party::{Party, PartyKind};
 use casework::model::terms::{Attribution, Terms, Tlp};
 use casework::share::obligation::{Obligation, obligations};
 use casework::share::{Decision, Denial, Ground, Holder, Outcome, PartyNumber, Question, Redaction, Redactions};
@@ -169,8 +169,8 @@ proptest! {
         prop_assert!(gives_no_more(&at_second(&strict), &at_second(&a)));
     }
 
-    /// However often it is passed on: nobody above CLEAR gets it who is neither a client of the first holder, nor in one of its
-    /// communities, nor named by the source or permitted by it, nor the first holder itself.
+    /// However often it is passed on: above CLEAR it reaches the first holder, its clients, members of its community (as the terms bind
+    /// it) and their clients, and those whom the source named. Nobody else.
     #[test]
     fn no_chain_of_hops_leaves_the_audience_of_the_first_holder(w in world(), mut t in terms(), hops in proptest::collection::vec(0..PARTIES, 1..6), case in case()) {
         t.tlp = t.tlp.max(Tlp::Green);
@@ -211,10 +211,13 @@ fn in_first_audience(world: &World, first: &Holder<'_>, terms: &Terms, to: Party
     let me = first.universe().parties().find(|(number, _)| *number == first.number()).map(|(_, id)| id.clone()).unwrap();
     let party = &world.parties[usize::from(n)];
     let mine = world.parties.iter().find(|p| p.id == me).unwrap();
+    let bound = |community: &String| mine.communities.contains(community) && terms.community.as_ref().is_none_or(|b| b.contains(community));
+    let member = |party: &Party| party.communities.iter().any(bound);
+    let green = terms.tlp <= Tlp::Green;
     to == first.number()
         || terms.recipients.contains(&party.id)
         || (terms.tlp <= Tlp::Amber && party.clients_of.contains(&me))
-        || (terms.tlp <= Tlp::Green && party.communities.iter().any(|c| mine.communities.contains(c)))
+        || (green && (member(party) || world.parties.iter().any(|other| member(other) && party.clients_of.contains(&other.id))))
 }
 
 fn binds_as_much(one: &Obligation, other: &Obligation) -> bool {

@@ -23,8 +23,9 @@ use anyhow::{Context as _, Result};
 use casework::enrich::{self, Tables};
 use casework::model::event::Event;
 use casework::model::identity::Identifier;
-use casework::model::terms::Tlp;
+use casework::model::terms::{Terms, Tlp};
 use casework::observe::{Drift, Knowledge, Position, Sink, Source, Stop};
+use casework::share::taken_in::TakenIn;
 use jiff::Timestamp;
 use store::StoreError;
 use store::batch::{EventBatch, Incoming, Origin};
@@ -33,6 +34,7 @@ use store::evidence::{self, Kept, Marks, NamedMapping, Rejection};
 use store::home::{Home, WriteLock};
 use store::register::Register;
 use store::segment::Segment;
+use store::terms::DefaultOf;
 use tokio::runtime::Handle;
 
 use crate::faults;
@@ -64,7 +66,9 @@ pub(crate) struct Order<'a> {
     pub(crate) format_of: Option<&'a str>,
     pub(crate) feed: Option<String>,
     pub(crate) given_by: Option<String>,
-    pub(crate) tlp: Tlp,
+    /// As said by whoever brings it; otherwise `defaults` hold.
+    pub(crate) terms: Option<Terms>,
+    pub(crate) defaults: &'a BTreeMap<DefaultOf, Terms>,
     /// When the evidence was received; the clock when not said.
     pub(crate) received: Option<Timestamp>,
     /// The evidence whose earlier reading this one replaces, in the same transaction.
@@ -170,6 +174,7 @@ fn observe(
         batch: EventBatch::default(),
         identifier: Identifier::default(),
         terms: HashMap::new(),
+        by_giver: order.given_by.as_ref().and_then(|giver| order.defaults.get(&DefaultOf::Party(giver.clone()))),
         finished: Vec::new(),
         last_commit: Instant::now(),
         open_events: 0,
@@ -222,7 +227,9 @@ struct Observer<'o> {
     failed: &'o AtomicBool,
     batch: EventBatch,
     identifier: Identifier,
-    terms: HashMap<Tlp, i64>,
+    /// Numbers of terms by feed and, in it, by the label of the record (none, then as in [`Tlp::ALL`]).
+    terms: HashMap<String, [Option<i64>; LABELS]>,
+    by_giver: Option<&'o Terms>,
     finished: Vec<Reading>,
     last_commit: Instant,
     /// Events handed over since the last commit.
@@ -236,6 +243,13 @@ struct Observer<'o> {
     broken: Option<anyhow::Error>,
 }
 
+/// A record carries one of the labels, or none.
+const LABELS: usize = Tlp::ALL.len() + 1;
+
+fn place_of(label: Option<Tlp>) -> usize {
+    label.map_or(0, |tlp| tlp as usize + 1)
+}
+
 /// What is known of the file being read.
 #[derive(Default)]
 struct FileState {
@@ -247,8 +261,8 @@ struct FileState {
     first_row: u64,
     last_row: u64,
     feed: String,
-    terms: i64,
-    origin: Option<u32>,
+    /// Of rows whose feed is that of the part, by the label of the record.
+    origins: [Option<u32>; LABELS],
     counts: Counts,
     rejections: Vec<Rejection>,
     drift: BTreeMap<(String, String), i64>,
@@ -280,11 +294,11 @@ impl Observer<'_> {
             watch.bytes(before.len());
             return Ok(self.wait_for(&sha256)?.map_or(Seen::Stopped, Seen::Known));
         }
-        let terms = self.terms(self.order.tlp)?;
+        let terms = self.terms(self.order.feed.as_deref().unwrap_or_default(), None)?;
         let id = evidence::id(&sha256);
         if small {
             let kept = evidence::keep(home, &mut &bytes[..], &sha256, &mut |_| {})?;
-            self.begin_file(id, received, terms);
+            self.begin_file(id, received);
             // Too short to be worth stopping in the middle.
             self.stoppable = false;
             let outcome = self.read(found, &mut Cursor::new(&bytes[..]), received);
@@ -297,7 +311,7 @@ impl Observer<'_> {
         }
         // A large file has transactions to itself up to its end, so that giving it up takes nothing else with it.
         self.hand_over(Then::Commit);
-        self.begin_file(id, received, terms);
+        self.begin_file(id, received);
         self.stoppable = true;
         let done = thread::scope(|scope| -> Result<(Kept, Result<(), Stop>)> {
             let keeper = scope.spawn(|| {
@@ -346,8 +360,8 @@ impl Observer<'_> {
         parts::read(&found.name, input, &how, self)
     }
 
-    fn begin_file(&mut self, evidence: &str, received: Timestamp, terms: i64) {
-        self.file = FileState { evidence: evidence.to_owned(), received, terms, ..FileState::default() };
+    fn begin_file(&mut self, evidence: &str, received: Timestamp) {
+        self.file = FileState { evidence: evidence.to_owned(), received, ..FileState::default() };
     }
 
     fn end_file(&mut self, found: &Found, kept: Kept, received: Timestamp, terms: i64) {
@@ -359,7 +373,11 @@ impl Observer<'_> {
             feed: self.order.feed.clone(),
             given_by: self.order.given_by.clone(),
             terms,
+<<<<<<< HEAD
             mappings: if file.parts.iter().any(|p| p.format == "csv-mapping") { self.order.mappings.to_vec() } else { Vec::new() },
+=======
+            terms_stated: self.order.terms.is_some(),
+>>>>>>> policy
             parts: file.parts,
             counts: file.counts,
             rejections: file.rejections,
@@ -388,7 +406,7 @@ impl Observer<'_> {
 
     /// Gives the batch to memory. `false` when memory has failed and nothing more makes sense.
     fn hand_over(&mut self, then: Then) -> bool {
-        self.file.origin = None;
+        self.file.origins = [None; LABELS];
         // A full batch is followed by one of the same kind; after the last one nothing follows.
         let next = match self.empty.try_recv() {
             Ok(batch) => batch,
@@ -407,13 +425,34 @@ impl Observer<'_> {
         self.out.send(Unit { batch, finished, then }).is_ok()
     }
 
-    fn terms(&mut self, tlp: Tlp) -> Result<i64> {
-        if let Some(id) = self.terms.get(&tlp) {
-            return Ok(*id);
+    /// The number of the terms of records of a feed that carry this label.
+    fn terms(&mut self, feed: &str, label: Option<Tlp>) -> Result<i64> {
+        let place = place_of(label);
+        if let Some(id) = self.terms.get(feed).and_then(|known| known[place]) {
+            return Ok(id);
         }
-        let id = self.order.runtime.block_on(self.order.register.terms(tlp.label()))?;
-        self.terms.insert(tlp, id);
+        let by_feed = self.order.defaults.get(&DefaultOf::Feed(feed.to_owned()));
+        let terms = TakenIn { stated: self.order.terms.as_ref(), by_feed, by_giver: self.by_giver }.held_under(label);
+        let id = self.order.runtime.block_on(self.order.register.terms(&terms))?;
+        self.terms.entry(feed.to_owned()).or_default()[place] = Some(id);
         Ok(id)
+    }
+
+    /// The number under which the batch keeps where a row comes from.
+    fn origin(&mut self, named: Option<&str>, label: Option<Tlp>) -> Result<u32> {
+        let place = place_of(label);
+        if let (None, Some(origin)) = (named, self.file.origins[place]) {
+            return Ok(origin);
+        }
+        let feed = named.unwrap_or(&self.file.feed).to_owned();
+        let terms = self.terms(&feed, label)?;
+        let file = &mut self.file;
+        let origin =
+            self.batch.origin(&Origin { evidence: file.evidence.clone(), feed, observed_at: file.received.as_microsecond(), terms });
+        if named.is_none() {
+            file.origins[place] = Some(origin);
+        }
+        Ok(origin)
     }
 }
 
@@ -423,7 +462,7 @@ impl Takes for Observer<'_> {
         let file = &mut self.file;
         file.path = path.to_owned();
         file.feed = feed.to_owned();
-        file.origin = None;
+        file.origins = [None; LABELS];
         file.marks = Marks::default();
         file.parts.push(PartRead {
             path: path.to_owned(),
@@ -452,32 +491,13 @@ impl Sink for Observer<'_> {
             return Err(Stop);
         }
         let time = date(event, self.file.received);
-        let own_terms = match event.tlp.filter(|tlp| *tlp > self.order.tlp) {
-            Some(stricter) => match self.terms(stricter) {
-                Ok(terms) => Some(terms),
-                Err(error) => {
-                    self.broken = Some(error);
-                    return Err(Stop);
-                }
-            },
-            None => None,
-        };
         let named = event.feed.take();
         let id = self.identifier.identify(event, named.as_deref().unwrap_or(&self.file.feed));
-        let origin = match (&named, own_terms, self.file.origin) {
-            (None, None, Some(origin)) => origin,
-            _ => {
-                let file = &self.file;
-                let origin = self.batch.origin(&Origin {
-                    evidence: file.evidence.clone(),
-                    feed: named.as_deref().unwrap_or(&file.feed).to_owned(),
-                    observed_at: file.received.as_microsecond(),
-                    terms: own_terms.unwrap_or(file.terms),
-                });
-                if named.is_none() && own_terms.is_none() {
-                    self.file.origin = Some(origin);
-                }
-                origin
+        let origin = match self.origin(named.as_deref(), event.tlp) {
+            Ok(origin) => origin,
+            Err(error) => {
+                self.broken = Some(error);
+                return Err(Stop);
             }
         };
         let file = &mut self.file;

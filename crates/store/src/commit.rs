@@ -28,8 +28,13 @@ pub struct Reading {
     pub feed: Option<String>,
     pub given_by: Option<String>,
     pub terms: i64,
+<<<<<<< HEAD
     /// Those it was read with, when the user named any.
     pub mappings: Vec<NamedMapping>,
+=======
+    /// Whoever brought it said the terms; otherwise they are a default.
+    pub terms_stated: bool,
+>>>>>>> policy
     pub parts: Vec<PartRead>,
     pub counts: Counts,
     pub rejections: Vec<Rejection>,
@@ -137,7 +142,7 @@ async fn insert_reading(transaction: &mut sqlx::SqliteConnection, reading: &Read
     let Reading { kept, counts, .. } = reading;
     sqlx::query(
         "INSERT INTO evidence (id, sha256, name, size_bytes, received_at, feed, given_by, terms, kept, reader, read_rows, stored_rows, \
-         duplicate_rows, rejected_rows) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         duplicate_rows, rejected_rows, terms_stated) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(&kept.id)
     .bind(&kept.sha256)
@@ -153,6 +158,7 @@ async fn insert_reading(transaction: &mut sqlx::SqliteConnection, reading: &Read
     .bind(counts.stored as i64)
     .bind(counts.duplicate as i64)
     .bind(counts.rejected as i64)
+    .bind(i64::from(reading.terms_stated))
     .execute(&mut *transaction)
     .await?;
 <<<<<<< HEAD

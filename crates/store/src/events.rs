@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use casework::share::Redactions;
 use datafusion::catalog::{MemTable, Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::{Result, ScalarValue};
@@ -20,23 +21,28 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::{SessionConfig, SessionContext, col};
 
 use crate::StoreError;
 use crate::columns::{COLUMNS, Kind};
+use crate::door::{Door, SeenSegments};
 use crate::functions;
 use crate::home::{Home, create_private, unique};
 use crate::lookup::{End, may_hold};
 use crate::register::{Register, segments};
 use crate::segment::Segment;
+use crate::terms::{KnownTerms, all_terms};
 
 /// A session that can be asked.
 #[allow(missing_debug_implementations)] // the session of the engine has none
 pub struct Questions {
     session: SessionContext,
+    /// Not our own view.
+    for_party: bool,
     _spill: Option<Spill>,
 }
 
@@ -59,7 +65,24 @@ impl Questions {
     /// # Errors
     /// When the register cannot be read.
     pub async fn open(home: &Home, register: &Register) -> Result<Self, StoreError> {
-        let mut config = SessionConfig::new().with_information_schema(true).with_batch_size(8192);
+        Self::of(home, register, None).await
+    }
+
+    /// Opens what one party sees of it: only events, and of these only what `admits` lets through (once for each of the terms;
+    /// `None` denies).
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn open_for(
+        home: &Home,
+        register: &Register,
+        mut admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send,
+    ) -> Result<Self, StoreError> {
+        Self::of(home, register, Some(&mut admits)).await
+    }
+
+    async fn of(home: &Home, register: &Register, admits: Option<Admits<'_>>) -> Result<Self, StoreError> {
+        let mut config = SessionConfig::new().with_information_schema(admits.is_none()).with_batch_size(8192);
         let options = config.options_mut();
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
@@ -81,12 +104,22 @@ impl Questions {
         let segments = segments(&mut snapshot).await?;
         let rows: i64 = segments.iter().map(|s| s.row_count).sum();
         tracing::debug!(segments = segments.len(), rows, "opened for questions");
-        session.register_table("events", events(home, segments)?)?;
-        for view in VIEWS {
-            session.register_table(view.name, view.table(&mut snapshot).await?)?;
+        let segments = Segments { home: home.clone(), segments, schema: table_schema() };
+        let for_party = admits.is_some();
+        match admits {
+            None => {
+                session.register_table("events", events(Arc::new(segments))?)?;
+                for view in VIEWS {
+                    session.register_table(view.name, view.table(&mut snapshot).await?)?;
+                }
+            }
+            Some(admits) => {
+                let door = Door::new(&all_terms(&mut snapshot).await?, admits);
+                session.register_table("events", events(Arc::new(SeenSegments::new(segments, door)))?)?;
+            }
         }
         snapshot.rollback().await?;
-        Ok(Self { session, _spill: spill })
+        Ok(Self { session, for_party, _spill: spill })
     }
 
     /// Runs SQL that only reads.
@@ -96,13 +129,20 @@ impl Questions {
     pub async fn sql(&self, sql: &str) -> Result<datafusion::dataframe::DataFrame, StoreError> {
         let options =
             datafusion::execution::context::SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        Ok(self.session.sql_with_options(sql, options).await?)
+        let plan = self.session.state().create_logical_plan(sql).await?;
+        options.verify_plan(&plan)?;
+        // A plan tells which files there are, and its measures how many rows were not shown.
+        if self.for_party && matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) {
+            return Err(StoreError::Refused("EXPLAIN is not for the view of a party".into()));
+        }
+        Ok(self.session.execute_logical_plan(plan).await?)
     }
 }
 
+type Admits<'a> = &'a mut (dyn FnMut(&KnownTerms) -> Option<Redactions> + Send);
+
 /// The table as users see it: identities as text, everything else as stored.
-fn events(home: &Home, segments: Vec<Segment>) -> Result<Arc<dyn TableProvider>> {
-    let provider = Arc::new(Segments { home: home.clone(), segments, schema: table_schema() });
+fn events(provider: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
     let id_text = functions::id_text();
     let columns: Vec<Expr> = COLUMNS
         .iter()
@@ -128,8 +168,9 @@ fn table_schema() -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+/// The segments of a moment as a table.
 #[derive(Debug)]
-struct Segments {
+pub(crate) struct Segments {
     home: Home,
     segments: Vec<Segment>,
     schema: SchemaRef,
@@ -157,6 +198,21 @@ impl TableProvider for Segments {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.plan(state, projection, filters, limit, None)
+    }
+}
+
+impl Segments {
+    /// Reads what is left when `filters` have left out segments. With a predicate, row groups and pages that cannot fulfil it are left
+    /// out too; with `late`, columns are read only of rows that do.
+    pub(crate) fn plan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+        predicate: Option<(Arc<dyn PhysicalExpr>, bool)>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let wanted = Wanted::of(filters);
         let segments: Vec<&Segment> = self.segments.iter().filter(|s| wanted.may_be_in(&self.home, s)).collect();
         if segments.is_empty() {
@@ -181,8 +237,11 @@ impl TableProvider for Segments {
             }
         }
         let parquet = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..TableParquetOptions::default() };
-        let source = Arc::new(ParquetSource::new(Arc::clone(&self.schema)).with_table_parquet_options(parquet));
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+        let mut source = ParquetSource::new(Arc::clone(&self.schema)).with_table_parquet_options(parquet);
+        if let Some((predicate, late)) = predicate {
+            source = source.with_predicate(predicate).with_pushdown_filters(late);
+        }
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
             .with_file_groups(spread.into_iter().map(|g| g.1).collect())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
@@ -336,7 +395,7 @@ const VIEWS: &[View] = &[
         columns: &[("id", Text), ("time_min", Time), ("time_max", Time), ("row_count", Number), ("size_bytes", Number), ("level", Number)],
         sql: "SELECT id, time_min, time_max, row_count, size_bytes, level FROM segment WHERE retired_at IS NULL ORDER BY time_min, id",
     },
-    View { name: "terms", columns: &[("id", Number), ("tlp", Text)], sql: "SELECT id, tlp FROM terms ORDER BY id" },
+    View { name: "terms", columns: &[("id", Number), ("tlp", Text), ("text", Text)], sql: "SELECT id, tlp, text FROM terms ORDER BY id" },
     View {
         name: "drift",
         columns: &[("kind", Text), ("name", Text), ("times", Number), ("evidence", Text)],

@@ -27,6 +27,10 @@ pub struct Evidence {
     pub feed: Option<String>,
     pub given_by: Option<String>,
     pub tlp: String,
+    /// The terms in full ([`casework::model::terms_text`]).
+    pub terms: String,
+    /// 1: whoever brought it said the terms; 0: they are a default.
+    pub terms_stated: i64,
     /// Where the original lies, relative to the home.
     pub kept: String,
     /// Version of the program that read it last.
@@ -264,7 +268,7 @@ pub fn open(home: &Home, kept: &str) -> Result<Box<dyn Read + Send>, StoreError>
     Ok(Box::new(file))
 }
 
-const EVIDENCE: &str = "SELECT evidence.id, sha256, name, size_bytes, received_at, feed, given_by, tlp, kept, reader, read_rows, stored_rows, \
+const EVIDENCE: &str = "SELECT evidence.id, sha256, name, size_bytes, received_at, feed, given_by, tlp, terms.text AS terms, terms_stated, kept, reader, read_rows, stored_rows, \
      duplicate_rows, rejected_rows FROM evidence JOIN terms ON terms.id = evidence.terms";
 
 impl Register {

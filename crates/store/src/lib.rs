@@ -2,7 +2,7 @@
 //!
 //! A [`home::Home`] is a folder. Its [`register`] is a SQLite database; a segment of events exists when its row there
 //! does, so one register transaction ([`commit`]) is the point at which evidence, its events and its counts become
-//! true together. [`events`] and [`lookup`] answer questions.
+//! true together. [`events`] and [`lookup`] answer questions; [`door`] answers those of a party.
 
 pub mod agreements;
 pub mod batch;
@@ -12,6 +12,7 @@ pub mod commit;
 pub mod compact;
 pub mod copy;
 pub mod directives;
+pub mod door;
 pub mod error;
 pub mod events;
 pub mod evidence;
@@ -25,5 +26,6 @@ pub mod parties;
 pub mod register;
 pub mod segment;
 pub mod tables;
+pub mod terms;
 
 pub use error::StoreError;

@@ -125,18 +125,6 @@ impl Register {
         Ok(Self { pool })
     }
 
-    /// The number under which terms are kept; made on first use.
-    ///
-    /// # Errors
-    /// When the register cannot be written.
-    pub async fn terms(&self, tlp: &str) -> Result<i64, StoreError> {
-        sqlx::query("INSERT INTO terms (id, tlp) SELECT coalesce(max(id), 0) + 1, $1 FROM terms WHERE true ON CONFLICT (tlp) DO NOTHING")
-            .bind(tlp)
-            .execute(&self.pool)
-            .await?;
-        Ok(sqlx::query_scalar("SELECT id FROM terms WHERE tlp = $1").bind(tlp).fetch_one(&self.pool).await?)
-    }
-
     /// All segments that count, oldest first.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Who may know it, and why? The only door outwards.
 //!
-//! [`universe`] compiles parties and agreements once; [`decide`] answers for one recipient; [`transfer`] says under which terms
+//! [`taken_in`] says under which terms something is held; [`universe`] compiles parties and agreements once; [`decide`] answers for one recipient; [`transfer`] says under which terms
 //! the recipient then holds it, [`obligation`] what it must do, [`redact`] what it does not see, [`explain`] the reasons in
 //! words. All of it depends on nothing but its arguments. The rules and their order are in `docs/policy.md`.
 
@@ -9,6 +9,7 @@ pub mod decision;
 pub mod explain;
 pub mod obligation;
 pub mod redact;
+pub mod taken_in;
 pub mod transfer;
 pub mod universe;
 

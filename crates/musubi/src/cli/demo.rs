@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use casework::model::terms::Tlp;
+use casework::model::terms::{Terms, Tlp};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use store::events::Questions;
@@ -94,6 +94,7 @@ impl Demo {
 async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evidence: Vec<Evidence>) -> Result<Summary> {
     let knowledge = knowledge::load(&place.home, &[])?;
     let tables = knowledge::tables(&place.home, Some(register)).await?;
+    let defaults = register.terms_defaults().await?;
     let stop = AtomicBool::new(false);
     let mut total = Summary::default();
     for piece in evidence {
@@ -114,7 +115,8 @@ async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evide
             format: None,
             feed: piece.feed.map(str::to_owned),
             given_by: None,
-            tlp: piece.tlp.and_then(Tlp::read).unwrap_or(Tlp::UNMARKED),
+            terms: piece.tlp.and_then(Tlp::read).map(Terms::of),
+            defaults: &defaults,
             received: Some(piece.received),
             format_of: None,
             replaces: None,

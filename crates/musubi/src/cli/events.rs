@@ -7,6 +7,7 @@ use formats::value;
 use jiff::Timestamp;
 
 use super::query::ask;
+use super::view::For;
 use super::{Place, WrongUsage, moment};
 use crate::show::Format;
 
@@ -50,6 +51,8 @@ pub(crate) struct Events {
     /// Write the answer to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    view: For,
 }
 
 impl Events {
@@ -78,7 +81,7 @@ impl Events {
         let columns = columns(&self.columns)?;
         let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
         let sql = format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC LIMIT {}", self.limit);
-        ask(place, &sql, self.format, self.output.as_ref()).await
+        ask(place, &sql, Some(&self.view), self.format, self.output.as_ref()).await
     }
 }
 

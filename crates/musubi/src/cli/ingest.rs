@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use casework::model::terms::Tlp;
+use casework::model::terms::Terms;
 use casework::observe::Source;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -36,9 +36,9 @@ pub(crate) struct Ingest {
     /// Name of the feed the evidence belongs to
     #[arg(long, value_name = "NAME")]
     feed: Option<String>,
-    /// Traffic Light Protocol label it was given under [default: AMBER+STRICT]
-    #[arg(long, value_name = "TLP", value_parser = tlp)]
-    tlp: Option<Tlp>,
+    /// Terms it was given under: a Traffic Light Protocol label, or more (see `musubi terms`) [default: that of feed or giver, else AMBER+STRICT]
+    #[arg(long, value_name = "TLP", value_parser = terms)]
+    tlp: Option<Terms>,
     /// Who gave it
     #[arg(long, value_name = "PARTY")]
     from: Option<String>,
@@ -63,8 +63,8 @@ impl std::fmt::Debug for Named {
     }
 }
 
-pub(crate) fn tlp(text: &str) -> Result<Tlp, String> {
-    Tlp::read(text).ok_or_else(|| format!("{text:?} is no TLP 2.0 label: clear, green, amber, amber+strict or red"))
+pub(crate) fn terms(text: &str) -> Result<Terms, String> {
+    text.parse().map_err(|error| format!("{error}; a TLP 2.0 label alone is clear, green, amber, amber+strict or red"))
 }
 
 pub(crate) fn format(text: &str) -> Result<Named, String> {
@@ -87,6 +87,7 @@ impl Ingest {
             tracing::debug!(files = swept, "swept strays");
             drop(lock);
         }
+        let defaults = register.terms_defaults().await?;
         let order = Order {
             home: &place.home,
             register: &register,
@@ -98,7 +99,8 @@ impl Ingest {
             format: self.format.map(|f| f.0),
             feed: self.feed,
             given_by: self.from,
-            tlp: self.tlp.unwrap_or(Tlp::UNMARKED),
+            terms: self.tlp,
+            defaults: &defaults,
             received: self.received,
             format_of: None,
             replaces: None,

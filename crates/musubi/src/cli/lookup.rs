@@ -1,18 +1,26 @@
 //! `musubi lookup`: all that is known of a value.
 
+<<<<<<< HEAD
 use std::sync::Arc;
 
+=======
+>>>>>>> policy
 use anyhow::Result;
 use casework::enrich::{registered_domain, special};
 use datafusion::arrow::array::{RecordBatch, TimestampMicrosecondArray};
 use formats::value::{self, hash_kind};
 use serde_json::{Map, Value, json};
+<<<<<<< HEAD
 use store::columns::{FILE_SCHEMA, position};
+=======
+use store::door::Door;
+>>>>>>> policy
 use store::events::Questions;
 use store::lookup::{COUNTED, Sightings, by_ip};
 use store::register::Register;
 
 use super::events::equals;
+use super::view::{For, View};
 use super::{Place, WrongUsage};
 use crate::receive::knowledge;
 use crate::show::{self, grouped, say};
@@ -27,6 +35,8 @@ pub(crate) struct Lookup {
     /// Newest events shown per value
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
+    #[command(flatten)]
+    view: For,
 }
 
 /// What a value is.
@@ -42,9 +52,13 @@ enum Kind {
 impl Lookup {
     pub(crate) async fn run(self, place: &Place) -> Result<()> {
         let register = if place.home.exists() { Some(place.register().await?) } else { None };
+        let view = match &register {
+            Some(register) => self.view.view(register).await?,
+            None => None,
+        };
         for text in &self.values {
             let kind = kind(text)?;
-            let (about, events) = self.about(place, register.as_ref(), &kind).await?;
+            let (about, events) = self.about(place, register.as_ref(), view.as_ref(), &kind).await?;
             if place.json {
                 let mut about = about;
                 about.insert("value".into(), text.as_str().into());
@@ -56,7 +70,13 @@ impl Lookup {
         Ok(())
     }
 
-    async fn about(&self, place: &Place, register: Option<&Register>, kind: &Kind) -> Result<(Map<String, Value>, Vec<Value>)> {
+    async fn about(
+        &self,
+        place: &Place,
+        register: Option<&Register>,
+        view: Option<&View>,
+        kind: &Kind,
+    ) -> Result<(Map<String, Value>, Vec<Value>)> {
         let mut about = Map::new();
         if let Kind::Address(ip) = kind {
             about.insert("kind".into(), "address".into());
@@ -78,19 +98,37 @@ impl Lookup {
         let rows = match kind {
             // The way of 32 bytes per segment.
             Kind::Address(ip) => {
+<<<<<<< HEAD
                 let sightings = by_ip(&place.home, &register.segments().await?, *ip, self.limit)?;
                 let newest = objects(&sightings.newest)?;
                 tell(&mut about, sightings)?;
                 about.insert("newest".into(), Value::Array(newest.clone()));
                 return Ok((about, newest));
+=======
+                let segments = register.segments().await?;
+                let door = match view {
+                    Some(view) => Some(Door::new(&register.all_terms().await?, |known| view.admits(known))),
+                    None => None,
+                };
+                let found = |end| match &door {
+                    Some(door) => store::lookup::by_ip_for(&place.home, &segments, *ip, end, door),
+                    None => store::lookup::by_ip(&place.home, &segments, *ip, end),
+                };
+                let mut rows = objects(&found(End::Source)?)?;
+                // What names the address at both ends is one event.
+                let text = ip.to_string();
+                rows.extend(objects(&found(End::Destination)?)?.into_iter().filter(|row| row["source_ip"].as_str() != Some(&text)));
+                rows
+>>>>>>> policy
             }
             Kind::Network(network) => {
                 about.insert("kind".into(), "network".into());
-                self.ask(place, register, &format!("in_network(source_ip, '{network}') OR in_network(destination_ip, '{network}')")).await?
+                self.ask(place, register, view, &format!("in_network(source_ip, '{network}') OR in_network(destination_ip, '{network}')"))
+                    .await?
             }
             Kind::Url(url) => {
                 about.insert("kind".into(), "url".into());
-                self.ask(place, register, &format!("{} OR {}", equals("source_url", url), equals("destination_url", url))).await?
+                self.ask(place, register, view, &format!("{} OR {}", equals("source_url", url), equals("destination_url", url))).await?
             }
             Kind::Domain(name) => {
                 about.insert("kind".into(), "domain".into());
@@ -99,16 +137,16 @@ impl Lookup {
                     .map(|column| format!("{} OR {column} LIKE '%.{}'", equals(column, name), like(name)));
                 let host = format!("^[a-z]+://([^/@]*@)?([^/:@?#]*[.])?{}([:/?#]|$)", name.replace('.', "[.]").replace('\'', "''"));
                 let in_url = ["source_url", "destination_url"].map(|column| format!("{column} ~ '{host}'"));
-                self.ask(place, register, &[&named[..], &in_url].concat().join(" OR ")).await?
+                self.ask(place, register, view, &[&named[..], &in_url].concat().join(" OR ")).await?
             }
             Kind::Hash(algorithm, hash) => {
                 about.insert("kind".into(), (*algorithm).into());
-                let rows = self.ask(place, register, &format!("extra ILIKE '%{}%'", like(hash))).await?;
+                let rows = self.ask(place, register, view, &format!("extra ILIKE '%{}%'", like(hash))).await?;
                 rows.into_iter().filter(|row| mentions(&row["extra"], hash)).collect()
             }
             Kind::Mail(address) => {
                 about.insert("kind".into(), "mail address".into());
-                let rows = self.ask(place, register, &format!("extra ILIKE '%{}%'", like(address))).await?;
+                let rows = self.ask(place, register, view, &format!("extra ILIKE '%{}%'", like(address))).await?;
                 rows.into_iter().filter(|row| mentions(&row["extra"], address)).collect()
             }
         };
@@ -120,8 +158,11 @@ impl Lookup {
         Ok((about, newest))
     }
 
-    async fn ask(&self, place: &Place, register: &Register, condition: &str) -> Result<Vec<Value>> {
-        let questions = Questions::open(&place.home, register).await?;
+    async fn ask(&self, place: &Place, register: &Register, view: Option<&View>, condition: &str) -> Result<Vec<Value>> {
+        let questions = match view {
+            Some(view) => Questions::open_for(&place.home, register, |known| view.admits(known)).await?,
+            None => Questions::open(&place.home, register).await?,
+        };
         // All of them are counted, so all are fetched; values that match millions are asked with `query` instead.
         let sql = format!("SELECT * FROM events WHERE {condition} ORDER BY time DESC LIMIT 100000");
         objects(&questions.sql(&sql).await?.collect().await?)

@@ -1,20 +1,26 @@
 //! The command line: one file per command, all of them with `--json` for scripts and an example that works as typed.
 
+mod agreement;
 mod backup;
 mod compact;
 mod demo;
 mod doctor;
 mod events;
 mod evidence;
+mod explain;
 mod formats;
 mod ingest;
 mod lookup;
+mod party;
+mod party_import;
 mod query;
 mod read;
 mod reread;
 mod shell;
 mod stats;
 mod tables;
+mod terms;
+mod view;
 
 use std::io;
 use std::path::PathBuf;
@@ -50,6 +56,9 @@ enum Command {
     Query(query::Query),
     Events(events::Events),
     Lookup(lookup::Lookup),
+    Explain(explain::Explain),
+    #[command(subcommand)]
+    Terms(terms::Terms),
     Stats(stats::Stats),
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -57,6 +66,10 @@ enum Command {
     #[command(subcommand)]
     Tables(tables::Tables),
     Formats(formats::Formats),
+    #[command(subcommand)]
+    Party(party::Parties),
+    #[command(subcommand)]
+    Agreement(agreement::Agreements),
     Compact(compact::Compact),
     Backup(backup::Backup),
     Restore(backup::Restore),
@@ -126,11 +139,15 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Query(command) => command.run(&place).await,
         Command::Events(command) => command.run(&place).await,
         Command::Lookup(command) => command.run(&place).await,
+        Command::Explain(command) => command.run(&place).await,
+        Command::Terms(command) => command.run(&place).await,
         Command::Stats(command) => command.run(&place).await,
         Command::Evidence(command) => command.run(&place).await,
         Command::Reread(command) => command.run(&place).await,
         Command::Tables(command) => command.run(&place).await,
         Command::Formats(command) => command.run(&place),
+        Command::Party(command) => command.run(&place).await,
+        Command::Agreement(command) => command.run(&place).await,
         Command::Compact(command) => command.run(&place).await,
         Command::Backup(command) => command.run(&place).await,
         Command::Restore(command) => command.run(&place).await,

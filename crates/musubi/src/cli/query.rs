@@ -8,13 +8,14 @@ use futures::StreamExt as _;
 use store::events::Questions;
 
 use super::Place;
+use super::view::For;
 use crate::show::{Format, Rows};
 
 /// Ask in SQL: tables events, evidence, rejections, segments, terms, drift
 ///
 /// All of SQL that reads, with in_network(ip, '203.0.113.0/24'), network(ip, 24), registered_domain(name),
 /// json_text(extra, 'source.geolocation.city').
-/// Addresses are text. Times are UTC.
+/// Addresses are text. Times are UTC. With --to there is only the table events, and in it only what that party may know.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  musubi query \"SELECT source_country, count(*) AS n FROM events GROUP BY 1 ORDER BY n DESC LIMIT 10\"")]
 pub(crate) struct Query {
@@ -26,18 +27,27 @@ pub(crate) struct Query {
     /// Write the answer to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    view: For,
 }
 
 impl Query {
     pub(crate) async fn run(self, place: &Place) -> Result<()> {
-        ask(place, &self.sql, self.format, self.output.as_ref()).await
+        ask(place, &self.sql, Some(&self.view), self.format, self.output.as_ref()).await
     }
 }
 
 /// Runs SQL and writes the rows as they come.
-pub(crate) async fn ask(place: &Place, sql: &str, format: Option<Format>, output: Option<&PathBuf>) -> Result<()> {
+pub(crate) async fn ask(place: &Place, sql: &str, view: Option<&For>, format: Option<Format>, output: Option<&PathBuf>) -> Result<()> {
     let register = place.register().await?;
-    let questions = Questions::open(&place.home, &register).await?;
+    let view = match view {
+        Some(view) => view.view(&register).await?,
+        None => None,
+    };
+    let questions = match view {
+        Some(view) => Questions::open_for(&place.home, &register, |known| view.admits(known)).await?,
+        None => Questions::open(&place.home, &register).await?,
+    };
     let frame = questions.sql(sql).await?;
     let format = format.unwrap_or(match output.and_then(|o| o.extension()).and_then(|e| e.to_str()) {
         Some("csv") => Format::Csv,

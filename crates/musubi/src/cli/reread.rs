@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Result, bail};
 use casework::model::identity::Identifier;
-use casework::model::terms::Tlp;
 use casework::observe::{Drift, Position, Sink, Source, Stop};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -150,6 +149,7 @@ async fn replace(
     let stop = AtomicBool::new(false);
     let parts = register.parts(&evidence.id).await?;
     let (format, format_of) = insisted(&parts);
+    let defaults = register.terms_defaults().await?;
     let order = Order {
         home: &place.home,
         register,
@@ -167,7 +167,8 @@ async fn replace(
         format_of,
         feed: evidence.feed.clone(),
         given_by: evidence.given_by.clone(),
-        tlp: Tlp::read(&evidence.tlp).unwrap_or(Tlp::UNMARKED),
+        terms: if evidence.terms_stated == 0 { None } else { Some(evidence.terms.parse()?) },
+        defaults: &defaults,
         received: Some(Timestamp::from_microsecond(evidence.received_at)?),
         replaces: Some(&evidence.id),
         stop: &stop,

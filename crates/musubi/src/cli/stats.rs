@@ -77,6 +77,6 @@ impl Stats {
             groups = keys.iter().map(|(sql, _)| *sql).collect::<Vec<_>>().join(", "),
             limit = self.limit,
         );
-        ask(place, &sql, self.format, None).await
+        ask(place, &sql, None, self.format, None).await
     }
 }
