@@ -2,12 +2,14 @@
 
 mod backup;
 mod compact;
+mod config;
 mod demo;
 mod doctor;
 mod events;
 mod evidence;
 mod formats;
 mod ingest;
+mod key;
 mod lookup;
 mod query;
 mod read;
@@ -58,6 +60,10 @@ enum Command {
     Tables(tables::Tables),
     Formats(formats::Formats),
     Compact(compact::Compact),
+    #[command(subcommand)]
+    Config(config::Config),
+    #[command(subcommand)]
+    Key(key::Key),
     Backup(backup::Backup),
     Restore(backup::Restore),
     Doctor(doctor::Doctor),
@@ -132,6 +138,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Tables(command) => command.run(&place).await,
         Command::Formats(command) => command.run(&place),
         Command::Compact(command) => command.run(&place).await,
+        Command::Config(command) => command.run(&place).await,
+        Command::Key(command) => command.run(&place),
         Command::Backup(command) => command.run(&place).await,
         Command::Restore(command) => command.run(&place).await,
         Command::Doctor(command) => command.run(&place).await,
