@@ -128,6 +128,22 @@ impl<'a> Mail<'a> {
     }
 }
 
+/// The parts of a multipart mail byte for byte, each with its own header, and the value of a parameter of its type.
+///
+/// A signature is made over these bytes (RFC 3156 §5). `None` when the mail is not multipart.
+///
+/// ```
+/// let mail = b"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\nA: 1\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--\r\n";
+/// assert_eq!(formats::mail::pieces(mail).unwrap(), [&b"A: 1\r\n\r\nx"[..], b"\r\ny"]);
+/// ```
+pub fn pieces(mail: &[u8]) -> Option<Vec<&[u8]>> {
+    let (head, body) = split_header(mail);
+    let fields = fields_of(&MessageParser::new().with_mime_headers().default_header_ignore(), head);
+    let kind = content_type(&fields, &HeaderName::ContentType)?;
+    let boundary = kind.attribute("boundary").filter(|_| kind.ctype().eq_ignore_ascii_case("multipart"))?;
+    split_parts(body, boundary.as_bytes()).map(|(parts, _)| parts)
+}
+
 type Fields<'x> = Vec<mail_parser::Header<'x>>;
 
 fn fields_of<'x>(parser: &MessageParser, head: &'x [u8]) -> Fields<'x> {

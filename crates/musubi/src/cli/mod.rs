@@ -3,6 +3,7 @@
 mod agreement;
 mod backup;
 mod compact;
+mod config;
 mod demo;
 mod doctor;
 mod events;
@@ -10,6 +11,7 @@ mod evidence;
 mod explain;
 mod formats;
 mod ingest;
+mod key;
 mod lookup;
 mod party;
 mod party_import;
@@ -71,6 +73,10 @@ enum Command {
     #[command(subcommand)]
     Agreement(agreement::Agreements),
     Compact(compact::Compact),
+    #[command(subcommand)]
+    Config(config::Config),
+    #[command(subcommand)]
+    Key(key::Key),
     Backup(backup::Backup),
     Restore(backup::Restore),
     Doctor(doctor::Doctor),
@@ -149,6 +155,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Party(command) => command.run(&place).await,
         Command::Agreement(command) => command.run(&place).await,
         Command::Compact(command) => command.run(&place).await,
+        Command::Config(command) => command.run(&place).await,
+        Command::Key(command) => command.run(&place),
         Command::Backup(command) => command.run(&place).await,
         Command::Restore(command) => command.run(&place).await,
         Command::Doctor(command) => command.run(&place).await,

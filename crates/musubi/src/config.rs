@@ -1,0 +1,330 @@
+//! What is set up here: `config.toml` in the home. Who we are in mails, through which relay they go, where answers come.
+//!
+//! Strict: a key that is not known is an error, with its line. Without `[smtp]` nothing can be sent: there is no default
+//! relay, so a home that nobody configured (a demo, a copy, a test) cannot reach anybody.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use formats::mail_address::Address;
+use serde::{Deserialize, Deserializer};
+
+/// All that `config.toml` can say; each table may be left out.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) mail: Option<Mail>,
+    pub(crate) smtp: Option<Smtp>,
+    pub(crate) answers: Option<Answers>,
+}
+
+/// Who we are in mails.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mail {
+    /// Who writes.
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) from: Address,
+    /// Our name beside the address and in the key.
+    pub(crate) organisation: String,
+    /// The desk that takes answers: notices say `desk+TOKEN@…`.
+    #[serde(deserialize_with = "parsed")]
+    pub(crate) reply_to: Address,
+}
+
+/// How a connection is protected.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Tls {
+    None,
+    /// In the clear first, then TLS before anything is said; never without.
+    StartTls,
+    /// TLS from the first byte.
+    Implicit,
+}
+
+/// A server that is spoken to, and as whom.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Smtp {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+    pub(crate) tls: Tls,
+    /// PEM file of the authority that signed the server's certificate, when the system does not know it.
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) user: Option<String>,
+    pub(crate) password_file: Option<PathBuf>,
+    /// Connections at once.
+    #[serde(default = "four")]
+    pub(crate) connections: usize,
+    /// Mails at once to one domain.
+    #[serde(default = "two")]
+    pub(crate) per_domain_connections: usize,
+    /// Mails a minute to one domain; without it no limit.
+    pub(crate) per_domain_per_minute: Option<u32>,
+    /// For the answer to one command.
+    #[serde(default = "a_minute")]
+    pub(crate) timeout_seconds: u64,
+}
+
+/// Where answers come: one of the two.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Answers {
+    pub(crate) maildir: Option<PathBuf>,
+    pub(crate) imap: Option<Imap>,
+    /// A larger mail is left where it is, and said.
+    #[serde(default = "twenty_five")]
+    pub(crate) largest_mb: u32,
+    /// Mails taken in one go.
+    #[serde(default = "thousand")]
+    pub(crate) at_most: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Imap {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+    pub(crate) tls: Tls,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) user: String,
+    pub(crate) password_file: PathBuf,
+    #[serde(default = "inbox")]
+    pub(crate) folder: String,
+    #[serde(default = "a_minute")]
+    pub(crate) timeout_seconds: u64,
+}
+
+fn four() -> usize {
+    4
+}
+
+fn two() -> usize {
+    2
+}
+
+fn a_minute() -> u64 {
+    60
+}
+
+fn twenty_five() -> u32 {
+    25
+}
+
+fn thousand() -> usize {
+    1000
+}
+
+fn inbox() -> String {
+    "INBOX".to_owned()
+}
+
+fn parsed<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {
+    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+}
+
+impl Config {
+    /// Where it lies in a home.
+    pub(crate) fn path(home: &Path) -> PathBuf {
+        home.join("config.toml")
+    }
+
+    /// Reads the file of a home; a home without one says nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read, or says something unknown, impossible or unsafe: with the line where that is known.
+    pub(crate) fn of(home: &Path) -> Result<Self> {
+        let path = Self::path(home);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        };
+        Self::read(&text, home).with_context(|| path.display().to_string())
+    }
+
+    /// Reads its text; relative paths are below `home`.
+    ///
+    /// # Errors
+    /// As [`Config::of`].
+    pub(crate) fn read(text: &str, home: &Path) -> Result<Self> {
+        let mut config: Self = toml::from_str(text)?;
+        let place = |path: &mut PathBuf| *path = home.join(&*path);
+        if let Some(mail) = &config.mail {
+            let name = &mail.organisation;
+            ensure!(!name.trim().is_empty() && name.len() <= 200, "[mail] organisation needs 1 to 200 bytes");
+            // in the user id of a key the address stands between angle brackets
+            ensure!(!name.chars().any(|c| c.is_control() || "<>".contains(c)), "[mail] organisation {name:?} holds what a name must not");
+            // RFC 5321 §4.5.3.1.1: 64 octets before the @, of which a token takes 16 and a +
+            ensure!(mail.reply_to.local().len() <= 40, "[mail] reply_to: more than 40 characters before the @ leave no room for a token");
+        }
+        if let Some(smtp) = &mut config.smtp {
+            ensure!(config.mail.is_some(), "[smtp] needs [mail]: nobody writes");
+            smtp.ca.iter_mut().for_each(place);
+            smtp.password_file.iter_mut().for_each(place);
+            host(&smtp.host).context("[smtp] host")?;
+            ensure!(smtp.user.is_some() == smtp.password_file.is_some(), "[smtp] user and password_file go together");
+            ensure!(
+                smtp.user.is_none() || smtp.tls != Tls::None || loopback(&smtp.host),
+                "[smtp] tls = \"none\" would show the password to everybody on the way to {}",
+                smtp.host
+            );
+            ensure!((1..=200).contains(&smtp.connections), "[smtp] connections: 1 to 200");
+            ensure!(smtp.per_domain_connections >= 1, "[smtp] per_domain_connections: at least 1");
+            ensure!(smtp.per_domain_per_minute != Some(0), "[smtp] per_domain_per_minute: at least 1");
+            ensure!((1..=3600).contains(&smtp.timeout_seconds), "[smtp] timeout_seconds: 1 to 3600");
+        }
+        if let Some(answers) = &mut config.answers {
+            answers.maildir.iter_mut().for_each(place);
+            ensure!((1..=100).contains(&answers.largest_mb), "[answers] largest_mb: 1 to 100");
+            ensure!(answers.at_most >= 1, "[answers] at_most: at least 1");
+            match (&answers.maildir, &mut answers.imap) {
+                (Some(_), None) => {}
+                (None, Some(imap)) => {
+                    imap.ca.iter_mut().for_each(place);
+                    place(&mut imap.password_file);
+                    host(&imap.host).context("[answers.imap] host")?;
+                    ensure!(
+                        imap.tls != Tls::None || loopback(&imap.host),
+                        "[answers.imap] tls = \"none\" would show the password to everybody on the way to {}",
+                        imap.host
+                    );
+                    ensure!(!imap.folder.chars().any(char::is_control), "[answers.imap] folder holds a control character");
+                    ensure!((1..=3600).contains(&imap.timeout_seconds), "[answers.imap] timeout_seconds: 1 to 3600");
+                }
+                _ => bail!("[answers] needs either maildir or [answers.imap]"),
+            }
+        }
+        Ok(config)
+    }
+}
+
+impl Smtp {
+    /// Registered: 25, 587 (RFC 6409) and 465 (RFC 8314).
+    pub(crate) fn port(&self) -> u16 {
+        self.port.unwrap_or(match self.tls {
+            Tls::None => 25,
+            Tls::StartTls => 587,
+            Tls::Implicit => 465,
+        })
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+}
+
+impl Imap {
+    pub(crate) fn port(&self) -> u16 {
+        self.port.unwrap_or(if self.tls == Tls::Implicit { 993 } else { 143 })
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+}
+
+/// The first line of a password file, which only its owner or group may read.
+///
+/// # Errors
+/// When it cannot be read, is empty, or anybody may read it.
+pub(crate) fn password(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(path)?.permissions().mode();
+        ensure!(mode & 0o007 == 0, "{}: anybody on this machine can read the password: chmod 600", path.display());
+    }
+    let password = text.lines().next().unwrap_or_default();
+    ensure!(!password.is_empty(), "{}: no password on the first line", path.display());
+    Ok(password.to_owned())
+}
+
+fn host(text: &str) -> Result<()> {
+    let name = text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b':'));
+    ensure!(!text.is_empty() && text.len() <= 253 && name, "{text:?} is no name or address of a host");
+    Ok(())
+}
+
+fn loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAIL: &str = "[mail]\nfrom = \"csirt@csirt.example\"\norganisation = \"Example CSIRT\"\nreply_to = \"notice@csirt.example\"\n";
+
+    fn read(text: &str) -> Result<Config> {
+        Config::read(text, Path::new("/home/m"))
+    }
+
+    #[test]
+    fn the_example_of_the_documentation_is_a_configuration() {
+        let docs = include_str!("../../../docs/mail.md");
+        let examples: Vec<&str> = docs.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        assert!(examples.len() >= 2);
+        for example in examples {
+            let config = read(example).unwrap();
+            assert!(config.mail.is_some() && config.smtp.is_some() && config.answers.is_some(), "{example}");
+        }
+    }
+
+    #[test]
+    fn a_home_without_a_file_says_nothing_and_so_nothing_can_be_sent() {
+        let home = tempfile::tempdir().unwrap();
+        let config = Config::of(home.path()).unwrap();
+        assert!(config.smtp.is_none() && config.mail.is_none() && config.answers.is_none());
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_an_error_with_its_line() {
+        let error = format!("{:#}", read(&format!("{MAIL}repply_to = \"x\"\n")).unwrap_err());
+        assert!(error.contains("line 5") && error.contains("repply_to"), "{error}");
+        let address = format!("{:#}", read(&MAIL.replace("csirt@csirt", "cs irt@csirt")).unwrap_err());
+        assert!(address.contains("line 2") && address.contains("cs irt@csirt.example"), "{address}");
+    }
+
+    #[test]
+    fn what_cannot_work_or_is_unsafe_is_refused() {
+        let smtp = "[smtp]\nhost = \"relay.example\"\ntls = \"starttls\"\n";
+        assert_eq!(read(&format!("{MAIL}{smtp}")).unwrap().smtp.unwrap().port(), 587);
+        let relative = read(&format!("{MAIL}{smtp}ca = \"keys/ca.pem\"\n")).unwrap();
+        assert_eq!(relative.smtp.unwrap().ca.unwrap(), Path::new("/home/m/keys/ca.pem"));
+        for (bad, why) in [
+            (smtp.to_owned(), "needs [mail]"),
+            (format!("{MAIL}{smtp}user = \"u\"\n"), "go together"),
+            (format!("{MAIL}{}user = \"u\"\npassword_file = \"p\"\n", smtp.replace("starttls", "none")), "password"),
+            (format!("{MAIL}{}", smtp.replace("relay.example", "relay example")), "host"),
+            (format!("{MAIL}{smtp}connections = 0\n"), "connections"),
+            (format!("{MAIL}{smtp}per_domain_per_minute = 0\n"), "per_domain_per_minute"),
+            (format!("{MAIL}{}", smtp.replace("starttls", "maybe")), "maybe"),
+            (format!("{MAIL}[smtp]\nhost = \"relay.example\"\n"), "tls"),
+            ("[answers]\n".to_owned(), "either maildir or"),
+            ("[answers]\nmaildir = \"m\"\nlargest_mb = 0\n".to_owned(), "largest_mb"),
+            ("[answers.imap]\nhost = \"i.example\"\ntls = \"none\"\nuser = \"u\"\npassword_file = \"p\"\n".to_owned(), "password"),
+            (MAIL.replace("Example CSIRT", "Example <x>"), "organisation"),
+            (MAIL.replace("notice@", &format!("{}@", "n".repeat(41))), "no room"),
+        ] {
+            let error = format!("{:#}", read(&bad).expect_err(&bad));
+            assert!(error.contains(why), "{bad}: {error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_password_that_anybody_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "secret\nrest").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(password(&path).unwrap(), "secret");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o604)).unwrap();
+        assert!(password(&path).unwrap_err().to_string().contains("chmod 600"));
+    }
+}
