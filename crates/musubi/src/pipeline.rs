@@ -373,11 +373,8 @@ impl Observer<'_> {
             feed: self.order.feed.clone(),
             given_by: self.order.given_by.clone(),
             terms,
-<<<<<<< HEAD
             mappings: if file.parts.iter().any(|p| p.format == "csv-mapping") { self.order.mappings.to_vec() } else { Vec::new() },
-=======
             terms_stated: self.order.terms.is_some(),
->>>>>>> policy
             parts: file.parts,
             counts: file.counts,
             rejections: file.rejections,

@@ -6,12 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::StoreError;
-<<<<<<< HEAD
 use crate::directives;
-use crate::evidence::{Kept, Rejection};
-=======
 use crate::evidence::{Kept, NamedMapping, Rejection};
->>>>>>> lookup
 use crate::register::{Register, insert_segment};
 use crate::segment::Segment;
 
@@ -28,13 +24,10 @@ pub struct Reading {
     pub feed: Option<String>,
     pub given_by: Option<String>,
     pub terms: i64,
-<<<<<<< HEAD
     /// Those it was read with, when the user named any.
     pub mappings: Vec<NamedMapping>,
-=======
     /// Whoever brought it said the terms; otherwise they are a default.
     pub terms_stated: bool,
->>>>>>> policy
     pub parts: Vec<PartRead>,
     pub counts: Counts,
     pub rejections: Vec<Rejection>,
@@ -161,10 +154,9 @@ async fn insert_reading(transaction: &mut sqlx::SqliteConnection, reading: &Read
     .bind(i64::from(reading.terms_stated))
     .execute(&mut *transaction)
     .await?;
-<<<<<<< HEAD
     if counts.stored > 0 {
         directives::make(transaction, &kept.id, reading.received_at).await?;
-=======
+    }
     for (number, mapping) in reading.mappings.iter().enumerate() {
         let sha256 = crate::evidence::sha256(&mut mapping.text.as_bytes()).map_err(StoreError::file(&mapping.name))?;
         sqlx::query("INSERT INTO mapping (sha256, name, text) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING")
@@ -179,7 +171,6 @@ async fn insert_reading(transaction: &mut sqlx::SqliteConnection, reading: &Read
             .bind(sha256)
             .execute(&mut *transaction)
             .await?;
->>>>>>> lookup
     }
     for (number, part) in reading.parts.iter().enumerate() {
         sqlx::query(

@@ -16,12 +16,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 
 use crate::StoreError;
-<<<<<<< HEAD
 use crate::columns::{COLUMNS, position};
-=======
-use crate::columns::position;
-use crate::door::Door;
->>>>>>> policy
 use crate::home::Home;
 use crate::pages::{Footer, GroupRows, Pages, read_at};
 use crate::segment::Segment;
@@ -33,7 +28,6 @@ pub(crate) enum End {
     Destination,
 }
 
-<<<<<<< HEAD
 /// The columns whose values are counted.
 pub const COUNTED: [&str; 4] = ["type", "identifier", "malware", "feed"];
 
@@ -52,18 +46,6 @@ pub struct Sightings {
 }
 
 /// What is remembered of this address at either end, with so many of the newest events whole.
-=======
-impl End {
-    fn column(self) -> &'static str {
-        match self {
-            Self::Source => "source_ip",
-            Self::Destination => "destination_ip",
-        }
-    }
-}
-
-/// Events with this address at one end, newest segment first; columns as in [`crate::columns::FILE_SCHEMA`].
->>>>>>> policy
 ///
 /// # Errors
 /// When a segment cannot be read.
@@ -83,7 +65,6 @@ pub fn by_ip(home: &Home, segments: &[Segment], ip: IpAddr, newest: usize) -> Re
     Ok(sightings)
 }
 
-<<<<<<< HEAD
 /// The chosen rows with all their columns, in the order they are given.
 fn whole(segments: &[Doubt], found: &[Found], chosen: &[Row]) -> Result<Vec<RecordBatch>, StoreError> {
     let mut places: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
@@ -214,49 +195,6 @@ impl Found {
                         Some(count) => *count += 1,
                         None => drop(counts.insert(value.to_owned(), 1)),
                     }
-=======
-/// As [`by_ip`], but what one party sees of it: an event whose address is hidden was not found by it.
-///
-/// # Errors
-/// When a segment cannot be read.
-pub fn by_ip_for(home: &Home, segments: &[Segment], ip: IpAddr, end: End, door: &Door) -> Result<Vec<RecordBatch>, StoreError> {
-    let text = ip.to_string();
-    let column = position(end.column()).unwrap_or_default();
-    let mut seen = Vec::new();
-    for rows in by_ip(home, segments, ip, end)? {
-        let rows = door.admit(&rows)?;
-        let shown = BooleanArray::from_iter(rows.column(column).as_string::<i32>().iter().map(|ip| Some(ip == Some(text.as_str()))));
-        let rows = arrow::compute::filter_record_batch(&rows, &shown)?;
-        if rows.num_rows() > 0 {
-            seen.push(rows);
-        }
-    }
-    Ok(seen)
-}
-
-fn read(path: &Path, ip: &str, end: End, found: &mut Vec<RecordBatch>) -> Result<(), StoreError> {
-    let file = File::open(path).map_err(StoreError::file(path))?;
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-    let metadata = ArrowReaderMetadata::load(&file, options).map_err(StoreError::parquet(path))?;
-    let sorted = end == End::Source;
-    let column = position(end.column()).unwrap_or_default();
-    let selection = sorted.then(|| pages_with(metadata.metadata(), column, ip)).flatten();
-    let only_ip = ProjectionMask::roots(metadata.parquet_schema(), [column]);
-    let wanted = ip.to_owned();
-    let is_it = ArrowPredicateFn::new(only_ip, move |rows: RecordBatch| {
-        Ok(BooleanArray::from_iter(rows.column(0).as_string::<i32>().iter().map(|ip| Some(ip == Some(wanted.as_str())))))
-    });
-    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(1024);
-    match selection {
-        Some(selection) => builder = builder.with_row_selection(selection),
-        // Unsorted: the filter of each row group says whether to look into it.
-        None => {
-            let mut groups = Vec::new();
-            for group in 0..builder.metadata().num_row_groups() {
-                let filter = builder.get_row_group_column_bloom_filter(group, column).map_err(StoreError::parquet(path))?;
-                if filter.is_none_or(|filter| filter.check(&ip)) {
-                    groups.push(group);
->>>>>>> policy
                 }
             }
         }

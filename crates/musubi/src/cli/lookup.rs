@@ -1,20 +1,13 @@
 //! `musubi lookup`: all that is known of a value.
 
-<<<<<<< HEAD
 use std::sync::Arc;
 
-=======
->>>>>>> policy
 use anyhow::Result;
 use casework::enrich::{registered_domain, special};
 use datafusion::arrow::array::{RecordBatch, TimestampMicrosecondArray};
 use formats::value::{self, hash_kind};
 use serde_json::{Map, Value, json};
-<<<<<<< HEAD
 use store::columns::{FILE_SCHEMA, position};
-=======
-use store::door::Door;
->>>>>>> policy
 use store::events::Questions;
 use store::lookup::{COUNTED, Sightings, by_ip};
 use store::register::Register;
@@ -98,28 +91,15 @@ impl Lookup {
         let rows = match kind {
             // The way of 32 bytes per segment.
             Kind::Address(ip) => {
-<<<<<<< HEAD
-                let sightings = by_ip(&place.home, &register.segments().await?, *ip, self.limit)?;
-                let newest = objects(&sightings.newest)?;
-                tell(&mut about, sightings)?;
-                about.insert("newest".into(), Value::Array(newest.clone()));
-                return Ok((about, newest));
-=======
-                let segments = register.segments().await?;
-                let door = match view {
-                    Some(view) => Some(Door::new(&register.all_terms().await?, |known| view.admits(known))),
-                    None => None,
+                let Some(view) = view else {
+                    let sightings = by_ip(&place.home, &register.segments().await?, *ip, self.limit)?;
+                    let newest = objects(&sightings.newest)?;
+                    tell(&mut about, sightings)?;
+                    about.insert("newest".into(), Value::Array(newest.clone()));
+                    return Ok((about, newest));
                 };
-                let found = |end| match &door {
-                    Some(door) => store::lookup::by_ip_for(&place.home, &segments, *ip, end, door),
-                    None => store::lookup::by_ip(&place.home, &segments, *ip, end),
-                };
-                let mut rows = objects(&found(End::Source)?)?;
-                // What names the address at both ends is one event.
-                let text = ip.to_string();
-                rows.extend(objects(&found(End::Destination)?)?.into_iter().filter(|row| row["source_ip"].as_str() != Some(&text)));
-                rows
->>>>>>> policy
+                // For somebody else the whole row decides what may be seen of it.
+                self.ask(place, register, Some(view), &format!("source_ip = '{ip}' OR destination_ip = '{ip}'")).await?
             }
             Kind::Network(network) => {
                 about.insert("kind".into(), "network".into());
