@@ -92,3 +92,25 @@ CREATE TABLE denial (
     last_at  BIGINT NOT NULL,
     PRIMARY KEY (party, role, problem, terms, rule)
 );
+
+-- Mails that came to our desk, once each.
+CREATE TABLE answer (
+    id         TEXT PRIMARY KEY,            -- first 32 hexadecimal digits of the SHA-256 of the mail
+    came_from  TEXT NOT NULL,               -- the mailbox and its name for the mail
+    notice     TEXT,                        -- that it is about, where one is known
+    received_at BIGINT NOT NULL,
+    sender     TEXT,                        -- as claimed
+    signed_by  TEXT,                        -- fingerprint of the key whose signature is good
+    says       TEXT NOT NULL,
+    because    TEXT NOT NULL,
+    mail       BLOB NOT NULL,               -- zstd
+    read_at    BIGINT                       -- when a person had looked at it; nothing when no person needs to
+);
+CREATE INDEX answer_notice ON answer (notice);
+
+-- How far a mailbox was read.
+CREATE TABLE mailbox (
+    name     TEXT PRIMARY KEY,
+    validity BIGINT NOT NULL,
+    last     BIGINT NOT NULL
+);

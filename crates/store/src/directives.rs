@@ -48,6 +48,16 @@ impl Register {
         Ok(sqlx::query_as(sql).fetch_all(&self.pool).await?)
     }
 
+    /// Who gave which evidence that is still to be considered, where that was said.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn givers(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let sql = "SELECT evidence.id, given_by FROM evidence JOIN directive ON directive.evidence = evidence.id \
+                   WHERE considered_at IS NULL AND given_by IS NOT NULL";
+        Ok(sqlx::query_as(sql).fetch_all(&self.pool).await?)
+    }
+
     /// Evidence received from `since` on is considered once more, whatever came of it before; how many there are.
     ///
     /// # Errors

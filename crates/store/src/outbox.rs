@@ -237,62 +237,7 @@ impl Register {
     /// When there is no such notice or the register cannot be written.
     pub async fn came_back(&self, id: &str, back: Back<'_>, now: i64) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let known = sqlx::query("SELECT state, answer FROM notice WHERE id = $1").bind(id).fetch_optional(&mut *transaction).await?;
-        let known = known.ok_or_else(|| StoreError::Refused(format!("there is no notice {id}")))?;
-        let (state, answer): (String, Option<String>) = (known.try_get(0)?, known.try_get(1)?);
-        let state = State::read(&state).ok_or_else(|| StoreError::Refused(format!("notice {id} is {state:?}, which nobody knows")))?;
-        // Whoever answers, or whose server reports, has it.
-        let arrives = matches!(back, Back::Delivered | Back::Answered(_)) && state.may_become(State::Delivered);
-        if arrives {
-            step(&mut transaction, id, &[state], State::Delivered, now, None).await?;
-            sqlx::query("UPDATE notice SET delivered_at = $1, sent_at = coalesce(sent_at, $1), handing_since = NULL WHERE id = $2")
-                .bind(now)
-                .bind(id)
-                .execute(&mut *transaction)
-                .await?;
-            quality(&mut transaction, id, "delivered", now).await?;
-        }
-        match back {
-            Back::Delivered => {}
-            Back::Automatic => {
-                history(&mut transaction, id, now, "automatic", None).await?;
-                quality(&mut transaction, id, "automatic", now).await?;
-            }
-            Back::Bounced(reason) if state.may_become(State::Failed) => {
-                step(&mut transaction, id, &[state], State::Failed, now, Some(reason)).await?;
-                sqlx::query("UPDATE notice SET reason = $1, handing_since = NULL WHERE id = $2")
-                    .bind(reason)
-                    .bind(id)
-                    .execute(&mut *transaction)
-                    .await?;
-                quality(&mut transaction, id, "bounced", now).await?;
-            }
-            Back::Bounced(_) => {}
-            Back::Answered(word) => {
-                history(&mut transaction, id, now, "answered", Some(word)).await?;
-                if answer.as_deref() != Some(word) {
-                    sqlx::query("UPDATE notice SET answer = $1, answered_at = coalesce(answered_at, $2) WHERE id = $3")
-                        .bind(word)
-                        .bind(now)
-                        .bind(id)
-                        .execute(&mut *transaction)
-                        .await?;
-                    if answer.is_none() {
-                        quality(&mut transaction, id, "answered", now).await?;
-                    }
-                    let column = match word {
-                        "fixed" => Some("fixed"),
-                        "false-positive" => Some("false_positive"),
-                        "not-ours" => Some("not_ours"),
-                        "need-more" => Some("need_more"),
-                        _ => None,
-                    };
-                    if let Some(column) = column {
-                        quality(&mut transaction, id, column, now).await?;
-                    }
-                }
-            }
-        }
+        came_back(&mut transaction, id, back, now).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -306,6 +251,67 @@ impl Register {
                    FROM contact_quality ORDER BY address";
         Ok(sqlx::query_as(sql).fetch_all(&self.pool).await?)
     }
+}
+
+/// Writes down what came back about a notice, within a transaction of the caller.
+pub(crate) async fn came_back(transaction: &mut sqlx::SqliteConnection, id: &str, back: Back<'_>, now: i64) -> Result<(), StoreError> {
+    let known = sqlx::query("SELECT state, answer FROM notice WHERE id = $1").bind(id).fetch_optional(&mut *transaction).await?;
+    let known = known.ok_or_else(|| StoreError::Refused(format!("there is no notice {id}")))?;
+    let (state, answer): (String, Option<String>) = (known.try_get(0)?, known.try_get(1)?);
+    let state = State::read(&state).ok_or_else(|| StoreError::Refused(format!("notice {id} is {state:?}, which nobody knows")))?;
+    // Whoever answers, or whose server reports, has it.
+    let arrives = matches!(back, Back::Delivered | Back::Answered(_)) && state.may_become(State::Delivered);
+    if arrives {
+        step(&mut *transaction, id, &[state], State::Delivered, now, None).await?;
+        sqlx::query("UPDATE notice SET delivered_at = $1, sent_at = coalesce(sent_at, $1), handing_since = NULL WHERE id = $2")
+            .bind(now)
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+        quality(&mut *transaction, id, "delivered", now).await?;
+    }
+    match back {
+        Back::Delivered => {}
+        Back::Automatic => {
+            history(&mut *transaction, id, now, "automatic", None).await?;
+            quality(&mut *transaction, id, "automatic", now).await?;
+        }
+        Back::Bounced(reason) if state.may_become(State::Failed) => {
+            step(&mut *transaction, id, &[state], State::Failed, now, Some(reason)).await?;
+            sqlx::query("UPDATE notice SET reason = $1, handing_since = NULL WHERE id = $2")
+                .bind(reason)
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+            quality(&mut *transaction, id, "bounced", now).await?;
+        }
+        Back::Bounced(_) => {}
+        Back::Answered(word) => {
+            history(&mut *transaction, id, now, "answered", Some(word)).await?;
+            if answer.as_deref() != Some(word) {
+                sqlx::query("UPDATE notice SET answer = $1, answered_at = coalesce(answered_at, $2) WHERE id = $3")
+                    .bind(word)
+                    .bind(now)
+                    .bind(id)
+                    .execute(&mut *transaction)
+                    .await?;
+                if answer.is_none() {
+                    quality(&mut *transaction, id, "answered", now).await?;
+                }
+                let column = match word {
+                    "fixed" => Some("fixed"),
+                    "false-positive" => Some("false_positive"),
+                    "not-ours" => Some("not_ours"),
+                    "need-more" => Some("need_more"),
+                    _ => None,
+                };
+                if let Some(column) = column {
+                    quality(&mut *transaction, id, column, now).await?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How well an address works.
@@ -342,7 +348,7 @@ fn pack_mail(mail: &[u8]) -> Result<Vec<u8>, StoreError> {
     zstd::bulk::compress(mail, 1).map_err(|error| StoreError::Refused(format!("a mail cannot be packed: {error}")))
 }
 
-fn unpack_mail(id: &str, packed: &[u8]) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn unpack_mail(id: &str, packed: &[u8]) -> Result<Vec<u8>, StoreError> {
     let size = zstd::bulk::Decompressor::upper_bound(packed).unwrap_or(LARGEST).min(LARGEST);
     zstd::bulk::decompress(packed, size).map_err(|error| StoreError::Refused(format!("mail of notice {id}: {error}")))
 }

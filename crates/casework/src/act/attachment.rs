@@ -95,8 +95,9 @@ fn quote(out: &mut String, value: &str) {
     out.push('"');
 }
 
-/// Findings as XARF version 4: a JSON array, one report a line.
-pub fn xarf(findings: &[Finding], us: &Contact, tags: &[&str]) -> String {
+/// Findings as XARF version 4: a JSON array, one report a line. Reports are named after the notice and their place in it, so that
+/// the name tells nothing of the subject.
+pub fn xarf(notice: &str, findings: &[Finding], us: &Contact, tags: &[&str]) -> String {
     let mut out = String::with_capacity(2 + findings.len() * 500);
     out.push('[');
     for (at, finding) in findings.iter().enumerate() {
@@ -108,7 +109,7 @@ pub fn xarf(findings: &[Finding], us: &Contact, tags: &[&str]) -> String {
             let _ = write!(description, "; {vendor} {}", product.unwrap_or_default());
         }
         let facts = Facts {
-            id: finding.key.0,
+            id: name(notice, at),
             first_seen: &first,
             last_seen: &last,
             source: ip.as_deref().or(finding.text(Text::Fqdn)).or(finding.text(Text::Url)).unwrap_or("unknown"),
@@ -128,6 +129,12 @@ pub fn xarf(findings: &[Finding], us: &Contact, tags: &[&str]) -> String {
     }
     out.push_str("\n]\n");
     out
+}
+
+fn name(notice: &str, at: usize) -> [u8; 16] {
+    let mut name = [0; 16];
+    name.copy_from_slice(&blake3::hash(format!("{notice} {at}").as_bytes()).as_bytes()[..16]);
+    name
 }
 
 fn rfc3339(micros: i64) -> String {
@@ -170,9 +177,9 @@ mod tests {
     #[test]
     fn every_finding_is_a_report() {
         let us = Contact { org: "Us".into(), contact: "us@example.org".into(), domain: "example.org".into() };
-        let json: serde_json::Value = serde_json::from_str(&xarf(&findings(), &us, &["tlp:green"])).expect("JSON");
+        let json: serde_json::Value = serde_json::from_str(&xarf("N-1", &findings(), &us, &["tlp:green"])).expect("JSON");
         let types: Vec<_> = json.as_array().expect("an array").iter().map(|r| r["type"].as_str().unwrap_or_default()).collect();
         assert_eq!(types, ["botnet", "phishing"]);
-        assert_eq!(xarf(&[], &us, &[]), "[\n]\n");
+        assert_eq!(xarf("N-1", &[], &us, &[]), "[\n]\n");
     }
 }

@@ -4,6 +4,8 @@
 //! because what may be said of them differs. A digest that waits keeps its findings in the form that
 //! [`write`] gives and [`read`] takes back.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use formats::rsit::Class;
@@ -11,6 +13,7 @@ use formats::rsit::Class;
 use super::problem::Problem;
 use crate::model::event::{Country, Severity};
 use crate::model::identity::EventId;
+use crate::share::Redactions;
 
 /// Stands for one subject of one kind of problem; the same whenever and by whomever it is seen.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -112,10 +115,64 @@ impl Finding {
         self.severity = self.severity.max(other.severity);
     }
 
+    /// Empties what the recipient may not see, by the columns of `events`; what is left of it has no name of its own any more.
+    pub fn redact(&mut self, redactions: Redactions) {
+        if redactions.is_empty() {
+            return;
+        }
+        let hidden = |column: &str| redactions.hide(column);
+        if hidden("id") {
+            self.event = [0; 16];
+        }
+        let Self { ip, port, asn, country, destination_ip, destination_port, texts, .. } = self;
+        forget(ip, hidden("source_ip"));
+        forget(port, hidden("source_port"));
+        forget(asn, hidden("source_asn"));
+        forget(country, hidden("source_country"));
+        forget(destination_ip, hidden("destination_ip"));
+        forget(destination_port, hidden("destination_port"));
+        for (column, text) in TEXTS.iter().zip(texts) {
+            forget(text, hidden(column));
+        }
+        // The key is a hash of what may be hidden now.
+        self.key = SubjectKey(self.shown());
+    }
+
+    /// A hash of all that can be seen of the subject.
+    fn shown(&self) -> [u8; 16] {
+        let shown = Self { key: SubjectKey::default(), event: [0; 16], first_seen: 0, last_seen: 0, events: 0, severity: None, ..self.clone() };
+        let mut key = [0; 16];
+        key.copy_from_slice(&blake3::hash(&write(&[shown])).as_bytes()[..16]);
+        key
+    }
+
     /// Worse ones first: by severity as reported, then by how often, then newest.
     pub fn worse(&self, other: &Self) -> std::cmp::Ordering {
         (other.severity, other.events, other.last_seen, self.key).cmp(&(self.severity, self.events, self.last_seen, other.key))
     }
+}
+
+fn forget<T>(value: &mut Option<T>, hidden: bool) {
+    if hidden {
+        *value = None;
+    }
+}
+
+/// Joins findings that nobody can tell apart any more, such as those of which the address was taken away.
+pub fn join_alike(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut places: HashMap<(SubjectKey, i64), usize> = HashMap::with_capacity(findings.len());
+    let mut joined: Vec<Finding> = Vec::with_capacity(findings.len());
+    for finding in findings {
+        match places.entry((finding.key, finding.terms)) {
+            Entry::Occupied(at) => joined[*at.get()].absorb(&finding),
+            Entry::Vacant(at) => {
+                at.insert(joined.len());
+                joined.push(finding);
+            }
+        }
+    }
+    joined.sort_unstable_by(Finding::worse);
+    joined
 }
 
 /// What makes two events the same subject.
@@ -321,6 +378,23 @@ mod tests {
         assert_eq!(seen.key(), Subject { port: Some(2323), identifier: None, malware: Some("mirai"), ..seen }.key());
         assert_ne!(seen.key(), Subject { malware: Some("hajime"), ..seen }.key());
         assert_ne!(seen.key(), Subject { problem: Problem::Exposed, ..seen }.key());
+    }
+
+    #[test]
+    fn without_victims_a_maker_sees_how_many_and_nothing_that_leads_to_them() {
+        let victim = Redactions::NONE.with(crate::share::Redaction::VictimIdentity);
+        let camera = |last: u8| {
+            let mut finding = Finding { ip: Some(Ipv4Addr::new(192, 0, 2, last).into()), event: [last; 16], events: 1, ..Finding::default() };
+            finding.key = SubjectKey([last; 16]);
+            finding.texts[Text::Product as usize] = Some("IPC-7".into());
+            finding.texts[Text::ReverseDns as usize] = Some(format!("host-{last}.isp.example").into());
+            finding.redact(victim);
+            finding
+        };
+        let told = join_alike(vec![camera(1), camera(2), camera(3)]);
+        assert_eq!((told.len(), told[0].events, told[0].ip, told[0].event), (1, 3, None, [0; 16]));
+        assert_eq!((told[0].text(Text::Product), told[0].text(Text::ReverseDns)), (Some("IPC-7"), None));
+        assert_ne!(told[0].key, SubjectKey([1; 16]));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod attachment;
 pub mod escalation;
 pub mod finding;
+pub mod handling;
 pub mod ledger;
 pub mod letter;
 pub mod office;

@@ -25,7 +25,7 @@ use store::home::Home;
 use store::notices::{Change, Denial, Digest, Held, Plan};
 use store::register::Register;
 
-pub(crate) use people::{May, People};
+pub(crate) use people::{Everybody, May, People, Reached};
 use rows::Rows;
 
 /// How notices are made here.
@@ -59,7 +59,8 @@ const EVIDENCE_A_QUESTION: usize = 500;
 pub(crate) async fn prepare(home: &Home, register: &Register, desk: &Desk, now: Timestamp, progress: &mut dyn FnMut(u64)) -> Result<Prepared> {
     let _one = home.planning()?;
     let mut done = Prepared::default();
-    let mut people = People::of(home, register, now).await?;
+    let everybody = Everybody::of(home, register, now).await?;
+    let mut people = People::of(&everybody)?;
     let mut left = register.directives().await?;
     loop {
         let round = next_round(&mut left);
@@ -118,7 +119,7 @@ impl Findings {
 async fn gather(
     home: &Home,
     register: &Register,
-    people: &mut People,
+    people: &mut People<'_>,
     round: &[Directive],
     progress: &mut dyn FnMut(u64),
 ) -> Result<Gathered> {
@@ -140,7 +141,7 @@ async fn gather(
     Ok(gathered)
 }
 
-fn take(rows: &Rows<'_>, at: usize, people: &mut People, gathered: &mut Gathered) {
+fn take(rows: &Rows<'_>, at: usize, people: &mut People<'_>, gathered: &mut Gathered) {
     let Some(row) = rows.row(at) else { return };
     gathered.events += 1;
     let concerned = people.concerned(&row);
@@ -151,11 +152,11 @@ fn take(rows: &Rows<'_>, at: usize, people: &mut People, gathered: &mut Gathered
     let mut finding = None;
     for (party, role) in concerned {
         match people.may(party, role, row.terms, people.giver(row.evidence)) {
-            May::Know { .. } => {
+            May::Know(_) => {
                 let finding = finding.get_or_insert_with(|| rows.finding(&row)).clone();
                 gathered.findings.entry((party, role, row.problem)).or_default().add(finding);
             }
-            May::Not { .. } => *gathered.denials.entry((party, role, row.problem, row.terms)).or_default() += 1,
+            May::Not(_) => *gathered.denials.entry((party, role, row.problem, row.terms)).or_default() += 1,
         }
     }
 }
@@ -164,7 +165,7 @@ fn take(rows: &Rows<'_>, at: usize, people: &mut People, gathered: &mut Gathered
 async fn plan_round(
     register: &Register,
     desk: &Desk,
-    people: &mut People,
+    people: &mut People<'_>,
     gathered: Gathered,
     round: &[Directive],
     now: Timestamp,
@@ -182,10 +183,9 @@ async fn plan_round(
         for plan::Escalated { level, finding } in escalated {
             let Some(next) = line.get(usize::from(level) - 1) else { continue };
             match people.may(*next, Role::NextInLine, finding.terms, None) {
-                May::Know { .. } => passed_on.entry((*next, problem)).or_default().add(finding),
-                May::Not { rule, reason } => {
-                    let digest = Digest { party: people.id(*next).to_string(), role: Role::NextInLine, problem };
-                    plan.denials.push(Denial { digest, terms: finding.terms, rule, reason, findings: 1 });
+                May::Know(_) => passed_on.entry((*next, problem)).or_default().add(finding),
+                May::Not(_) => {
+                    plan.denials.push(denial(people, (*next, Role::NextInLine, problem), finding.terms, 1));
                     done.denied += 1;
                 }
             }
@@ -195,9 +195,7 @@ async fn plan_round(
         take_in(register, desk, people, &mut held, &mut ledgers, (party, Role::NextInLine, problem), findings.list, 0, now, done).await?;
     }
     for ((party, role, problem, terms), findings) in gathered.denials {
-        let May::Not { rule, reason } = people.may(party, role, terms, None) else { continue };
-        let digest = Digest { party: people.id(party).to_string(), role, problem };
-        plan.denials.push(Denial { digest, terms, rule, reason, findings });
+        plan.denials.push(denial(people, (party, role, problem), terms, findings));
         done.denied += findings.unsigned_abs();
     }
     for (held, changed) in held.into_values() {
@@ -207,11 +205,19 @@ async fn plan_round(
     Ok(plan)
 }
 
+/// What a party was not told, with the reason that decided.
+pub(crate) fn denial(people: &mut People<'_>, (party, role, problem): (usize, Role, Problem), terms: i64, findings: i64) -> Denial {
+    let explained = people.explain(party, role, terms);
+    let (rule, reason) = explained.reasons.last().map_or(("", String::new()), |reason| (reason.rule, reason.en.clone()));
+    let digest = Digest { party: people.id(party).to_string(), role, problem };
+    Denial { digest, terms, rule: rule.to_owned(), reason, findings }
+}
+
 #[allow(clippy::too_many_arguments)] // the state of one round; a struct of them would only rename it
 async fn take_in(
     register: &Register,
     desk: &Desk,
-    people: &People,
+    people: &People<'_>,
     held: &mut BTreeMap<Digest, (Held, bool)>,
     ledgers: &mut BTreeMap<(String, Role), Ledger>,
     (party, role, problem): (usize, Role, Problem),
@@ -248,7 +254,7 @@ async fn ledger<'l>(register: &Register, ledgers: &'l mut BTreeMap<(String, Role
 async fn settle(
     register: &Register,
     desk: &Desk,
-    people: &People,
+    people: &People<'_>,
     held: Held,
     changed: bool,
     ledgers: &mut BTreeMap<(String, Role), Ledger>,
