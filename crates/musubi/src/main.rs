@@ -6,6 +6,7 @@ mod deliver;
 mod demo;
 mod faults;
 mod jobs;
+mod keys;
 mod pipeline;
 mod receive;
 mod show;

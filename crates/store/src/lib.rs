@@ -24,8 +24,11 @@ pub mod notices;
 mod pages;
 pub mod parties;
 pub mod register;
+pub mod release_tree;
+pub mod releases;
 pub mod segment;
 pub mod tables;
 pub mod terms;
+pub mod witness;
 
 pub use error::StoreError;

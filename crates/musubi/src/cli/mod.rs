@@ -12,17 +12,20 @@ mod explain;
 mod formats;
 mod ingest;
 mod key;
+mod log;
 mod lookup;
 mod party;
 mod party_import;
 mod query;
 mod read;
+mod receipt;
 mod reread;
 mod shell;
 mod stats;
 mod tables;
 mod terms;
 mod view;
+mod witness;
 
 use std::io;
 use std::path::PathBuf;
@@ -72,6 +75,9 @@ enum Command {
     Party(party::Parties),
     #[command(subcommand)]
     Agreement(agreement::Agreements),
+    Log(log::Log),
+    Receipt(receipt::Receipt),
+    Witness(witness::Witness),
     Compact(compact::Compact),
     #[command(subcommand)]
     Config(config::Config),
@@ -154,6 +160,9 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Formats(command) => command.run(&place),
         Command::Party(command) => command.run(&place).await,
         Command::Agreement(command) => command.run(&place).await,
+        Command::Log(command) => command.run(&place).await,
+        Command::Receipt(command) => command.run(&place).await,
+        Command::Witness(command) => command.run(&place).await,
         Command::Compact(command) => command.run(&place).await,
         Command::Config(command) => command.run(&place).await,
         Command::Key(command) => command.run(&place),
