@@ -117,6 +117,10 @@ async fn an_error_names_no_value_that_is_not_seen() {
         assert!(!said.contains("planted-3") && !said.contains("planted-4"), "{sql}: {said}");
     }
     assert_eq!(ask(&party, "SELECT count(*) FROM events WHERE terms = 4 AND CAST(source_fqdn AS BIGINT) = 1").await, Ok("0".into()));
+    // The same question of our own, whom nothing is hidden from, does fail with a value.
+    let own = Questions::open(&home, &register).await.unwrap();
+    assert!(ask(&own, "SELECT count(*) FROM events WHERE CAST(source_fqdn AS BIGINT) = 1").await.unwrap_err().contains("planted-"));
+    assert!(ask(&own, "SELECT 1 / (terms - 4) FROM events").await.is_err());
     // Dividing by zero would tell that there are rows under terms 4.
     assert!(ask(&party, "SELECT 1 / (terms - 4) FROM events").await.is_ok());
 }
