@@ -75,7 +75,7 @@ impl View {
         let parties = register.parties(now).await?;
         let agreements = register.agreements(now).await?;
         let own = register.own_party().await?;
-        let own = own.ok_or_else(|| anyhow!("nobody is marked as ourselves: say with `musubi party` which party we are"))?;
+        let own = own.ok_or_else(|| anyhow!("nobody is marked as ourselves: say with `musubi party own` which party we are"))?;
         let universe = Universe::new(&parties, &agreements);
         let me = universe.number(&own).ok_or_else(|| anyhow!("{own}, who is marked as ourselves, is no party now"))?;
         let Some(number) = universe.number(to) else {
