@@ -2,9 +2,12 @@
 //!
 //! A [`home::Home`] is a folder. Its [`register`] is a SQLite database; a segment of events exists when its row there
 //! does, so one register transaction ([`commit`]) is the point at which evidence, its events and its counts become
-//! true together. [`events`] and [`lookup`] answer questions.
+//! true together. [`events`] and [`lookup`] answer questions; [`cases`] and [`takedowns`] are what is being
+//! done, [`watch`] what the network shows of it.
 
 pub mod batch;
+mod case_functions;
+pub mod cases;
 pub mod check;
 pub mod columns;
 pub mod commit;
@@ -20,5 +23,7 @@ pub mod lookup;
 pub mod register;
 pub mod segment;
 pub mod tables;
+pub mod takedowns;
+pub mod watch;
 
 pub use error::StoreError;

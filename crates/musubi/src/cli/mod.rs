@@ -1,6 +1,8 @@
 //! The command line: one file per command, all of them with `--json` for scripts and an example that works as typed.
 
+mod acting;
 mod backup;
+mod case;
 mod compact;
 mod demo;
 mod doctor;
@@ -9,12 +11,14 @@ mod evidence;
 mod formats;
 mod ingest;
 mod lookup;
+mod measures;
 mod query;
 mod read;
 mod reread;
 mod shell;
 mod stats;
 mod tables;
+mod takedown;
 
 use std::io;
 use std::path::PathBuf;
@@ -56,6 +60,10 @@ enum Command {
     Reread(reread::Reread),
     #[command(subcommand)]
     Tables(tables::Tables),
+    #[command(subcommand)]
+    Case(case::Case),
+    #[command(subcommand)]
+    Takedown(takedown::Takedown),
     Formats(formats::Formats),
     Compact(compact::Compact),
     Backup(backup::Backup),
@@ -130,6 +138,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Evidence(command) => command.run(&place).await,
         Command::Reread(command) => command.run(&place).await,
         Command::Tables(command) => command.run(&place).await,
+        Command::Case(command) => command.run(&place).await,
+        Command::Takedown(command) => command.run(&place).await,
         Command::Formats(command) => command.run(&place),
         Command::Compact(command) => command.run(&place).await,
         Command::Backup(command) => command.run(&place).await,
