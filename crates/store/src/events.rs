@@ -122,6 +122,11 @@ impl Questions {
         Ok(Self { session, for_party, _spill: spill })
     }
 
+    /// For tables that a question of our own is joined with.
+    pub(crate) fn session(&self) -> &SessionContext {
+        &self.session
+    }
+
     /// Runs SQL that only reads.
     ///
     /// # Errors

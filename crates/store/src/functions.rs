@@ -25,6 +25,7 @@ pub(crate) fn register(session: &SessionContext) {
     for does in [Does::InNetwork, Does::Network, Does::RegisteredDomain, Does::JsonText] {
         session.register_udf(udf(does));
     }
+    crate::case_functions::register(session);
     if let Ok(general) = session.udf("date_trunc") {
         session.register_udf(ScalarUDF::new_from_impl(DateTrunc { general }));
     }
@@ -242,7 +243,7 @@ fn hex<'t>(id: &[u8], text: &'t mut [u8; 32]) -> Option<&'t str> {
 }
 
 /// The value of `key` in a JSON object: text as it is, anything else as JSON.
-fn json_text(object: &str, key: &str) -> Option<String> {
+pub(crate) fn json_text(object: &str, key: &str) -> Option<String> {
     // Most objects do not hold most keys: look before reading.
     if !object.contains(key) {
         return None;
@@ -262,7 +263,7 @@ fn parse_network(text: &str) -> Result<Network> {
     }
 }
 
-fn texts(value: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
+pub(crate) fn texts(value: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
     Ok(cast(&value.to_array(rows)?, &DataType::Utf8View)?)
 }
 

@@ -3,9 +3,13 @@
 //! A [`home::Home`] is a folder. Its [`register`] is a SQLite database; a segment of events exists when its row there
 //! does, so one register transaction ([`commit`]) is the point at which evidence, its events and its counts become
 //! true together. [`events`] and [`lookup`] answer questions; [`door`] answers those of a party.
+//! true together. [`events`] and [`lookup`] answer questions; [`cases`] and [`takedowns`] are what is being
+//! done, [`watch`] what the network shows of it.
 
 pub mod agreements;
 pub mod batch;
+mod case_functions;
+pub mod cases;
 pub mod check;
 pub mod columns;
 pub mod commit;
@@ -30,5 +34,7 @@ pub mod segment;
 pub mod tables;
 pub mod terms;
 pub mod witness;
+pub mod takedowns;
+pub mod watch;
 
 pub use error::StoreError;

@@ -121,7 +121,7 @@ pub enum Change<C> {
 }
 
 /// What the new knowledge about a key changes. `known` are its cases, oldest first; that nothing changes is an empty answer.
-pub fn changes<C: Clone + Ord>(known: &[Known<C>], new: &Activity, window: Window) -> Vec<Change<C>> {
+pub fn changes<C: Clone>(known: &[Known<C>], new: &Activity, window: Window) -> Vec<Change<C>> {
     let mut all = new.clone();
     known.iter().for_each(|case| all.join(&case.activity));
     let mut changes = Vec::new();

@@ -28,6 +28,53 @@ impl Default for Rules {
     }
 }
 
+/// Why a table of sensors cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum RulesError {
+    #[error("{0}")]
+    Toml(String),
+    #[error("{0}: a number of days lies between 1 and 365")]
+    Days(String),
+}
+
+/// As a user writes it.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    days_at_one_place: Option<u16>,
+    delay_days: Option<u16>,
+    #[serde(default)]
+    every_days: BTreeMap<String, u16>,
+}
+
+impl Rules {
+    /// Reads a TOML table: `days_at_one_place`, `delay_days`, and in `[every_days]` feeds that are not daily.
+    ///
+    /// # Errors
+    /// When it is no TOML, has other keys, or a number of days is out of bounds.
+    ///
+    /// ```
+    /// let rules = casework::verify::watching::Rules::read("[every_days]\nweekly-scan = 7").unwrap();
+    /// assert_eq!((rules.every_days["weekly-scan"], rules.days_at_one_place), (7, 2));
+    /// ```
+    pub fn read(toml: &str) -> Result<Self, RulesError> {
+        let written: Written = toml::from_str(toml).map_err(|e| RulesError::Toml(e.message().to_owned()))?;
+        let days = |name: &str, days: u16| if (1..=365).contains(&days) { Ok(days) } else { Err(RulesError::Days(name.to_owned())) };
+        let mut rules = Self::default();
+        if let Some(n) = written.days_at_one_place {
+            rules.days_at_one_place = days("days_at_one_place", n)?;
+        }
+        if let Some(n) = written.delay_days {
+            rules.delay_days = days("delay_days", n)?;
+        }
+        for (feed, n) in written.every_days {
+            let n = days(&feed, n)?;
+            rules.every_days.insert(feed, n);
+        }
+        Ok(rules)
+    }
+}
+
 /// What a feed has seen before.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Experience {

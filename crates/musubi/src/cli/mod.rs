@@ -1,7 +1,9 @@
 //! The command line: one file per command, all of them with `--json` for scripts and an example that works as typed.
 
 mod agreement;
+mod acting;
 mod backup;
+mod case;
 mod compact;
 mod config;
 mod demo;
@@ -16,6 +18,7 @@ mod log;
 mod lookup;
 mod party;
 mod party_import;
+mod measures;
 mod query;
 mod read;
 mod receipt;
@@ -26,6 +29,7 @@ mod tables;
 mod terms;
 mod view;
 mod witness;
+mod takedown;
 
 use std::io;
 use std::path::PathBuf;
@@ -70,6 +74,10 @@ enum Command {
     Reread(reread::Reread),
     #[command(subcommand)]
     Tables(tables::Tables),
+    #[command(subcommand)]
+    Case(case::Case),
+    #[command(subcommand)]
+    Takedown(takedown::Takedown),
     Formats(formats::Formats),
     #[command(subcommand)]
     Party(party::Parties),
@@ -157,6 +165,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Evidence(command) => command.run(&place).await,
         Command::Reread(command) => command.run(&place).await,
         Command::Tables(command) => command.run(&place).await,
+        Command::Case(command) => command.run(&place).await,
+        Command::Takedown(command) => command.run(&place).await,
         Command::Formats(command) => command.run(&place),
         Command::Party(command) => command.run(&place).await,
         Command::Agreement(command) => command.run(&place).await,
