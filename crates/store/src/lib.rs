@@ -30,6 +30,7 @@ pub mod parties;
 pub mod register;
 pub mod release_tree;
 pub mod releases;
+pub mod registries;
 pub mod segment;
 pub mod tables;
 pub mod terms;

@@ -17,6 +17,7 @@ mod key;
 mod log;
 mod lookup;
 mod party;
+mod party_find;
 mod party_import;
 mod measures;
 mod query;

@@ -6,4 +6,5 @@ pub(crate) mod knowledge;
 pub(crate) mod maildir;
 pub(crate) mod original;
 pub(crate) mod parts;
+pub(crate) mod registry_in;
 pub(crate) mod table_in;
