@@ -254,6 +254,24 @@ pub(crate) fn say(text: impl AsRef<str>) -> Result<()> {
     Ok(())
 }
 
+/// Prints bytes as they are.
+pub(crate) fn raw(bytes: &[u8]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Counts what is done on standard error, where that is a terminal.
+pub(crate) fn spinner(what: &'static str) -> indicatif::ProgressBar {
+    if !io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new_spinner();
+    let style = indicatif::ProgressStyle::with_template("{spinner} {human_pos} {msg} ({elapsed})");
+    style.map_or(bar.clone(), |style| bar.with_style(style)).with_message(what)
+}
+
 /// Prints JSON, in one line.
 pub(crate) fn json(value: &serde_json::Value) -> Result<()> {
     say(value.to_string())

@@ -86,7 +86,8 @@ impl Register {
     /// # Errors
     /// When the register cannot be read or the mail is damaged.
     pub async fn answer_mail(&self, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let packed: Option<Vec<u8>> = sqlx::query_scalar("SELECT mail FROM answer WHERE id = $1").bind(id).fetch_optional(&self.pool).await?;
+        let packed: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT mail FROM answer WHERE id = $1").bind(id).fetch_optional(&self.pool).await?;
         packed.map(|packed| crate::outbox::unpack_mail(id, &packed)).transpose()
     }
 

@@ -7,6 +7,7 @@
 //! done, [`watch`] what the network shows of it.
 
 pub mod agreements;
+pub mod answers;
 pub mod batch;
 mod case_functions;
 pub mod cases;
@@ -25,17 +26,18 @@ pub mod home;
 pub mod known;
 pub mod lookup;
 pub mod notices;
+pub mod outbox;
 mod pages;
 pub mod parties;
 pub mod register;
+pub mod registries;
 pub mod release_tree;
 pub mod releases;
-pub mod registries;
 pub mod segment;
 pub mod tables;
-pub mod terms;
-pub mod witness;
 pub mod takedowns;
+pub mod terms;
 pub mod watch;
+pub mod witness;
 
 pub use error::StoreError;

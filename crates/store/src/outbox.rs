@@ -45,10 +45,17 @@ pub struct Due {
 pub enum Handed {
     Taken,
     /// Not now: to be tried again then.
-    Later { at: i64, reason: String },
-    Never { reason: String },
+    Later {
+        at: i64,
+        reason: String,
+    },
+    Never {
+        reason: String,
+    },
     /// Nobody knows: the connection broke after the mail had been given.
-    Unclear { reason: String },
+    Unclear {
+        reason: String,
+    },
 }
 
 /// What came back about a notice.
@@ -75,7 +82,7 @@ impl Register {
         let list: Vec<Release> = batch.iter().map(|sealed| sealed.release.clone()).collect();
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let appended = releases::append(&mut transaction, key, &list, now).await?;
-        for (sealed, (content, mail)) in batch.iter().zip(packed) {
+        for ((sealed, (content, mail)), number) in batch.iter().zip(packed).zip(appended.numbers()) {
             let id = &sealed.notice;
             step(&mut transaction, id, &[State::Ready], State::Released, at, Some(&sealed.address)).await?;
             sqlx::query(
@@ -94,7 +101,7 @@ impl Register {
             .bind(i64::from(sealed.encrypted))
             .bind(mail)
             .bind(sealed.release.content.iter().map(|b| format!("{b:02x}")).collect::<String>())
-            .bind(appended.number(&sealed.release.id).map(|n| n as i64))
+            .bind(number)
             .bind(at)
             .bind(sealed.answer_by)
             .execute(&mut *transaction)
@@ -224,7 +231,8 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn notice_of_token(&self, token: &str) -> Result<Option<Notice>, StoreError> {
-        let id: Option<String> = sqlx::query_scalar("SELECT id FROM notice WHERE token = $1").bind(token).fetch_optional(&self.pool).await?;
+        let id: Option<String> =
+            sqlx::query_scalar("SELECT id FROM notice WHERE token = $1").bind(token).fetch_optional(&self.pool).await?;
         match id {
             Some(id) => Ok(Some(self.notice(&id).await?)),
             None => Ok(None),

@@ -100,6 +100,12 @@ pub(crate) struct Appended {
 }
 
 impl Appended {
+    /// The numbers of the leaves, in the order of the releases.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = i64> + use<> {
+        let first = i64::try_from(self.first).unwrap_or(i64::MAX);
+        first..first.saturating_add(i64::try_from(self.ids.len()).unwrap_or(0))
+    }
+
     /// To be called after the commit, with the same releases: gives what may be delivered now.
     pub(crate) fn committed<T: AsRef<[u8]>>(self, batch: Vec<(Release, T)>) -> Result<Vec<Released<T>>, StoreError> {
         if !self.ids.iter().eq(batch.iter().map(|(release, _)| &release.id)) {

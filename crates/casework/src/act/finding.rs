@@ -140,7 +140,8 @@ impl Finding {
 
     /// A hash of all that can be seen of the subject.
     fn shown(&self) -> [u8; 16] {
-        let shown = Self { key: SubjectKey::default(), event: [0; 16], first_seen: 0, last_seen: 0, events: 0, severity: None, ..self.clone() };
+        let shown =
+            Self { key: SubjectKey::default(), event: [0; 16], first_seen: 0, last_seen: 0, events: 0, severity: None, ..self.clone() };
         let mut key = [0; 16];
         key.copy_from_slice(&blake3::hash(&write(&[shown])).as_bytes()[..16]);
         key
@@ -384,7 +385,8 @@ mod tests {
     fn without_victims_a_maker_sees_how_many_and_nothing_that_leads_to_them() {
         let victim = Redactions::NONE.with(crate::share::Redaction::VictimIdentity);
         let camera = |last: u8| {
-            let mut finding = Finding { ip: Some(Ipv4Addr::new(192, 0, 2, last).into()), event: [last; 16], events: 1, ..Finding::default() };
+            let mut finding =
+                Finding { ip: Some(Ipv4Addr::new(192, 0, 2, last).into()), event: [last; 16], events: 1, ..Finding::default() };
             finding.key = SubjectKey([last; 16]);
             finding.texts[Text::Product as usize] = Some("IPC-7".into());
             finding.texts[Text::ReverseDns as usize] = Some(format!("host-{last}.isp.example").into());

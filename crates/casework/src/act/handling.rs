@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::party::Language;
 use crate::model::terms::{Pap, PermittedAction, Tlp};
-use crate::share::Obligation;
+use crate::share::obligation::Obligation;
 
 /// The sentences for what a recipient is bound to; the label first. The words on labels are FIRST's (TLP 2.0).
 pub fn sentences(obligations: &[Obligation], language: Language) -> Vec<String> {
@@ -62,10 +62,7 @@ fn sentence(obligation: &Obligation, language: Language) -> Option<String> {
 
 fn label(tlp: Tlp) -> (&'static str, &'static str) {
     match tlp {
-        Tlp::Clear => (
-            "Recipients can spread this to the world, there is no limit on disclosure.",
-            "公開に制限はありません。",
-        ),
+        Tlp::Clear => ("Recipients can spread this to the world, there is no limit on disclosure.", "公開に制限はありません。"),
         Tlp::Green => (
             "Limited disclosure, recipients can spread this within their community, but not via publicly accessible channels.",
             "コミュニティ内で共有できますが、公開の場での共有はできません。",

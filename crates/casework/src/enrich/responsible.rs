@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use formats::value::{self, Network};
 use hashbrown::HashMap;
@@ -139,6 +139,8 @@ pub struct Directory {
     registries: Vec<Listed>,
     /// Parties that are known only from registries, behind `parties`: registry and number there.
     derived: Vec<(usize, u32)>,
+    /// Those by their id, made when first asked for.
+    derived_ids: OnceLock<HashMap<PartyId, PartyNumber>>,
 }
 
 /// What sources of one weight say.
@@ -226,6 +228,7 @@ impl Directory {
             countries: countries.into_iter().map(|(country, (_, number))| (country, number)).collect(),
             registries: Vec::new(),
             derived: Vec::new(),
+            derived_ids: OnceLock::new(),
         };
         directory.list(registries);
         directory
@@ -283,6 +286,28 @@ impl Directory {
     /// The number of a registered party.
     pub fn number(&self, id: &PartyId) -> Option<PartyNumber> {
         self.parties.binary_search_by(|party| party.id.cmp(id)).ok().map(PartyNumber::new)
+    }
+
+    /// The number of a party, registered or known only from a registry.
+    pub fn find(&self, id: &PartyId) -> Option<PartyNumber> {
+        self.number(id).or_else(|| {
+            let numbers = self.parties.len()..self.len();
+            let ids = self.derived_ids.get_or_init(|| numbers.map(PartyNumber::new).map(|number| (self.id(number), number)).collect());
+            ids.get(id).copied()
+        })
+    }
+
+    /// A registered party by its place ([`PartyNumber::index`]); `None` for those known only from registries.
+    pub fn registered(&self, index: usize) -> Option<&Party> {
+        self.parties.get(index)
+    }
+
+    /// Any party by its place, as [`Directory::party`].
+    ///
+    /// # Panics
+    /// When the place is beyond [`Directory::len`].
+    pub fn party_at(&self, index: usize) -> Cow<'_, Party> {
+        self.party(PartyNumber::new(index))
     }
 
     /// Who is responsible.

@@ -1,7 +1,7 @@
 //! The command line: one file per command, all of them with `--json` for scripts and an example that works as typed.
 
-mod agreement;
 mod acting;
+mod agreement;
 mod backup;
 mod case;
 mod compact;
@@ -16,10 +16,11 @@ mod ingest;
 mod key;
 mod log;
 mod lookup;
+mod measures;
+mod notice;
 mod party;
 mod party_find;
 mod party_import;
-mod measures;
 mod query;
 mod read;
 mod receipt;
@@ -27,10 +28,10 @@ mod reread;
 mod shell;
 mod stats;
 mod tables;
+mod takedown;
 mod terms;
 mod view;
 mod witness;
-mod takedown;
 
 use std::io;
 use std::path::PathBuf;
@@ -79,13 +80,18 @@ enum Command {
     Case(case::Case),
     #[command(subcommand)]
     Takedown(takedown::Takedown),
+    #[command(subcommand)]
+    Notice(notice::Notices),
     Formats(formats::Formats),
     #[command(subcommand)]
     Party(party::Parties),
     #[command(subcommand)]
     Agreement(agreement::Agreements),
+    #[command(subcommand)]
     Log(log::Log),
+    #[command(subcommand)]
     Receipt(receipt::Receipt),
+    #[command(subcommand)]
     Witness(witness::Witness),
     Compact(compact::Compact),
     #[command(subcommand)]
@@ -168,6 +174,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Tables(command) => command.run(&place).await,
         Command::Case(command) => command.run(&place).await,
         Command::Takedown(command) => command.run(&place).await,
+        Command::Notice(command) => command.run(&place).await,
         Command::Formats(command) => command.run(&place),
         Command::Party(command) => command.run(&place).await,
         Command::Agreement(command) => command.run(&place).await,

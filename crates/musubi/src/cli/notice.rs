@@ -216,7 +216,8 @@ impl List {
                 ]
             })
             .collect();
-        say(table(&["id", "state", "party", "told as", "problem", "subjects", "events", "last seen", "answer or reason"], &rows, &[5, 6]).trim_end())
+        say(table(&["id", "state", "party", "told as", "problem", "subjects", "events", "last seen", "answer or reason"], &rows, &[5, 6])
+            .trim_end())
     }
 }
 
@@ -260,7 +261,9 @@ impl Show {
             return show::raw(attachment::csv(&findings).as_bytes());
         }
         if self.mail {
-            let Some(mail) = register.notice_mail(&self.id).await? else { bail!("notice {} is not released, so there is no mail", self.id) };
+            let Some(mail) = register.notice_mail(&self.id).await? else {
+                bail!("notice {} is not released, so there is no mail", self.id)
+            };
             return show::raw(&mail);
         }
         let history: Vec<Value> = register
@@ -285,7 +288,13 @@ impl Show {
             notice.digest.party,
             notice.digest.role.as_str()
         )];
-        for (name, value) in [("subject", &notice.subject), ("to", &notice.address), ("terms", &notice.tlp), ("answer", &notice.answer), ("reason", &notice.reason)] {
+        for (name, value) in [
+            ("subject", &notice.subject),
+            ("to", &notice.address),
+            ("terms", &notice.tlp),
+            ("answer", &notice.answer),
+            ("reason", &notice.reason),
+        ] {
             if let Some(value) = value {
                 lines.push(format!("  {name:8} {value}"));
             }
@@ -565,7 +574,13 @@ impl Inbox {
                     .iter()
                     .map(|answer| {
                         let text = |value: &Option<String>| value.clone().unwrap_or_default();
-                        vec![answer.id.clone(), time(Some(answer.received_at)).unwrap_or_default(), text(&answer.notice), text(&answer.sender), answer.because.clone()]
+                        vec![
+                            answer.id.clone(),
+                            time(Some(answer.received_at)).unwrap_or_default(),
+                            text(&answer.notice),
+                            text(&answer.sender),
+                            answer.because.clone(),
+                        ]
                     })
                     .collect();
                 say(table(&["id", "received", "notice", "from", "why a person"], &rows, &[]).trim_end())
@@ -641,7 +656,9 @@ impl Contacts {
             .iter()
             .map(|c| {
                 let mut row = vec![c.address.clone()];
-                row.extend([c.sent, c.delivered, c.bounced, c.answered, c.fixed, c.false_positive, c.not_ours].map(|n| grouped(n.unsigned_abs())));
+                row.extend(
+                    [c.sent, c.delivered, c.bounced, c.answered, c.fixed, c.false_positive, c.not_ours].map(|n| grouped(n.unsigned_abs())),
+                );
                 row
             })
             .collect();

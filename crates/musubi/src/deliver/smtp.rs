@@ -15,6 +15,7 @@ use formats::mail_address::{Address, xtext};
 use mail_send::smtp::message::Parameters;
 use mail_send::{Credentials, SmtpClient};
 use smtp_proto::{EXT_DSN, EXT_SIZE, EXT_START_TLS, EhloResponse};
+use store::releases::Released;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
@@ -35,23 +36,23 @@ pub(crate) struct Envelope {
     pub(crate) report_success: bool,
 }
 
-/// A mail that may leave. There is one way to make it.
-#[derive(Clone, Debug)]
+/// A mail that may leave: one that is in the log of releases. There is no other way to make it.
+#[derive(Debug)]
 pub(crate) struct Outgoing {
     envelope: Envelope,
-    mail: Vec<u8>,
+    mail: Released<Vec<u8>>,
 }
 
 impl Outgoing {
     /// # Errors
     /// When the mail has a line that a server might misread, or the envelope id is not fit for a command.
-    pub(crate) fn new(envelope: Envelope, mail: Vec<u8>) -> Result<Self, Unfit> {
+    pub(crate) fn new(envelope: Envelope, mail: Released<Vec<u8>>) -> Result<Self, Unfit> {
         // RFC 3461 §4.4: at most 100 characters
         let printable = envelope.id.bytes().all(|c| c.is_ascii_graphic());
         if !printable || envelope.id.is_empty() || xtext(&envelope.id).len() > 100 {
             return Err(Unfit::Form { field: "envelope id", value: envelope.id });
         }
-        well_formed(&mail)?;
+        well_formed(mail.content())?;
         Ok(Self { envelope, mail })
     }
 
@@ -357,7 +358,7 @@ impl Relay {
 
     /// One mail over a connection (RFC 5321 §3.3).
     async fn converse(&self, connection: &mut Connection, mail: &Outgoing) -> Words {
-        let Outgoing { envelope, mail } = mail;
+        let (envelope, mail) = (&mail.envelope, mail.mail.content());
         if let Some(size) = connection.size.filter(|size| *size < mail.len()) {
             let text = format!("the mail has {} bytes, and the relay takes {size}", mail.len());
             return Words { stage: Stage::Sender, code: Some(552), text };

@@ -37,7 +37,8 @@ pub(crate) struct Done {
 /// Takes what is in the mailbox that the configuration names.
 pub(crate) async fn take(home: &Home, register: &Register, config: &Config, now: Timestamp) -> Result<Done> {
     let mail = config.mail.as_ref().ok_or_else(|| anyhow!("config.toml has no [mail]: no desk that answers come to (see docs/mail.md)"))?;
-    let settings = config.answers.as_ref().ok_or_else(|| anyhow!("config.toml has no [answers]: no mailbox to look into (see docs/mail.md)"))?;
+    let settings =
+        config.answers.as_ref().ok_or_else(|| anyhow!("config.toml has no [answers]: no mailbox to look into (see docs/mail.md)"))?;
     let key = OurKey::of(home.root(), &mail.organisation, &mail.from)?;
     let done = Mutex::new(Done::default());
     let largest = settings.largest_mb.saturating_mul(1 << 20);
@@ -66,7 +67,15 @@ pub(crate) async fn take(home: &Home, register: &Register, config: &Config, now:
     Ok(Done { left, ..done.into_inner() })
 }
 
-async fn keep(register: &Register, desk: &Mail, key: &OurKey, mailbox: &str, received: &Received, now: Timestamp, done: &mut Done) -> Result<()> {
+async fn keep(
+    register: &Register,
+    desk: &Mail,
+    key: &OurKey,
+    mailbox: &str,
+    received: &Received,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<()> {
     let Received { key: name, bytes } = received;
     done.mails += 1;
     // Whose key may have signed it is known only after its notice is, which stands in the outer header.

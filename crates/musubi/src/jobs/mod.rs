@@ -1,4 +1,7 @@
 //! Work that nobody waits for: each job may run twice, and the second run is harmless.
 
+pub(crate) mod answers;
 pub(crate) mod compact;
+pub(crate) mod notices;
+pub(crate) mod post;
 pub(crate) mod verify;

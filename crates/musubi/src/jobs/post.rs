@@ -13,6 +13,7 @@ use casework::act::finding::{Finding, join_alike};
 use casework::act::handling;
 use casework::act::letter::{Letters, Matter};
 use casework::act::retry;
+use casework::act::state::State;
 use casework::act::token::Token;
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::{Language, Party};
@@ -29,7 +30,6 @@ use store::notices::{Denial, Notice};
 use store::outbox::{Handed, Sealed};
 use store::register::Register;
 use store::releases::LogKey;
-use casework::act::state::State;
 
 use crate::config::{Config, Mail, Smtp};
 use crate::deliver::keys::OurKey;
@@ -221,7 +221,12 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Seale
         basis: Basis {
             decision: decided.explained.outcome.as_str().to_owned(),
             terms: decided.terms.iter().copied().collect(),
-            reasons: decided.explained.reasons.iter().map(|reason| format!("{} {}: {}", reason.effect.as_str(), reason.rule, reason.en)).collect(),
+            reasons: decided
+                .explained
+                .reasons
+                .iter()
+                .map(|reason| format!("{} {}: {}", reason.effect.as_str(), reason.rule, reason.en))
+                .collect(),
         },
     };
     Ok(Sealed {
@@ -247,11 +252,8 @@ struct File {
 
 fn compose(office: &Office<'_>, decided: &Decided, language: Language) -> Result<(casework::act::letter::Letter, Vec<File>)> {
     let Decided { notice, party, findings, .. } = decided;
-    let us = xarf::Contact {
-        org: office.mail.organisation.clone(),
-        contact: office.mail.from.to_string(),
-        domain: office.mail.from.domain(),
-    };
+    let us =
+        xarf::Contact { org: office.mail.organisation.clone(), contact: office.mail.from.to_string(), domain: office.mail.from.domain() };
     let tag = format!("tlp:{}", decided.tlp.label().to_ascii_lowercase());
     let csv = attachment::csv(findings).into_bytes();
     let xarf = attachment::xarf(&notice.token, findings, &us, &[&tag]).into_bytes();
@@ -292,7 +294,13 @@ fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// A notice that is ready as it would be written now, without releasing it.
-pub(crate) async fn preview(home: &Home, register: &Register, office: &Office<'_>, id: &str, now: Timestamp) -> Result<casework::act::letter::Letter> {
+pub(crate) async fn preview(
+    home: &Home,
+    register: &Register,
+    office: &Office<'_>,
+    id: &str,
+    now: Timestamp,
+) -> Result<casework::act::letter::Letter> {
     let everybody = Everybody::of(home, register, now).await?;
     let mut people = People::of(&everybody)?;
     let notice = register.notice(id).await?;
@@ -432,7 +440,7 @@ fn judge(notice: &Notice, outcome: Outcome, now: Timestamp, sent: &mut Sent) -> 
 }
 
 /// Who sends, and through whom; without both nothing is ever sent.
-fn sender(config: &Config) -> Result<(&Mail, &Smtp)> {
+pub(crate) fn sender(config: &Config) -> Result<(&Mail, &Smtp)> {
     match (&config.mail, &config.smtp) {
         (Some(mail), Some(smtp)) => Ok((mail, smtp)),
         (None, _) => Err(anyhow!("config.toml has no [mail]: nobody to send as (see docs/mail.md)")),

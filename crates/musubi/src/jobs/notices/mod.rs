@@ -56,7 +56,13 @@ const EVENTS_A_ROUND: i64 = 4_000_000;
 const EVIDENCE_A_QUESTION: usize = 500;
 
 /// Plans all that is due. `progress` is told of events as they are read.
-pub(crate) async fn prepare(home: &Home, register: &Register, desk: &Desk, now: Timestamp, progress: &mut dyn FnMut(u64)) -> Result<Prepared> {
+pub(crate) async fn prepare(
+    home: &Home,
+    register: &Register,
+    desk: &Desk,
+    now: Timestamp,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Prepared> {
     let _one = home.planning()?;
     let mut done = Prepared::default();
     let everybody = Everybody::of(home, register, now).await?;

@@ -23,7 +23,7 @@ use store::home::Home;
 use store::register::Register;
 
 use super::rows::Row;
-use crate::receive::directory;
+use crate::receive::registry_in;
 
 /// Everybody of one moment, and what binds them to us.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Everybody {
         let agreements: Vec<Agreement> = register.agreements(now).await?;
         let own = register.own_party().await?;
         let own = own.ok_or_else(|| anyhow!("nobody is marked as ourselves: `musubi party own ID` says which party we are"))?;
-        let directory = directory::open(home, register, parties.clone(), now).await?;
+        let directory = Directory::new(parties.clone(), registry_in::registries(home, register).await?, now);
         parties.push(stranger()?);
         let universe = Universe::new(&parties, &agreements);
         parties.pop();
@@ -107,7 +107,8 @@ pub(crate) struct Reached {
 impl<'e> People<'e> {
     pub(crate) fn of(everybody: &'e Everybody) -> Result<Self> {
         let universe = &everybody.universe;
-        let me = universe.number(&everybody.own).ok_or_else(|| anyhow!("{}, who is marked as ourselves, is no party now", everybody.own))?;
+        let me =
+            universe.number(&everybody.own).ok_or_else(|| anyhow!("{}, who is marked as ourselves, is no party now", everybody.own))?;
         let stranger = universe.number(&STRANGER.parse()?).ok_or_else(|| anyhow!("nobody stands for strangers"))?;
         let numbers = (0..everybody.directory.len())
             .map(|at| everybody.directory.registered(at).and_then(|party| universe.number(&party.id)))
