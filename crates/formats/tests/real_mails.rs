@@ -41,11 +41,14 @@ fn mails_under(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+fn shared() -> PathBuf {
+    let folder = std::env::var_os("MUSUBI_SHARED");
+    folder.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from).join("data")
+}
+
 #[test]
 fn every_real_mail_is_taken_apart() {
-    let shared = std::env::var_os("MUSUBI_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from)
-        .join("data");
+    let shared = shared();
     let mut mails = Vec::new();
     mails_under(&shared.join("mail/dev"), &mut mails);
     mails_under(&shared.join("mail/charset"), &mut mails);
