@@ -24,6 +24,14 @@ fn a_home_that_nobody_configured_cannot_send() {
 }
 
 #[test]
+fn a_demo_cannot_send() {
+    let home = Home::new();
+    home.ok(&["demo", "--no-serve"]);
+    assert_eq!(home.json(&["config", "check", "--connect"])["can_send"], false);
+    assert!(!home.root().join("config.toml").exists() && !home.root().join("keys").exists());
+}
+
+#[test]
 fn a_mistake_is_told_with_its_line() {
     let home = configured("[smtp]\nhost = \"relay.example\"\ntls = \"starttls\"\npasword_file = \"x\"\n");
     let told = home.run(&["config", "check"]);
