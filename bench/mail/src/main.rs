@@ -7,10 +7,9 @@ mod config;
 #[path = "../../../crates/musubi/src/deliver/mod.rs"]
 mod deliver;
 
+#[path = "../../../crates/musubi/src/receive"]
 mod receive {
-    #[path = "../../../../crates/musubi/src/receive/imap.rs"]
     pub(crate) mod imap;
-    #[path = "../../../../crates/musubi/src/receive/maildir.rs"]
     pub(crate) mod maildir;
 }
 
