@@ -23,7 +23,7 @@ while read -r file; do
     seed unpack "$file" "$name\\0"
     seed recognise "$file" "$name\\0"
     case $name in
-        *.eml) seed mail "$file"; seed arf "$file"; seed source_arf "$file" "$name\\0"; seed source_xarf_mail "$file" "$name\\0" ;;
+        *.eml) seed mail "$file"; seed mail_fields "$file"; seed answer "$file"; seed delivery_status "$file"; seed arf "$file"; seed source_arf "$file" "$name\\0"; seed source_xarf_mail "$file" "$name\\0" ;;
         *.csv|*.tsv) seed csv "$file" '\0'; seed source_csv "$file" "$name\\0"; seed source_csv_mapping "$file" "$name\\0" ;;
         *.json) seed json "$file"; seed source_json "$file" "$name\\0" ;;
         *.html|*.xml|*.htm) seed html_text "$file" ;;

@@ -41,11 +41,14 @@ fn mails_under(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+fn shared() -> PathBuf {
+    let folder = std::env::var_os("MUSUBI_SHARED");
+    folder.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from).join("data")
+}
+
 #[test]
 fn every_real_mail_is_taken_apart() {
-    let shared = std::env::var_os("MUSUBI_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from)
-        .join("data");
+    let shared = shared();
     let mut mails = Vec::new();
     mails_under(&shared.join("mail/dev"), &mut mails);
     mails_under(&shared.join("mail/charset"), &mut mails);
@@ -64,5 +67,27 @@ fn every_real_mail_is_taken_apart() {
     println!("{} mails, {} leaves, {} refusals", mails.len(), tally.leaves, tally.refused.len());
     for line in &tally.refused {
         println!("{line}");
+    }
+}
+
+#[test]
+fn what_postfix_reports_of_a_mail_is_read() {
+    use formats::delivery_status::{Action, DeliveryStatus};
+
+    let folder = shared().join("trust/dsn");
+    for (name, envelope, address, action, status) in [
+        ("postfix-dsn-failed.eml", "n-3", "x@outside.example", Action::Failed, "5.1.1"),
+        ("postfix-dsn-success-relayed.eml", "n-1", "abuse@isp.test", Action::Relayed, "2.0.0"),
+    ] {
+        let Ok(mail) = fs::read(folder.join(name)) else {
+            println!("skipped: no {name} in {}", folder.display());
+            return;
+        };
+        let report = DeliveryStatus::read(&mail).unwrap();
+        assert_eq!(report.envelope_id.as_deref(), Some(envelope));
+        let [recipient] = &report.recipients[..] else { panic!("{report:?}") };
+        assert_eq!((recipient.address.as_str(), recipient.action), (address, action));
+        assert_eq!(recipient.status.unwrap().to_string(), status);
+        assert!(!report.original.unwrap().message_ids("Message-ID").is_empty());
     }
 }

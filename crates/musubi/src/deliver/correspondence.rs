@@ -137,7 +137,18 @@ async fn a_notice_goes_out_is_read_with_gnupg_and_every_kind_of_answer_comes_bac
     std::fs::write(&signature_file, Mail::read(signature).parts[0].bytes()).unwrap();
     let (_, status) = theirs.run(&["--verify", &signature_file.display().to_string(), "-"], content);
     assert!(status.contains("GOODSIG"), "{status}");
-    assert!(fetch(&isp_box, &mut cursor, 0, &office).await.is_empty(), "nothing is read twice");
+    let read = async |from: Cursor, largest: u32, at_most: usize| {
+        imap::take(&isp_box, from, largest, at_most, |_, _| std::future::ready(Ok(()))).await.unwrap()
+    };
+    assert_eq!(read(cursor, 1 << 20, 10).await.mails, 0, "nothing is read twice");
+    let renumbered = Cursor { validity: cursor.validity.wrapping_add(1), last: 1000 };
+    assert_eq!(read(renumbered, 1 << 20, 10).await.mails, 2, "a mailbox numbered anew is read anew");
+    let one = read(Cursor::default(), 1 << 20, 1).await;
+    assert!(one.mails == 1 && one.more);
+    let none = read(Cursor::default(), 100, 10).await;
+    assert!(none.mails == 0 && none.left.len() == 2 && none.left[0].1.contains("more than the 100"), "{none:?}");
+    let locked = |_, _| std::future::ready(Err(anyhow::anyhow!("the register is locked")));
+    assert!(imap::take(&isp_box, Cursor::default(), 1 << 20, 10, locked).await.is_err());
 
     // back: encrypted and signed by GnuPG, in plain words, automatic
     let inner = "Content-Type: text/plain; charset=utf-8\r\n\r\n修正済みです。\r\n> 192.0.2.1\r\n";

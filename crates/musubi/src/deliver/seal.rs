@@ -36,9 +36,9 @@ impl Sealed {
     }
 }
 
-/// With no checksum, which RFC 9580 §6.1 advises against and GnuPG does not need.
+/// With a checksum: GnuPG 2.2 does not find the end of the message without it.
 fn armour() -> ArmorOptions<'static> {
-    ArmorOptions { headers: None, include_checksum: false }
+    ArmorOptions { headers: None, include_checksum: true }
 }
 
 /// Signs (RFC 3156 §5): anybody can read it, and check who wrote it.
