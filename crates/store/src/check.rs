@@ -9,6 +9,7 @@ use crate::StoreError;
 use crate::evidence;
 use crate::home::{Home, maker_lives};
 use crate::register::Register;
+use crate::release_tree;
 use crate::segment::hash_file;
 
 /// How long a replaced segment stays for readers that began before, in microseconds.
@@ -30,11 +31,14 @@ pub struct Findings {
     pub events: u64,
     pub evidence: u64,
     pub evidence_bytes: u64,
+    /// Entries of the log of releases.
+    pub releases: u64,
     pub strays: u64,
     pub faults: Vec<Fault>,
 }
 
-/// Compares every segment (and, when `originals`, every kept original) with the hash in the register.
+/// Compares every segment (and, when `originals`, every kept original) with the hash in the register, and the end of the log of releases
+/// with what was signed last.
 ///
 /// # Errors
 /// When the register itself cannot be read.
@@ -81,6 +85,9 @@ pub async fn check(home: &Home, register: &Register, originals: bool, seen: &mut
             }
         }
     }
+    let log = release_tree::glance(&mut *register.pool.acquire().await?).await?;
+    findings.releases = log.entries;
+    findings.faults.extend(log.faults.into_iter().map(|what| Fault { place: "log of releases".into(), what }));
     findings.strays = strays(home, register).await?.len() as u64;
     Ok(findings)
 }

@@ -87,19 +87,22 @@ fn name(copy: &Home) -> Result<(), StoreError> {
     sync_folder(copy.root())
 }
 
-/// What users put into the home for the readers: tables of types, mappings.
+/// What lies in the home beside the register: tables of types and mappings that users brought, and the keys. Without its key the log of
+/// releases could not be continued, so a copy has them too and is as secret as the home.
 fn knowledge(home: &Home) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
     if home.resolve("shadowserver-types.tsv").is_file() {
         found.push("shadowserver-types.tsv".to_owned());
     }
-    let mappings = home.resolve("mappings");
-    for entry in fs::read_dir(&mappings).into_iter().flatten() {
-        let path = entry.map_err(StoreError::file(&mappings))?.path();
-        if path.is_file()
-            && let Some(name) = path.file_name().and_then(|n| n.to_str())
-        {
-            found.push(format!("mappings/{name}"));
+    for folder in ["mappings", "keys"] {
+        let place = home.resolve(folder);
+        for entry in fs::read_dir(&place).into_iter().flatten() {
+            let path = entry.map_err(StoreError::file(&place))?.path();
+            if path.is_file()
+                && let Some(name) = path.file_name().and_then(|n| n.to_str())
+            {
+                found.push(format!("{folder}/{name}"));
+            }
         }
     }
     Ok(found)

@@ -5,6 +5,7 @@
 //! segments/2026/03/…     events (Parquet)
 //! evidence/ab/abcd….zst  originals as received
 //! tables/                imported tables for enrichment
+//! keys/                  secret keys, readable by their owner only
 //! tmp/                   being written; nothing in it counts
 //! lock                   held by whoever writes segments
 //! register.lock          held by whoever makes the tables of the register
@@ -65,6 +66,10 @@ impl Home {
         self.root.join("tables")
     }
 
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
     pub fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
     }
@@ -83,6 +88,15 @@ impl Home {
             create_private(&folder)?;
         }
         Ok(())
+    }
+
+    /// Makes the folder of keys.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create_keys(&self) -> Result<PathBuf, StoreError> {
+        create_private(&self.keys())?;
+        Ok(self.keys())
     }
 
     /// Nothing is swept while this is held; waits for a sweep that is going on.

@@ -18,7 +18,10 @@ pub mod home;
 pub mod known;
 pub mod lookup;
 pub mod register;
+pub mod release_tree;
+pub mod releases;
 pub mod segment;
 pub mod tables;
+pub mod witness;
 
 pub use error::StoreError;

@@ -1,0 +1,466 @@
+//! What we gave to whom: the log of releases, and the proof that something may be delivered.
+//!
+//! A delivery function takes a [`Released`] value, and only the log makes one, after the transaction in which the leaf became
+//! durable. So nothing leaves without a leaf:
+//!
+//! ```compile_fail,E0451
+//! use store::releases::Released;
+//! fn deliver(mail: &Released<Vec<u8>>) {}
+//! # let release: casework::model::release::Release = todo!();
+//! // No other way to say that something was logged: the fields belong to the log.
+//! deliver(&Released { release, number: 0, content: b"not logged".to_vec() });
+//! ```
+//!
+//! ```compile_fail,E0308
+//! use store::releases::Released;
+//! fn deliver(mail: &Released<Vec<u8>>) {}
+//! deliver(&b"not logged".to_vec());
+//! ```
+//!
+//! What was logged cannot be exchanged either:
+//!
+//! ```compile_fail,E0596
+//! use store::releases::Released;
+//! fn change(mail: &mut Released<Vec<u8>>) {
+//!     mail.content().push(b'!');
+//! }
+//! ```
+//!
+//! The leaf holds the hash of the content; [`Register::released`] makes the value again after a restart, for the same
+//! bytes only. Rows and tiles are written in one transaction with whatever the caller writes beside ([`append`]).
+
+use casework::model::agreement::{Channel, Purpose};
+use casework::model::release::{BadRelease, Basis, Release, Secret};
+use formats::tlog::note::Unsigned;
+use formats::tlog::tile::{WIDTH, push_entry, read_entries, write_hashes};
+use formats::tlog::tree::{Head, leaf};
+use formats::tlog::{Checkpoint, Edge, Level, Note, Signer, Tile, Verifier};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use crate::StoreError;
+use crate::register::Register;
+use crate::release_tree::{self, ENTRIES};
+
+/// The key of the log of one home: signs checkpoints, and makes the salts of statements.
+#[derive(Clone, Debug)]
+pub struct LogKey {
+    signer: Signer,
+    salts: [u8; 32],
+}
+
+impl LogKey {
+    /// Takes a key for notes; its name is the origin of the log.
+    pub fn new(signer: Signer) -> Self {
+        let salts = blake3::derive_key("musubi 2026-11 salts of the log of releases", signer.secret());
+        Self { signer, salts }
+    }
+
+    /// The public half, by which receipts are checked.
+    pub fn verifier(&self) -> &Verifier {
+        self.signer.verifier()
+    }
+
+    fn secret(&self, id: &str) -> Secret {
+        Secret(*blake3::keyed_hash(&self.salts, id.as_bytes()).as_bytes())
+    }
+}
+
+/// Something that is in the log, and may therefore be delivered: to this recipient, by this channel.
+#[derive(Debug)]
+pub struct Released<T> {
+    release: Release,
+    number: u64,
+    content: T,
+}
+
+impl<T> Released<T> {
+    pub fn release(&self) -> &Release {
+        &self.release
+    }
+
+    /// Number of the leaf, from 0.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What was given; its SHA-256 is in the leaf.
+    pub fn content(&self) -> &T {
+        &self.content
+    }
+}
+
+/// Releases that will be in the log when the transaction in which they were appended is committed.
+#[derive(Debug)]
+#[must_use = "after the commit, `committed` gives what may be delivered"]
+pub(crate) struct Appended {
+    first: u64,
+    ids: Vec<String>,
+}
+
+impl Appended {
+    /// To be called after the commit, with the same releases: gives what may be delivered now.
+    pub(crate) fn committed<T: AsRef<[u8]>>(self, batch: Vec<(Release, T)>) -> Result<Vec<Released<T>>, StoreError> {
+        if !self.ids.iter().eq(batch.iter().map(|(release, _)| &release.id)) {
+            return Err(StoreError::Refused("what was appended to the log of releases is something else".into()));
+        }
+        let logged = batch.into_iter().zip(self.first..);
+        logged.map(|((release, content), number)| is_content(&release, &content).map(|()| Released { release, number, content })).collect()
+    }
+}
+
+/// The content is that of which the release speaks.
+fn is_content<T: AsRef<[u8]>>(release: &Release, content: &T) -> Result<(), StoreError> {
+    let same = release.content[..] == Sha256::digest(content.as_ref())[..];
+    let id = &release.id;
+    if same { Ok(()) } else { Err(StoreError::Refused(format!("release {id}: the content is not the one that the log has the hash of"))) }
+}
+
+/// Appends releases to the log within a transaction of the caller, who must have begun it for writing. Commits nothing.
+///
+/// # Errors
+/// When a release is in the log already or cannot be written down, when the key is not that of the log, or when the tree in the register
+/// is not the one that was signed last: nothing is signed upon a damaged tree.
+pub(crate) async fn append(
+    transaction: &mut SqliteConnection,
+    key: &LogKey,
+    releases: &[Release],
+    now: Timestamp,
+) -> Result<Appended, StoreError> {
+    let (mut edge, mut bundle) = continue_log(transaction, key, now).await?;
+    let appended = Appended { first: edge.size(), ids: releases.iter().map(|release| release.id.clone()).collect() };
+    if releases.is_empty() {
+        return Ok(appended);
+    }
+    let (mut tiles, mut secrets) = (Vec::new(), Vec::with_capacity(releases.len()));
+    for release in releases {
+        release.check().map_err(|e: BadRelease| StoreError::Refused(e.to_string()))?;
+        let secret = key.secret(&release.id);
+        let entry = release.statement(&secret).entry();
+        secrets.push(secret);
+        let number = edge.size() / WIDTH;
+        if !push_entry(&mut bundle, &entry) {
+            return Err(StoreError::Refused(format!("release {}: its entry is too long", release.id)));
+        }
+        edge.push(leaf(&entry), &mut |tile, hashes| tiles.push((level(tile), tile.number, write_hashes(&hashes))));
+        if edge.size().is_multiple_of(WIDTH) {
+            tiles.push((ENTRIES, number, std::mem::take(&mut bundle)));
+        }
+    }
+    tiles.extend(edge.unfinished().map(|(tile, hashes)| (level(tile), tile.number, write_hashes(hashes))));
+    if !bundle.is_empty() {
+        tiles.push((ENTRIES, edge.size() / WIDTH, bundle));
+    }
+    insert_rows(transaction, appended.first, releases, &secrets).await?;
+    release_tree::upsert(transaction, tiles).await?;
+    let head = Head { size: edge.size(), root: edge.root() };
+    let note = Checkpoint::new(key.verifier().name(), head).sign(&key.signer, now.as_second().unsigned_abs());
+    sqlx::query("INSERT INTO release_checkpoint (size, note, signed_at) VALUES ($1, $2, $3)")
+        .bind(head.size as i64)
+        .bind(note.to_string())
+        .bind(now.as_microsecond())
+        .execute(transaction)
+        .await?;
+    Ok(appended)
+}
+
+fn level(tile: Tile) -> i64 {
+    match tile.level {
+        Level::Entries => ENTRIES,
+        Level::Hashes(level) => level.into(),
+    }
+}
+
+/// The edge of the tree and the unfinished bundle of entries, after a check that they are what was signed last.
+async fn continue_log(transaction: &mut SqliteConnection, key: &LogKey, now: Timestamp) -> Result<(Edge, Vec<u8>), StoreError> {
+    let Some((_, note)) = release_tree::latest(transaction).await? else {
+        sqlx::query("INSERT INTO release_log (id, vkey, started_at) VALUES (1, $1, $2)")
+            .bind(key.verifier().to_string())
+            .bind(now.as_microsecond())
+            .execute(transaction)
+            .await?;
+        return Ok((Edge::default(), Vec::new()));
+    };
+    let checkpoint = match note.signers(std::slice::from_ref(key.verifier())) {
+        Ok(_) => Checkpoint::read(&note.text).map_err(|e| damaged(&e.to_string()))?,
+        Err(Unsigned::Unknown) => {
+            let ours = key.verifier();
+            return Err(StoreError::Refused(format!("the log of releases was signed with another key than {ours}; put that one back")));
+        }
+        Err(wrong) => return Err(damaged(&wrong.to_string())),
+    };
+    let edge = release_tree::edge(transaction, checkpoint.size).await?;
+    let edge = edge.filter(|edge| edge.root() == checkpoint.root);
+    let edge = edge.ok_or_else(|| damaged("its tiles do not lead to the root that was signed"))?;
+    let unfinished = (checkpoint.size % WIDTH) as usize;
+    let bundle = match unfinished {
+        0 => Vec::new(),
+        _ => release_tree::bytes(transaction, ENTRIES, checkpoint.size / WIDTH).await?.unwrap_or_default(),
+    };
+    let whole = unfinished == 0 || read_entries(&bundle).is_ok_and(|entries| entries.len() == unfinished);
+    if whole { Ok((edge, bundle)) } else { Err(damaged("its last entries are missing")) }
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Refused(format!("the log of releases is damaged: {what}; see `musubi log verify`"))
+}
+
+/// Rows in one statement: SQLite takes 32,766 values, and more rows at once gain nothing.
+const ROWS: usize = 128;
+
+async fn insert_rows(transaction: &mut SqliteConnection, first: u64, releases: &[Release], secrets: &[Secret]) -> Result<(), StoreError> {
+    let mut number = first as i64;
+    for (releases, secrets) in releases.chunks(ROWS).zip(secrets.chunks(ROWS)) {
+        let values: Vec<String> = (0..releases.len()).map(|row| values(row, 11)).collect();
+        let sql = format!(
+            "INSERT INTO release (number, id, recipient, purpose, channel, content, released_at, decision, terms, reasons, secret) VALUES {}",
+            values.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (release, secret) in releases.iter().zip(secrets) {
+            let terms: Vec<String> = release.basis.terms.iter().map(ToString::to_string).collect();
+            query = query
+                .bind(number)
+                .bind(&release.id)
+                .bind(release.recipient.as_str())
+                .bind(release.purpose.as_str())
+                .bind(release.channel.as_str())
+                .bind(&release.content[..])
+                .bind(release.at.as_microsecond())
+                .bind(&release.basis.decision)
+                .bind(terms.join(" "))
+                .bind(release.basis.reasons.join("\n"))
+                .bind(&secret.0[..]);
+            number += 1;
+        }
+        query.execute(&mut *transaction).await.map_err(|error| twice(error, releases))?;
+    }
+    Ok(())
+}
+
+/// `($1, $2, …)` of one row of several.
+pub(crate) fn values(row: usize, columns: usize) -> String {
+    let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+    format!("({})", places.join(", "))
+}
+
+fn twice(error: sqlx::Error, releases: &[Release]) -> StoreError {
+    let unique = error.as_database_error().is_some_and(|e| e.is_unique_violation());
+    let which = if let [one] = releases { format!("release {}", one.id) } else { "one of these releases".to_owned() };
+    if unique { StoreError::Refused(format!("{which} is in the log already")) } else { error.into() }
+}
+
+/// A release as remembered, with its place in the log and what keeps its hashes from being guessed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Logged {
+    pub number: u64,
+    pub release: Release,
+    pub secret: Secret,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    number: i64,
+    id: String,
+    recipient: String,
+    purpose: String,
+    channel: String,
+    content: Vec<u8>,
+    released_at: i64,
+    decision: String,
+    terms: String,
+    reasons: String,
+    secret: Vec<u8>,
+}
+
+/// The columns of [`Row`].
+const COLUMNS: &str = "number, id, recipient, purpose, channel, content, released_at, decision, terms, reasons, secret";
+
+impl Row {
+    fn logged(self) -> Result<Logged, StoreError> {
+        let number = self.number;
+        let bad = |what: &str| StoreError::Refused(format!("release {number} in the register: {what} is not readable"));
+        let basis = Basis {
+            decision: self.decision,
+            terms: self.terms.split_terminator(' ').map(str::parse).collect::<Result<_, _>>().map_err(|_| bad("terms"))?,
+            reasons: self.reasons.split_terminator('\n').map(str::to_owned).collect(),
+        };
+        let release = Release {
+            id: self.id,
+            recipient: self.recipient.parse().map_err(|_| bad("recipient"))?,
+            purpose: Purpose::read(&self.purpose).ok_or_else(|| bad("purpose"))?,
+            channel: Channel::read(&self.channel).ok_or_else(|| bad("channel"))?,
+            content: self.content.try_into().map_err(|_| bad("content"))?,
+            at: Timestamp::from_microsecond(self.released_at).map_err(|_| bad("released_at"))?,
+            basis,
+        };
+        let secret = Secret(self.secret.try_into().map_err(|_| bad("secret"))?);
+        Ok(Logged { number: number.unsigned_abs(), release, secret })
+    }
+}
+
+/// Releases `from` to before `to`, in order.
+pub(crate) async fn rows(connection: &mut SqliteConnection, from: u64, to: u64) -> Result<Vec<Result<Logged, StoreError>>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM release WHERE number >= $1 AND number < $2 ORDER BY number");
+    let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql)).bind(from as i64).bind(to as i64).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(Row::logged).collect())
+}
+
+/// One release by its id.
+pub(crate) async fn row(connection: &mut SqliteConnection, id: &str) -> Result<Option<Logged>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM release WHERE id = $1");
+    let row: Option<Row> = sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await?;
+    row.map(Row::logged).transpose()
+}
+
+impl Register {
+    /// Appends releases to the log and gives, once that is durable, what may be delivered. All of them or none.
+    ///
+    /// # Errors
+    /// As the log says; when a content is not that of its release; when the register cannot be written. Then nothing was logged.
+    pub async fn release<T: AsRef<[u8]>>(
+        &self,
+        key: &LogKey,
+        batch: Vec<(Release, T)>,
+        now: Timestamp,
+    ) -> Result<Vec<Released<T>>, StoreError> {
+        batch.iter().try_for_each(|(release, content)| is_content(release, content))?;
+        let releases: Vec<Release> = batch.iter().map(|(release, _)| release.clone()).collect();
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let appended = append(&mut transaction, key, &releases, now).await?;
+        transaction.commit().await?;
+        appended.committed(batch)
+    }
+
+    /// What is in the log under this id, to be delivered after a restart; `None` when it is not there.
+    ///
+    /// # Errors
+    /// When the content is not the one that was logged, or the register cannot be read.
+    pub async fn released<T: AsRef<[u8]>>(&self, id: &str, content: T) -> Result<Option<Released<T>>, StoreError> {
+        let Some(Logged { number, release, .. }) = self.logged(id).await? else { return Ok(None) };
+        is_content(&release, &content)?;
+        Ok(Some(Released { release, number, content }))
+    }
+
+    /// One release as remembered.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn logged(&self, id: &str) -> Result<Option<Logged>, StoreError> {
+        row(&mut *self.pool.acquire().await?, id).await
+    }
+
+    /// Releases, newest first: to one party or to all.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn releases(&self, recipient: Option<&str>, most: u32) -> Result<Vec<Logged>, StoreError> {
+        let which = if recipient.is_some() { "recipient = $1" } else { "$1 IS NULL" };
+        let sql = format!("SELECT {COLUMNS} FROM release WHERE {which} ORDER BY number DESC LIMIT $2");
+        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql)).bind(recipient).bind(i64::from(most)).fetch_all(&self.pool).await?;
+        rows.into_iter().map(Row::logged).collect()
+    }
+
+    /// The key by which the log of this home is checked, as the register remembers it; `None` when nothing was released yet.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn log_key(&self) -> Result<Option<Verifier>, StoreError> {
+        release_tree::key(&mut *self.pool.acquire().await?).await
+    }
+
+    /// The latest checkpoint, with the cosignatures that came for it.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn log_checkpoint(&self) -> Result<Option<Note>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        match release_tree::latest(&mut transaction).await? {
+            Some((size, note)) => Ok(Some(release_tree::cosigned(&mut transaction, size, note).await?)),
+            None => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use formats::tlog::KeyKind;
+
+    use super::*;
+    use crate::home::Home;
+
+    fn key() -> LogKey {
+        LogKey::new(Signer::new("home.example/log", KeyKind::Note, &[3; 32]).unwrap())
+    }
+
+    fn release(n: u64) -> Release {
+        Release {
+            id: format!("r-{n}"),
+            recipient: "isp.example".parse().unwrap(),
+            purpose: Purpose::Notify,
+            channel: Channel::Mail,
+            content: Sha256::digest(format!("content {n}")).into(),
+            at: Timestamp::UNIX_EPOCH,
+            basis: Basis::default(),
+        }
+    }
+
+    async fn everything(register: &Register) -> Vec<i64> {
+        let mut counts = Vec::new();
+        for table in ["release_log", "release", "release_tile", "release_checkpoint", "terms"] {
+            let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+            counts.push(sqlx::query_scalar(sql).fetch_one(&register.pool).await.unwrap());
+        }
+        counts
+    }
+
+    /// The process dies before the commit: neither leaf nor what was to be true with it.
+    #[tokio::test]
+    async fn a_transaction_that_was_not_committed_leaves_no_leaf_and_nothing_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        let register = Register::create(&home).await.unwrap();
+        for committed in [0, 300] {
+            let releases: Vec<Release> = (committed..committed + 300).map(release).collect();
+            let before = everything(&register).await;
+            let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            let appended = append(&mut transaction, &key(), &releases, Timestamp::UNIX_EPOCH).await.unwrap();
+            sqlx::query("INSERT INTO terms (id, tlp) VALUES (99, 'beside')").execute(&mut *transaction).await.unwrap();
+            drop((transaction, appended));
+            assert_eq!(everything(&register).await, before);
+            assert!(register.released(&format!("r-{committed}"), format!("content {committed}")).await.unwrap().is_none());
+
+            let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            let appended = append(&mut transaction, &key(), &releases, Timestamp::UNIX_EPOCH).await.unwrap();
+            sqlx::query("INSERT INTO terms (id, tlp) VALUES ($1, $2)")
+                .bind(committed as i64)
+                .bind(committed.to_string())
+                .execute(&mut *transaction)
+                .await
+                .unwrap();
+            transaction.commit().await.unwrap();
+            let batch = releases.into_iter().map(|release| (release.clone(), format!("content {}", &release.id[2..]))).collect();
+            let released = appended.committed(batch).unwrap();
+            assert_eq!(released[0].number(), committed);
+        }
+        assert_eq!(everything(&register).await[1..], [600, 9, 2, 2]);
+        assert_eq!(register.audit_log(None, &mut |_| ()).await.unwrap().faults, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_was_appended_releases_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let register = Register::create(&Home::at(folder.path())).await.unwrap();
+        let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let mut appended = Vec::new();
+        for n in 0..3 {
+            appended.push(append(&mut transaction, &key(), &[release(n)], Timestamp::UNIX_EPOCH).await.unwrap());
+        }
+        transaction.commit().await.unwrap();
+        let [zero, one, two] = <[Appended; 3]>::try_from(appended).unwrap();
+        assert!(zero.committed(vec![(release(7), "content 7")]).is_err(), "another release");
+        assert!(one.committed(vec![(release(1), "content 7")]).is_err(), "another content");
+        assert_eq!(two.committed(vec![(release(2), "content 2")]).unwrap()[0].number(), 2);
+    }
+}
