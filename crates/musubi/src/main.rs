@@ -4,6 +4,7 @@ mod cli;
 mod demo;
 mod faults;
 mod jobs;
+mod keys;
 mod pipeline;
 mod receive;
 mod show;

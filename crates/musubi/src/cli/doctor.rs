@@ -9,7 +9,7 @@ use super::Place;
 use super::tables::age;
 use crate::show::{self, grouped, say, size};
 
-/// Check every segment's hash, the register, tables, drift and disk space
+/// Check every segment's hash, the register, the log of releases, tables, drift and disk space
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  musubi doctor --originals")]
 pub(crate) struct Doctor {
@@ -31,7 +31,7 @@ impl Doctor {
         })
         .await?;
         bar.finish_and_clear();
-        let Findings { segments, segment_bytes, events, evidence, evidence_bytes, strays, faults } = &findings;
+        let Findings { segments, segment_bytes, events, evidence, evidence_bytes, releases, strays, faults } = &findings;
         let drift = register.drift().await?;
         let mut advice = Vec::new();
         let tables = register.tables().await?;
@@ -59,7 +59,7 @@ impl Doctor {
             let list = |faults: &[Fault]| faults.iter().map(|f| json!({"place": f.place, "what": f.what})).collect::<Vec<_>>();
             show::json(&json!({
                 "well": faults.is_empty(), "segments": segments, "segment_bytes": segment_bytes, "events": events, "evidence": evidence,
-                "evidence_bytes": evidence_bytes, "strays": strays, "faults": list(faults), "free_bytes": free, "advice": advice,
+                "evidence_bytes": evidence_bytes, "releases": releases, "strays": strays, "faults": list(faults), "free_bytes": free, "advice": advice,
                 "bytes_per_event": (*events > 0).then(|| *segment_bytes as f64 / *events as f64),
                 "tables": tables.iter().map(|t| json!({"id": t.id, "kind": t.kind, "source": t.source, "date": t.dated, "age_days": age(&t.dated)})).collect::<Vec<_>>(),
                 "drift": drift.iter().map(|(kind, name, times, evidence)| json!({"kind": kind, "name": name, "times": times, "evidence": evidence})).collect::<Vec<_>>(),
@@ -71,6 +71,9 @@ impl Doctor {
             }
             let checked = if self.originals { "every hash checked" } else { "presence checked; --originals checks every hash" };
             say(format!("evidence   {}, {} kept ({checked})", grouped(*evidence), size(*evidence_bytes)))?;
+            if *releases > 0 {
+                say(format!("releases   {} (the end of the log checked; `musubi log verify` recomputes all of it)", grouped(*releases)))?;
+            }
             for t in &tables {
                 say(format!("table      {} ({}) of {}, {} days old", t.source, t.kind, t.dated, age(&t.dated).unwrap_or(0)))?;
             }

@@ -8,13 +8,16 @@ mod events;
 mod evidence;
 mod formats;
 mod ingest;
+mod log;
 mod lookup;
 mod query;
 mod read;
+mod receipt;
 mod reread;
 mod shell;
 mod stats;
 mod tables;
+mod witness;
 
 use std::io;
 use std::path::PathBuf;
@@ -57,6 +60,12 @@ enum Command {
     #[command(subcommand)]
     Tables(tables::Tables),
     Formats(formats::Formats),
+    #[command(subcommand)]
+    Log(log::Log),
+    #[command(subcommand)]
+    Receipt(receipt::Receipt),
+    #[command(subcommand)]
+    Witness(witness::Witness),
     Compact(compact::Compact),
     Backup(backup::Backup),
     Restore(backup::Restore),
@@ -131,6 +140,9 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Reread(command) => command.run(&place).await,
         Command::Tables(command) => command.run(&place).await,
         Command::Formats(command) => command.run(&place),
+        Command::Log(command) => command.run(&place).await,
+        Command::Receipt(command) => command.run(&place).await,
+        Command::Witness(command) => command.run(&place).await,
         Command::Compact(command) => command.run(&place).await,
         Command::Backup(command) => command.run(&place).await,
         Command::Restore(command) => command.run(&place).await,
