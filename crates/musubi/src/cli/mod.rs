@@ -56,9 +56,6 @@ enum Command {
     Query(query::Query),
     Events(events::Events),
     Lookup(lookup::Lookup),
-    Explain(explain::Explain),
-    #[command(subcommand)]
-    Terms(terms::Terms),
     Stats(stats::Stats),
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -70,6 +67,9 @@ enum Command {
     Party(party::Parties),
     #[command(subcommand)]
     Agreement(agreement::Agreements),
+    #[command(subcommand)]
+    Terms(terms::Terms),
+    Explain(explain::Explain),
     Compact(compact::Compact),
     Backup(backup::Backup),
     Restore(backup::Restore),
