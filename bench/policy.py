@@ -3,8 +3,7 @@
 
     bench/policy.py --musubi target/release/musubi --home ~/.cache/musubi-bench/work/home-month --speed policy_speed.txt
 
-The home is that of `bench/run.py`; the first call adds parties and an agreement to its register. Asked for three parties: one that may see everything, one that may see
-everything with its victims hidden (the terms are decided as they are: nothing is hidden unless they say so), one that may see nothing.
+The home is that of `bench/run.py`; the first call adds parties and an agreement to its register. Asked for ourselves as a party, who may see everything, and a party without any agreement, which may see nothing above CLEAR.
 """
 
 import argparse
@@ -31,11 +30,15 @@ kind = 'csirt'
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--musubi", required=True)
-    options.add_argument("--home", required=True)
+    options.add_argument("--musubi", help="a release build")
+    options.add_argument("--home", help="of `bench/run.py --only query`; without it only the decisions are kept")
     options.add_argument("--speed", help="what the example policy_speed of casework printed")
     options.add_argument("--times", type=int, default=9)
     given = options.parse_args()
+    speed = open(given.speed, encoding="utf-8").read().splitlines() if given.speed else None
+    if not given.home:
+        measure.keep("policy_decisions", {"decisions": speed})
+        return
     register = os.path.join(given.home, "..", "bench-parties.toml")
     with open(register, "w", encoding="utf-8") as out:
         out.write(REGISTER)
@@ -66,8 +69,7 @@ def main():
         told["sql"] = question
         result[name] = told
     rows = json.loads(measure.run([*base, "query", "SELECT count(*) AS n FROM events"], stdout=subprocess.PIPE)["output"])["n"]
-    speed = open(given.speed, encoding="utf-8").read().splitlines() if given.speed else None
-    measure.keep("policy", rows=rows, decisions=speed, **result)
+    measure.keep("policy", {"rows": rows, "decisions": speed, **result})
 
 
 if __name__ == "__main__":
