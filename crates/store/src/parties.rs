@@ -50,7 +50,7 @@ impl Register {
         // One transaction: a change between two questions must not be seen by half.
         let mut transaction = self.pool.begin().await?;
         let known = load(&mut transaction, at, None).await?;
-        Ok(known.into_iter().map(|(_, known)| known.party).collect())
+        Ok(known.into_values().map(|known| known.party).collect())
     }
 
     /// One party as known at `at`, also when it has ended.

@@ -12,7 +12,9 @@ use crate::show::{self, say};
 
 /// Say whether a party may know an event, and why
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  musubi explain --event 0123456789abcdef0123456789abcdef --to jpcert")]
+#[command(
+    after_help = "Example:\n  musubi explain --to isp-jp --event \"$(musubi query 'SELECT id FROM events LIMIT 1' --format csv | tail -n 1)\""
+)]
 pub(crate) struct Explain {
     /// Identity of the event (column id)
     #[arg(long, value_name = "ID", value_parser = event_id)]

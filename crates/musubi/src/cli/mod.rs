@@ -67,9 +67,6 @@ enum Command {
     Query(query::Query),
     Events(events::Events),
     Lookup(lookup::Lookup),
-    Explain(explain::Explain),
-    #[command(subcommand)]
-    Terms(terms::Terms),
     Stats(stats::Stats),
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -93,6 +90,8 @@ enum Command {
     Receipt(receipt::Receipt),
     #[command(subcommand)]
     Witness(witness::Witness),
+    Terms(terms::Terms),
+    Explain(explain::Explain),
     Compact(compact::Compact),
     #[command(subcommand)]
     Config(config::Config),

@@ -18,6 +18,7 @@ use crate::show::{self, say};
 /// encrypt:must embargo:2026-12-01 expiry:2026-12-31 audience:PARTY,… community:NAME,… to:PARTY,… victims:no-identity;
 /// or a policy of IEP 2.0 as JSON.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  musubi terms list")]
 pub(crate) enum Terms {
     /// List all terms that anything was ever held under
     #[command(after_help = "Example:\n  musubi terms list")]
