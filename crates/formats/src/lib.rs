@@ -6,12 +6,16 @@
 pub mod address_table;
 pub mod arf;
 pub mod csv;
+pub mod first_teams;
 pub mod html_text;
 pub mod json;
 pub mod lines;
 pub mod mail;
 pub mod mail_address;
+pub mod rdap;
+pub mod rpsl;
 pub mod rsit;
+pub mod security_txt;
 pub mod shadowserver;
 mod text;
 pub mod time;

@@ -15,13 +15,28 @@ fn json(home: &Home, arguments: &[&str]) -> Value {
 fn a_party_is_entered_changed_and_ended_and_its_past_stays() {
     let home = Home::new();
     let add = [
-        "party", "add", "isp-jp", "--name", "Example ISP", "--kind", "provider", "--nation", "JP", "--network", "192.0.2.0/24", "--asn", "64496",
-        "--contact", "abuse ja Abuse@ISP.example", "--own",
+        "party",
+        "add",
+        "isp-jp",
+        "--name",
+        "Example ISP",
+        "--kind",
+        "provider",
+        "--nation",
+        "JP",
+        "--network",
+        "192.0.2.0/24",
+        "--asn",
+        "64496",
+        "--contact",
+        "abuse ja Abuse@ISP.example",
+        "--own",
     ];
     let added = json(&home, &add);
     assert_eq!((added["own"].as_bool(), added["contacts"][0]["address"].as_str()), (Some(true), Some("Abuse@isp.example")));
     assert_eq!(home.run(&add).code, Some(1));
-    let set = ["party", "set", "isp-jp", "--network", "198.51.100.0/24", "--remove", "192.0.2.0/24", "--community", "NCA", "--name", "Renamed"];
+    let set =
+        ["party", "set", "isp-jp", "--network", "198.51.100.0/24", "--remove", "192.0.2.0/24", "--community", "NCA", "--name", "Renamed"];
     let changed = json(&home, &set);
     let claims: Vec<&str> = changed["answers_for"].as_array().unwrap().iter().map(|c| c["value"].as_str().unwrap()).collect();
     assert_eq!((claims, changed["name"].as_str()), (vec!["198.51.100.0/24", "AS64496"], Some("Renamed")));

@@ -117,7 +117,7 @@ pub async fn sweep(home: &Home, register: &Register, now: i64) -> Result<u64, St
 
 async fn strays(home: &Home, register: &Register) -> Result<Vec<PathBuf>, StoreError> {
     let named: Vec<String> =
-        sqlx::query_scalar("SELECT path FROM segment UNION SELECT kept FROM evidence UNION SELECT path FROM lookup_table")
+        sqlx::query_scalar("SELECT path FROM segment UNION SELECT kept FROM evidence UNION SELECT path FROM lookup_table UNION SELECT path FROM registry_table")
             .fetch_all(&register.pool)
             .await?;
     let named: HashSet<PathBuf> = named.into_iter().map(|path| home.resolve(&path)).collect();

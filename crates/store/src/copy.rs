@@ -59,7 +59,7 @@ async fn copy_all(home: &Home, register: &Register, copy: &Home, seen: &mut dyn 
     let frozen = Register::open_copy(&snapshot).await?;
     let mut named: Vec<String> = sqlx::query_scalar(
         "SELECT path FROM segment WHERE retired_at IS NULL UNION SELECT kept FROM evidence WHERE kept <> '' UNION SELECT path FROM \
-         lookup_table WHERE retired_at IS NULL",
+         lookup_table WHERE retired_at IS NULL UNION SELECT path FROM registry_table WHERE retired_at IS NULL",
     )
     .fetch_all(&frozen.pool)
     .await?;

@@ -20,6 +20,7 @@ pub mod known;
 pub mod lookup;
 pub mod parties;
 pub mod register;
+pub mod registries;
 pub mod segment;
 pub mod tables;
 

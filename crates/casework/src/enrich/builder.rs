@@ -30,10 +30,10 @@ pub struct Builder {
 
 /// Somebody holds these addresses.
 #[derive(Clone, Copy, Debug)]
-struct Claim<A> {
-    first: A,
-    last: A,
-    whose: u32,
+pub(super) struct Claim<A> {
+    pub(super) first: A,
+    pub(super) last: A,
+    pub(super) whose: u32,
 }
 
 impl Builder {
@@ -110,7 +110,7 @@ impl Builder {
 }
 
 /// Cuts the space into spans, each of its smallest claim.
-fn sweep<A: Bits>(mut claims: Vec<Claim<A>>, holders: &[Holder]) -> Spans<A> {
+pub(super) fn sweep<A: Bits>(mut claims: Vec<Claim<A>>, holders: &[Holder]) -> Spans<A> {
     if !claims.is_sorted_by(|a, b| a.first <= b.first) {
         claims.sort_by_key(|claim| claim.first); // stable: the order of rows stays known
     }

@@ -113,7 +113,7 @@ fn arrays(mut rest: &[u8]) -> Option<Table> {
 }
 
 /// Takes `count` values of `N` bytes from the front.
-fn array<T, const N: usize>(rest: &mut &[u8], count: usize, value: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
+pub(super) fn array<T, const N: usize>(rest: &mut &[u8], count: usize, value: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
     let bytes = rest.split_off(..count.checked_mul(N)?)?;
     Some(bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect())
 }

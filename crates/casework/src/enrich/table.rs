@@ -205,7 +205,7 @@ impl<A: Bits> Spans<A> {
 
     /// The holder's number of the span around an address, with its first and last address.
     #[inline]
-    fn find(&self, address: A) -> Option<(u32, A, A)> {
+    pub(super) fn find(&self, address: A) -> Option<(u32, A, A)> {
         let bucket = address.bucket();
         let (from, to) = (self.index[bucket] as usize, self.index[bucket + 1] as usize);
         let (block, blocks) = (from.div_ceil(BLOCK), to.div_ceil(BLOCK));
@@ -220,7 +220,7 @@ impl<A: Bits> Spans<A> {
         Some((span.whose, span.start, last))
     }
 
-    fn size_bytes(&self) -> usize {
+    pub(super) fn size_bytes(&self) -> usize {
         size_of_val(&self.index[..]) + size_of_val(&self.samples[..]) + size_of_val(&self.spans[..])
     }
 }
@@ -329,15 +329,15 @@ impl Bits for Halves {
 }
 
 /// A day as its ISO 8601 text.
-mod day {
+pub(super) mod day {
     use jiff::civil::Date;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(date: &Date, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::enrich) fn serialize<S: Serializer>(date: &Date, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(date)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Date, D::Error> {
+    pub(in crate::enrich) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Date, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }

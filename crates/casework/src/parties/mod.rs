@@ -1,11 +1,12 @@
 //! Parties and agreements as people write them down, and how what several say of one party is joined.
 //!
 //! [`draft`] makes a party or an agreement out of keys and values; [`toml`] and [`csv`] are two ways of writing these
-//! down, the command line is a third. [`join()`] puts what one source says beside what others said before: each source replaces
+//! down, the command line is a third; [`foreign`] takes what others publish. [`join()`] puts what one source says beside what others said before: each source replaces
 //! only its own words, so a registry never wipes out what we entered ourselves.
 
 pub mod csv;
 pub mod draft;
+pub mod foreign;
 pub mod join;
 pub mod toml;
 

@@ -11,6 +11,7 @@ mod formats;
 mod ingest;
 mod lookup;
 mod party;
+mod party_find;
 mod party_import;
 mod query;
 mod read;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::register::Register;
 
-use super::{Place, WrongUsage, moment, party_import};
+use super::{Place, WrongUsage, moment, party_find, party_import};
 use crate::pipeline;
 use crate::show::{self, say, table};
 
@@ -22,6 +22,7 @@ pub(crate) enum Parties {
     Add(Add),
     List(List),
     Show(Show),
+    Find(party_find::Find),
     Set(Set),
     End(End),
     Own(Own),
@@ -34,6 +35,7 @@ impl Parties {
             Self::Add(command) => command.run(place).await,
             Self::List(command) => command.run(place).await,
             Self::Show(command) => command.run(place).await,
+            Self::Find(command) => command.run(place).await,
             Self::Set(command) => command.run(place).await,
             Self::End(command) => command.run(place).await,
             Self::Own(command) => command.run(place).await,

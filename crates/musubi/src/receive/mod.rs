@@ -4,4 +4,5 @@ pub(crate) mod files;
 pub(crate) mod knowledge;
 pub(crate) mod original;
 pub(crate) mod parts;
+pub(crate) mod registry_in;
 pub(crate) mod table_in;
