@@ -207,10 +207,10 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "the oracle is files, where the environment says")]
     fn real_answers_name_who_is_to_be_told() {
         let shared = std::env::var_os("MUSUBI_SHARED")
             .map_or_else(|| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), std::path::PathBuf::from);
-        #[allow(clippy::disallowed_methods, reason = "the oracle is a file")]
         let read = |name: &str| std::fs::read(shared.join("data/trust/rdap-icann").join(name));
         let (Ok(network), Ok(asn), Ok(error)) = (read("network_192_198_0_0.json"), read("autnum_16509.json"), read("error_ripe_net.json"))
         else {

@@ -533,10 +533,10 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "the oracle is files, where the environment says")]
     fn the_answers_are_those_of_ripes_own_server() {
         let shared = std::env::var_os("MUSUBI_SHARED")
             .map_or_else(|| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), std::path::PathBuf::from);
-        #[allow(clippy::disallowed_methods, reason = "the oracle is a file")]
         let read = |name: &str| std::fs::read_to_string(shared.join("data/trust/rpsl").join(name));
         let (Ok(dump), Ok(want)) = (read("ripe-abusec-test-objects.rpsl"), read("ripe-abusec-expected.json")) else {
             eprintln!("skipped: no test objects of RIPE in {} (set MUSUBI_SHARED)", shared.display());

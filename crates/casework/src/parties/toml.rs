@@ -158,4 +158,17 @@ mod tests {
         );
         assert!(read("[[party").unwrap_err().to_string().contains("line 1"));
     }
+
+    #[test]
+    fn the_examples_of_the_documentation_are_read() {
+        let page = include_str!("../../../../docs/parties.md");
+        let block = |language: &str| {
+            let (_, rest) = page.split_once(&format!("```{language}\n")).expect("an example");
+            rest.split_once("```").expect("its end").0.to_owned()
+        };
+        let written = read(&block("toml")).unwrap();
+        assert_eq!((written.rejected, written.parties.len(), written.agreements.len()), (vec![], 3, 1));
+        let written = super::super::csv::read(block("csv").as_bytes()).unwrap();
+        assert_eq!((written.rejected, written.parties[0].party.constituency.len()), (vec![], 4));
+    }
 }

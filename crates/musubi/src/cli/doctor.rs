@@ -2,11 +2,14 @@
 
 use anyhow::{Result, bail};
 use casework::enrich::builtin;
+use casework::model::party::{Party, PartyKind};
+use jiff::Timestamp;
 use serde_json::json;
 use store::check::{Fault, Findings, check};
 
 use super::Place;
 use super::tables::age;
+use crate::pipeline;
 use crate::show::{self, grouped, say, size};
 
 /// Check every segment's hash, the register, the log of releases, tables, drift and disk space
@@ -47,6 +50,24 @@ impl Doctor {
                 about.origin.date
             ));
         }
+        let registries = register.registry_tables().await?;
+        for table in &registries {
+            if let Some(days) = age(&table.dated).filter(|days| *days > OLD) {
+                advice.push(format!("contacts of {} are {days} days old: import a newer dump (`musubi party import`)", table.source));
+            }
+        }
+        let now = pipeline::now();
+        let parties = register.parties_known(now).await?;
+        let troubles: Vec<(&Party, String)> = parties.iter().filter_map(|party| Some((party, trouble(party, now)?))).collect();
+        for (party, trouble) in troubles.iter().take(SHOWN) {
+            advice.push(format!("party {}: {trouble}", party.id));
+        }
+        if troubles.len() > SHOWN {
+            advice.push(format!("{} more parties cannot be reached or have ended", troubles.len() - SHOWN));
+        }
+        if !parties.is_empty() && register.own_party().await?.is_none() {
+            advice.push("nobody said which party we are: `musubi party own PARTY`".to_owned());
+        }
         let free = free_space(place.home.root());
         if let Some(free) = free.filter(|free| *free < 1 << 30) {
             advice.push(format!("only {} are free on the disk of {}", size(free), place.home.root().display()));
@@ -62,6 +83,12 @@ impl Doctor {
                 "evidence_bytes": evidence_bytes, "releases": releases, "strays": strays, "faults": list(faults), "free_bytes": free, "advice": advice,
                 "bytes_per_event": (*events > 0).then(|| *segment_bytes as f64 / *events as f64),
                 "tables": tables.iter().map(|t| json!({"id": t.id, "kind": t.kind, "source": t.source, "date": t.dated, "age_days": age(&t.dated)})).collect::<Vec<_>>(),
+                "registries": registries.iter().map(|t| json!({
+                    "id": t.id, "source": t.source, "date": t.dated, "age_days": age(&t.dated), "objects": t.object_count, "networks": t.network_count,
+                    "contacts": t.contact_count,
+                })).collect::<Vec<_>>(),
+                "parties": parties.len(),
+                "unreachable": troubles.iter().map(|(party, trouble)| json!({"party": party.id.as_str(), "what": trouble})).collect::<Vec<_>>(),
                 "drift": drift.iter().map(|(kind, name, times, evidence)| json!({"kind": kind, "name": name, "times": times, "evidence": evidence})).collect::<Vec<_>>(),
             }))?;
         } else {
@@ -76,6 +103,21 @@ impl Doctor {
             }
             for t in &tables {
                 say(format!("table      {} ({}) of {}, {} days old", t.source, t.kind, t.dated, age(&t.dated).unwrap_or(0)))?;
+            }
+            for t in &registries {
+                let (networks, contacts) = (grouped(t.network_count.unsigned_abs()), grouped(t.contact_count.unsigned_abs()));
+                let days = age(&t.dated).unwrap_or(0);
+                say(format!(
+                    "registry   {} of {}, {days} days old: {networks} networks and AS numbers, {contacts} contacts",
+                    t.source, t.dated
+                ))?;
+            }
+            if !parties.is_empty() {
+                say(format!(
+                    "parties    {}, {} of them have ended or have no contact that can be used",
+                    grouped(parties.len() as u64),
+                    grouped(troubles.len() as u64)
+                ))?;
             }
             if *strays > 0 {
                 say(format!("strays     {} files that nobody names; the next ingest or `musubi compact` removes them", grouped(*strays)))?;
@@ -98,6 +140,25 @@ impl Doctor {
         }
         Ok(())
     }
+}
+
+/// Parties named in advice; all are counted.
+const SHOWN: usize = 10;
+
+/// Why a party cannot be told anything; everybody is told by publishing.
+fn trouble(party: &Party, now: Timestamp) -> Option<String> {
+    if party.kind == PartyKind::Public {
+        return None;
+    }
+    if let Some(ended) = party.validity.until.filter(|until| *until <= now) {
+        // Ended as was meant, unless somebody still counts on it.
+        return (!party.constituency.is_empty()).then(|| format!("ended at {ended}, but still answers for {}", party.constituency.len()));
+    }
+    if party.contacts.is_empty() {
+        return Some("no contact".to_owned());
+    }
+    let usable = party.contacts.iter().any(|contact| contact.validity.holds(now));
+    (!usable).then(|| "every contact, with its key, has expired or is not yet valid".to_owned())
 }
 
 /// Bytes free on the disk of a folder, where the system tells.

@@ -196,7 +196,8 @@ impl Set {
         let now = pipeline::now();
         let known = existing(&register, &self.id).await?;
         let kind = self.kind.as_deref().unwrap_or(known.kind.as_str());
-        let said = self.said.party(self.id.as_str(), Some(kind))?.party;
+        // An id made from a registry cannot be given to a new party, but its party can be changed.
+        let said = Party { id: self.id.clone(), ..self.said.party("changed", Some(kind))?.party };
         for value in &self.remove {
             if !removable(&known).any(|there| there == *value) {
                 bail!("{} has no {value:?}; `musubi party show {0}` shows what it has", self.id);

@@ -1,0 +1,14 @@
+//! Answers of RDAP servers.
+#![no_main]
+
+use casework::parties::foreign;
+use formats::rdap::Answer;
+
+musubi_fuzz::fuzz_target!(|input: &[u8]| {
+    if let Ok(answer) = Answer::read(input) {
+        answer.networks();
+        answer.domain();
+        answer.holder();
+        let _ = foreign::rdap(&answer, None);
+    }
+});
