@@ -7,7 +7,8 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use story::{Home, Told};
 
-const HEADER: &str = "\"timestamp\",\"protocol\",\"src_ip\",\"src_port\",\"src_asn\",\"src_geo\",\"dst_ip\",\"dst_port\",\"infection\",\"family\"\n";
+const HEADER: &str =
+    "\"timestamp\",\"protocol\",\"src_ip\",\"src_port\",\"src_asn\",\"src_geo\",\"dst_ip\",\"dst_port\",\"infection\",\"family\"\n";
 const CAMERA: &str = "192.0.2.10";
 const NEIGHBOUR: &str = "192.0.2.77";
 
@@ -16,7 +17,9 @@ fn deliver(home: &Home, day: u32, seen: &[&str]) {
     let rows: String = seen
         .iter()
         .enumerate()
-        .map(|(n, ip)| format!("\"2026-03-{day:02} 10:0{n}:00\",\"tcp\",\"{ip}\",4000{n},64496,\"JP\",\"198.51.100.1\",80,\"mirai\",\"mirai\"\n"))
+        .map(|(n, ip)| {
+            format!("\"2026-03-{day:02} 10:0{n}:00\",\"tcp\",\"{ip}\",4000{n},64496,\"JP\",\"198.51.100.1\",80,\"mirai\",\"mirai\"\n")
+        })
         .collect();
     let name = format!("2026-03-{day:02}-event4_sinkhole-jp.csv");
     let path = home.write(&name, format!("{HEADER}{rows}"));
@@ -59,13 +62,43 @@ fn a_camera_is_reported_asked_about_seen_again_and_in_the_end_gone() {
     let case = camera["id"].as_str().unwrap().to_owned();
 
     home.json(&["case", "join", &case, "isp-jp.example", "--role", "provider", "--by", "hana", "--at", "2026-03-04T08:00:00Z"]);
-    home.json(&["case", "task", &case, "ask the maker", "--assignee", "ken", "--due", "3d", "--by", "hana", "--at", "2026-03-04T08:00:00Z"]);
+    home.json(&[
+        "case",
+        "task",
+        &case,
+        "ask the maker",
+        "--assignee",
+        "ken",
+        "--due",
+        "3d",
+        "--by",
+        "hana",
+        "--at",
+        "2026-03-04T08:00:00Z",
+    ]);
     let asked = home.json(&[
-        "takedown", "request", "--case", &case, "--party", "isp-jp.example", "--channel", "mail", "--quiet-days", "5", "--answer-within",
-        "2d", "--by", "hana", "--at", "2026-03-04T09:00:00Z",
+        "takedown",
+        "request",
+        "--case",
+        &case,
+        "--party",
+        "isp-jp.example",
+        "--channel",
+        "mail",
+        "--quiet-days",
+        "5",
+        "--answer-within",
+        "2d",
+        "--by",
+        "hana",
+        "--at",
+        "2026-03-04T09:00:00Z",
     ]);
     let id = asked["id"].as_str().unwrap().to_owned();
-    assert_eq!((asked["state"].as_str(), asked["country"].as_str(), asked["last_seen"].as_str()), (Some("requested"), Some("JP"), Some("2026-03-03T10:00:00Z")));
+    assert_eq!(
+        (asked["state"].as_str(), asked["country"].as_str(), asked["last_seen"].as_str()),
+        (Some("requested"), Some("JP"), Some("2026-03-03T10:00:00Z"))
+    );
     let twice = home.run(&["takedown", "request", "--case", &case, "--party", "isp-jp.example", "--at", "2026-03-04T09:30:00Z"]);
     assert_eq!(twice.code, Some(1), "{}{}", twice.out, twice.err);
     let overdue = home.json(&["takedown", "list", "--overdue", "--at", "2026-03-07T00:00:00Z"]);
@@ -83,7 +116,11 @@ fn a_camera_is_reported_asked_about_seen_again_and_in_the_end_gone() {
     deliver(&home, 8, &[CAMERA, NEIGHBOUR]);
     verify(&home, 9);
     let again = takedown(&home, &id, 9);
-    assert_eq!((again["state"].as_str(), again["reinfections"].as_i64(), again["said"].as_str()), (Some("reopened"), Some(1), Some("requested")), "{again}");
+    assert_eq!(
+        (again["state"].as_str(), again["reinfections"].as_i64(), again["said"].as_str()),
+        (Some("reopened"), Some(1), Some("requested")),
+        "{again}"
+    );
 
     home.json(&["takedown", "answer", &id, "fixed", "--detail", "new firmware", "--by", "isp", "--at", "2026-03-09T13:00:00Z"]);
     for day in 9..=13 {
@@ -93,20 +130,25 @@ fn a_camera_is_reported_asked_about_seen_again_and_in_the_end_gone() {
     }
     let gone = takedown(&home, &id, 14);
     assert_eq!((gone["state"].as_str(), gone["verified_at"].as_str()), (Some("verified"), Some("2026-03-14T00:00:00Z")), "{gone}");
-    assert!(gone["reason"].as_str().unwrap().contains("shadowserver-event4_sinkhole"), "{gone}");
+    assert!(gone["reason"].as_str().unwrap().contains("while watched: shadowserver-event_sinkhole"), "{gone}");
     // Nobody watches any more: that undoes nothing.
     verify(&home, 31);
     assert_eq!(state(&home, &id), "verified");
 
     home.json(&["case", "close", &case, "--why", "verified", "--by", "hana", "--at", "2026-03-14T13:00:00Z"]);
     let shown = home.json(&["case", "show", &case]);
-    let history: Vec<String> = shown["history"].as_array().unwrap().iter().map(|e| e["what"]["state"].as_str().unwrap_or_default().to_owned()).collect();
+    let history: Vec<String> =
+        shown["history"].as_array().unwrap().iter().map(|e| e["what"]["state"].as_str().unwrap_or_default().to_owned()).collect();
     for expected in ["requested", "fixed", "quiet", "reopened", "verified"] {
         assert!(history.iter().any(|state| state == expected), "{expected} in {history:?}");
     }
     assert_eq!(home.json(&["case", "verify-history"])["faults"], json!([]));
     let measures = home.json(&["takedown", "measures", "--by", "channel"]);
-    assert_eq!((&measures[0]["id"], &measures[0]["gone"], &measures[0]["reinfections"]), (&json!("mail"), &json!(1), &json!(1)), "{measures}");
+    assert_eq!(
+        (&measures[0]["id"], &measures[0]["gone"], &measures[0]["reinfections"]),
+        (&json!("mail"), &json!(1), &json!(1)),
+        "{measures}"
+    );
     assert_eq!((&measures[0]["gone_rate"]["share"], &measures[0]["gone_rate"]["enough"]), (&Value::Null, &json!(false)));
     assert_eq!(measures[0]["to_verified"]["median_hours"], json!(231.0), "from 4 March 09:00 to 14 March 00:00");
     assert!(home.ok(&["takedown", "measures"]).out.contains("too few (1)"));
@@ -118,7 +160,18 @@ fn quiet_without_a_sensor_is_unknown_and_never_verified() {
     // Seen on one day by a feed that then falls silent: nothing shows that it would see it again.
     deliver(&home, 1, &[CAMERA]);
     group(&home, 2);
-    let asked = home.json(&["takedown", "request", "--case", "c1", "--party", "isp-jp.example", "--quiet-days", "3", "--at", "2026-03-02T09:00:00Z"]);
+    let asked = home.json(&[
+        "takedown",
+        "request",
+        "--case",
+        "c1",
+        "--party",
+        "isp-jp.example",
+        "--quiet-days",
+        "3",
+        "--at",
+        "2026-03-02T09:00:00Z",
+    ]);
     let id = asked["id"].as_str().unwrap();
     home.json(&["takedown", "answer", id, "fixed", "--at", "2026-03-02T10:00:00Z"]);
     for day in [3, 5, 9, 30] {
@@ -126,7 +179,11 @@ fn quiet_without_a_sensor_is_unknown_and_never_verified() {
         assert_ne!(state(&home, id), "verified", "day {day}");
     }
     let shown = takedown(&home, id, 30);
-    assert_eq!((shown["state"].as_str(), shown["quiet_days"].as_i64(), shown["sensors"].as_array().unwrap().len()), (Some("unknown"), Some(0), 0), "{shown}");
+    assert_eq!(
+        (shown["state"].as_str(), shown["quiet_days"].as_i64(), shown["sensors"].as_array().unwrap().len()),
+        (Some("unknown"), Some(0), 0),
+        "{shown}"
+    );
     assert!(shown["reason"].as_str().unwrap().contains("nobody watches"), "{shown}");
     let refused = home.run(&["case", "close", "c1", "--why", "it is quiet"]);
     assert_eq!((refused.code, refused.err.contains("not verified")), (Some(1), true), "{}", refused.err);
@@ -143,7 +200,10 @@ fn quiet_without_a_sensor_is_unknown_and_never_verified() {
     let shown = takedown(&home, "t1", 12);
     assert_eq!((shown["state"].as_str(), shown["sensors"].as_array().unwrap().len()), (Some("unknown"), 1), "{shown}");
     let unknown = home.json(&["takedown", "measures"]);
-    assert_eq!((&unknown[0]["id"], &unknown[0]["unknown"], &unknown[0]["gone_rate"]["decided"]), (&json!("nobody asked"), &json!(1), &json!(0)));
+    assert_eq!(
+        (&unknown[0]["id"], &unknown[0]["unknown"], &unknown[0]["gone_rate"]["decided"]),
+        (&json!("nobody asked"), &json!(1), &json!(0))
+    );
 }
 
 #[test]
@@ -154,7 +214,8 @@ fn seen_again_after_it_was_verified_and_closed_opens_both_again() {
     }
     group(&home, 3);
     let cases = home.json(&["case", "list"]);
-    let case = cases.as_array().unwrap().iter().find(|c| c["key"].as_str().unwrap().contains(CAMERA)).unwrap()["id"].as_str().unwrap().to_owned();
+    let case =
+        cases.as_array().unwrap().iter().find(|c| c["key"].as_str().unwrap().contains(CAMERA)).unwrap()["id"].as_str().unwrap().to_owned();
     home.json(&["takedown", "request", "--case", &case, "--party", "isp", "--quiet-days", "2", "--at", "2026-03-03T09:00:00Z"]);
     for day in 3..=6 {
         deliver(&home, day, &[NEIGHBOUR]);
@@ -197,20 +258,17 @@ fn two_that_group_and_note_at_once_end_as_one_after_the_other() {
     assert_eq!(home.json(&["case", "verify-history"])["faults"], json!([]));
 }
 
-/// What a stranger with the file could do.
-fn meddle(home: &Home, from: &[u8], to: &[u8]) {
+/// What a stranger with the file could do. The file is a copy: its register has no log beside it that would undo the change.
+fn meddle(root: &std::path::Path, from: &[u8], to: &[u8]) {
     assert_eq!(from.len(), to.len());
-    for name in ["register.db", "register.db-wal"] {
-        let path = home.root().join(name);
-        let Ok(mut bytes) = std::fs::read(&path) else { continue };
-        let places: Vec<usize> = bytes.windows(from.len()).enumerate().filter(|(_, w)| *w == from).map(|(at, _)| at).collect();
-        for at in &places {
-            bytes[*at..*at + from.len()].copy_from_slice(to);
-        }
-        if !places.is_empty() {
-            std::fs::write(&path, bytes).unwrap();
-        }
+    let path = root.join("register.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let places: Vec<usize> = bytes.windows(from.len()).enumerate().filter(|(_, w)| *w == from).map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at..at + from.len()].copy_from_slice(to);
     }
+    std::fs::write(&path, bytes).unwrap();
 }
 
 #[test]
@@ -220,10 +278,16 @@ fn a_history_that_somebody_changed_is_found() {
     home.json(&["case", "note", "c1", "they paid the ransom", "--by", "hana"]);
     home.json(&["case", "assign", "c1", "kenichi", "--by", "hana"]);
     assert_eq!(home.json(&["case", "verify-history", "c1"]), json!({"checked": 1, "faults": []}));
-    meddle(&home, b"they paid the ransom", b"they paid no ransom.");
-    let told = home.run(&["--json", "case", "verify-history"]);
-    assert_eq!(told.code, Some(1), "{}{}", told.out, told.err);
-    assert_eq!(told.json()["faults"][0]["fault"], "entry 3 is not what was written");
+    let faults = |from: &[u8], to: &[u8]| {
+        let copy = home.beside(&format!("copy-{}", from[0]));
+        home.ok(&["backup", copy.to_str().unwrap()]);
+        meddle(&copy, from, to);
+        let told = Told::of(home.command_at(&copy, &["--json", "case", "verify-history"]).output().unwrap());
+        assert_eq!(told.code, Some(1), "{}{}", told.out, told.err);
+        told.json()["faults"].clone()
+    };
+    assert_eq!(faults(b"they paid the ransom", b"they paid no ransom.")[0]["fault"], "entry 3 is not what was written");
+    assert!(faults(b"kenichi", b"nobody!")[0]["fault"].as_str().unwrap().contains("entry 4"));
 }
 
 #[test]

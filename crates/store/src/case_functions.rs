@@ -65,7 +65,8 @@ impl ScalarUDFImpl for Function {
         // The third is the port, all others are texts.
         let port = cast(&args.args[2].to_array(rows)?, &DataType::Int32)?;
         let port = port.as_primitive::<Int32Type>();
-        let columns: Vec<ArrayRef> = args.args.iter().enumerate().filter(|(at, _)| *at != 2).map(|(_, a)| texts(a, rows)).collect::<Result<_>>()?;
+        let columns: Vec<ArrayRef> =
+            args.args.iter().enumerate().filter(|(at, _)| *at != 2).map(|(_, a)| texts(a, rows)).collect::<Result<_>>()?;
         let text = |column: usize, row: usize| {
             let column = columns.get(column)?.as_string_view();
             column.is_valid(row).then(|| column.value(row))

@@ -284,8 +284,7 @@ impl Register {
                         }
                     }
                     Change::Extend { case, activity, .. } => {
-                        let before: BTreeMap<Day, u64> =
-                            filled.iter().filter(|k| k.case == case).flat_map(|k| k.activity.days()).collect();
+                        let before: BTreeMap<Day, u64> = filled.iter().filter(|k| k.case == case).flat_map(|k| k.activity.days()).collect();
                         let new: Vec<(i32, u64)> = activity
                             .days()
                             .filter(|(day, events)| before.get(day) != Some(events))
@@ -324,11 +323,7 @@ struct KnownCase {
 }
 
 /// The cases of all keys from the first to the last, by key, oldest activity first. Merged ones count no more.
-async fn known(
-    transaction: &mut SqliteConnection,
-    first: &str,
-    last: &str,
-) -> Result<BTreeMap<String, Vec<Known<KnownCase>>>, StoreError> {
+async fn known(transaction: &mut SqliteConnection, first: &str, last: &str) -> Result<BTreeMap<String, Vec<Known<KnownCase>>>, StoreError> {
     let rows = sqlx::query(
         "SELECT case_file.key, case_file.id, closed_at, closing, day, case_day.events FROM case_file LEFT JOIN case_day ON case_id = id \
          WHERE key >= $1 AND key <= $2 AND (closing IS NULL OR closing <> 'merged') ORDER BY key, number",
@@ -351,7 +346,9 @@ async fn known(
             };
             cases.push(Known { case, activity: Activity::default() });
         }
-        if let (Some(day), Some(events), Some(case)) = (row.try_get::<Option<i64>, _>(4)?, row.try_get::<Option<i64>, _>(5)?, cases.last_mut()) {
+        if let (Some(day), Some(events), Some(case)) =
+            (row.try_get::<Option<i64>, _>(4)?, row.try_get::<Option<i64>, _>(5)?, cases.last_mut())
+        {
             case.activity.note(Day::from_number(day as i32), events.unsigned_abs());
         }
     }

@@ -194,7 +194,14 @@ impl Register {
     ///
     /// # Errors
     /// [`StoreError::Refused`] when it is over, or there is none to escalate from.
-    pub async fn ask_for_takedown(&self, id: &str, request: &Request, escalate: bool, at: Timestamp, by: &str) -> Result<TakedownRow, StoreError> {
+    pub async fn ask_for_takedown(
+        &self,
+        id: &str,
+        request: &Request,
+        escalate: bool,
+        at: Timestamp,
+        by: &str,
+    ) -> Result<TakedownRow, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let row = ask(&mut transaction, id, request, escalate, at, by).await?;
         transaction.commit().await?;
@@ -345,7 +352,8 @@ pub(crate) async fn begin(
     .bind(new.last_seen.as_microsecond())
     .execute(&mut *transaction)
     .await?;
-    let began = Did::Takedown { takedown: id.clone(), happening: "opened".into(), state: "open".into(), detail: Some(new.target.to_string()) };
+    let began =
+        Did::Takedown { takedown: id.clone(), happening: "opened".into(), state: "open".into(), detail: Some(new.target.to_string()) };
     append(transaction, &new.case_id, at, by, Some(&id), &[began]).await?;
     match request {
         Some(request) => ask(transaction, &id, request, false, at, by).await,
@@ -387,16 +395,13 @@ pub(crate) async fn takedown_happening(
 ) -> Result<TakedownRow, StoreError> {
     let mut now = row(transaction, id).await?;
     let standing = now.standing()?;
-    let after = step(standing.status, happening, standing.needed).map_err(|refusal| StoreError::Refused(format!("takedown {id}: {refusal}")))?;
+    let after =
+        step(standing.status, happening, standing.needed).map_err(|refusal| StoreError::Refused(format!("takedown {id}: {refusal}")))?;
     now.stand(after);
     now.note(happening, at.as_microsecond());
     update(transaction, &now).await?;
-    let did = Did::Takedown {
-        takedown: id.to_owned(),
-        happening: happening.word(),
-        state: now.state.clone(),
-        detail: detail.map(str::to_owned),
-    };
+    let did =
+        Did::Takedown { takedown: id.to_owned(), happening: happening.word(), state: now.state.clone(), detail: detail.map(str::to_owned) };
     append(transaction, &now.case_id, at, by, Some(id), &[did]).await?;
     Ok(now)
 }

@@ -91,9 +91,7 @@ impl Observations {
 /// Only for what is at an address of its own: that others have seen the neighbours of a site says nothing of the site.
 fn near(target: &CaseKey) -> Option<Near> {
     match target {
-        CaseKey::Address { ip, port, class, .. } => {
-            Some((neighbourhood(*ip)?.to_string(), class.type_().to_owned(), port.map(i64::from)))
-        }
+        CaseKey::Address { ip, port, class, .. } => Some((neighbourhood(*ip)?.to_string(), class.type_().to_owned(), port.map(i64::from))),
         CaseKey::Campaign(_) | CaseKey::Site { .. } | CaseKey::C2 { .. } => None,
     }
 }
@@ -286,7 +284,10 @@ impl Answered<'_> {
     }
 
     fn time(&self, column: usize) -> Timestamp {
-        self.batch.column(column).as_primitive_opt::<TimestampMicrosecondType>().map_or(Timestamp::UNIX_EPOCH, |times| moment(times.value(self.row)))
+        self.batch
+            .column(column)
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .map_or(Timestamp::UNIX_EPOCH, |times| moment(times.value(self.row)))
     }
 }
 

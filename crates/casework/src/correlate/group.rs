@@ -199,10 +199,10 @@ mod tests {
         let rows = [("a", 1, 1), ("a", 2, 3), ("b", 1, 1)];
         let mut groups: Vec<Group> = rows.iter().filter_map(|(key, at, n)| grouper.push(key, day(*at), *n)).collect();
         groups.extend(grouper.finish());
-        assert_eq!(groups, [
-            Group { key: "a".into(), activity: activity(&[(1, 1), (2, 3)]) },
-            Group { key: "b".into(), activity: activity(&[(1, 1)]) },
-        ]);
+        assert_eq!(
+            groups,
+            [Group { key: "a".into(), activity: activity(&[(1, 1), (2, 3)]) }, Group { key: "b".into(), activity: activity(&[(1, 1)]) },]
+        );
     }
 
     fn some_activity() -> impl Strategy<Value = Activity> {

@@ -176,7 +176,9 @@ impl CaseKey {
     pub fn same_thing(&self, malware: Option<&str>, identifier: Option<&str>) -> bool {
         let differs = |ours: &str, theirs: Option<&str>| theirs.and_then(name).is_some_and(|theirs| theirs != ours);
         match self {
-            Self::Address { class, name: Some(Name::Identifier(ours)), .. } if class.taxonomy() == "vulnerable" => !differs(ours, identifier),
+            Self::Address { class, name: Some(Name::Identifier(ours)), .. } if class.taxonomy() == "vulnerable" => {
+                !differs(ours, identifier)
+            }
             Self::Address { name: Some(Name::Malware(ours)), .. } => !differs(ours, malware),
             Self::Address { .. } | Self::Campaign(_) | Self::Site { .. } | Self::C2 { .. } => true,
         }

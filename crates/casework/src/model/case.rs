@@ -67,15 +67,24 @@ impl Closing {
 #[serde(rename_all = "kebab-case", tag = "did")]
 pub enum Did {
     /// With the text of a [`crate::correlate::key::CaseKey`], unless a person opened it for something else.
-    Opened { title: String, key: Option<String> },
+    Opened {
+        title: String,
+        key: Option<String>,
+    },
     /// Events were seen; the days as [`Day::number`], with the number of events that each has now.
-    Seen { days: Vec<(i32, u64)> },
-    Assigned { to: Option<String> },
+    Seen {
+        days: Vec<(i32, u64)>,
+    },
+    Assigned {
+        to: Option<String>,
+    },
     Due {
         #[serde(with = "moment")]
         at: Option<Timestamp>,
     },
-    Noted { text: String },
+    Noted {
+        text: String,
+    },
     TaskAdded {
         number: u32,
         title: String,
@@ -83,13 +92,31 @@ pub enum Did {
         #[serde(with = "moment")]
         due: Option<Timestamp>,
     },
-    TaskDone { number: u32 },
-    Joined { party: String, role: String },
-    Left { party: String },
+    TaskDone {
+        number: u32,
+    },
+    Joined {
+        party: String,
+        role: String,
+    },
+    Left {
+        party: String,
+    },
     /// Something happened to a takedown: the word of a [`crate::verify::takedown::Happening`], and how it stands then.
-    Takedown { takedown: String, happening: String, state: String, #[serde(default, skip_serializing_if = "Option::is_none")] detail: Option<String> },
-    Closed { closing: Closing, why: String },
-    Reopened { why: String },
+    Takedown {
+        takedown: String,
+        happening: String,
+        state: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+    },
+    Closed {
+        closing: Closing,
+        why: String,
+    },
+    Reopened {
+        why: String,
+    },
 }
 
 /// A time in history: RFC 3339 text, or null.
@@ -357,7 +384,13 @@ mod tests {
         let mut entries = history("c1", &story());
         let (number, previous) = end(&entries);
         let did = r#"{"did":"something-new","x":1}"#.to_owned();
-        entries.push(Entry { number: number + 1, at: at(50), by: "x".into(), link: link("c1", number + 1, at(50), "x", &did, previous), did });
+        entries.push(Entry {
+            number: number + 1,
+            at: at(50),
+            by: "x".into(),
+            link: link("c1", number + 1, at(50), "x", &did, previous),
+            did,
+        });
         assert_eq!(verify("c1", &entries, end(&entries)), Ok(()));
         assert_eq!(replay(&entries), replay(&entries[..8]));
     }

@@ -32,7 +32,9 @@ pub enum Side {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Message {
     /// Please take this down; quiet for so many days will count.
-    Request { quiet_days: u16 },
+    Request {
+        quiet_days: u16,
+    },
     Acknowledgement,
     Answer(Answer),
     Outcome(PeerOutcome),

@@ -57,7 +57,14 @@ pub struct Assessment {
 /// What is known of the outcome at `now`, from all sightings since the takedown began and the days that were watched.
 ///
 /// Sightings up to the last answer are what the answer is about: they reopen nothing.
-pub fn assess(standing: &Standing, sightings: &[Sighting], sensors: &[Sensor], deliveries: &Deliveries, rules: &Rules, now: Timestamp) -> Assessment {
+pub fn assess(
+    standing: &Standing,
+    sightings: &[Sighting],
+    sensors: &[Sensor],
+    deliveries: &Deliveries,
+    rules: &Rules,
+    now: Timestamp,
+) -> Assessment {
     let mut new: Vec<&Sighting> = sightings.iter().filter(|s| s.at > standing.last_seen && s.at <= now).collect();
     new.sort_by_key(|s| s.at);
     let mut found = Assessment {

@@ -255,8 +255,11 @@ mod tests {
 
     #[test]
     fn a_feed_that_sees_other_malware_is_no_sensor_for_this_one() {
-        let experience =
-            [saw("sinkhole", Scope::ThisPlace, Some("mirai"), 5), saw("other", Scope::ThisPlace, Some("gozi"), 1), saw("near", Scope::Neighbourhood, None, 3)];
+        let experience = [
+            saw("sinkhole", Scope::ThisPlace, Some("mirai"), 5),
+            saw("other", Scope::ThisPlace, Some("gozi"), 1),
+            saw("near", Scope::Neighbourhood, None, 3),
+        ];
         let feeds: Vec<String> = sensors(&camera(), &experience).into_iter().map(|s| s.feed).collect();
         assert_eq!(feeds, ["near", "sinkhole"]);
     }
@@ -272,8 +275,10 @@ mod tests {
         assert_eq!(on(5), Watch::Watched(vec!["sinkhole".into()]));
         assert_eq!((on(6), on(7)), (Watch::NotYet, Watch::NotYet));
         assert_eq!(watch(&sensors, &deliveries, &rules, day(6), day(9)), Watch::Unwatched(Unwatched::Silent));
-        let spans: Vec<(i32, i32)> =
-            intervals(&sensors, &deliveries, &rules, day(1), day(7), day(8)).iter().map(|i| (i.from.number(), i.through.number())).collect();
+        let spans: Vec<(i32, i32)> = intervals(&sensors, &deliveries, &rules, day(1), day(7), day(8))
+            .iter()
+            .map(|i| (i.from.number(), i.through.number()))
+            .collect();
         assert_eq!(spans, [(1, 2), (3, 3), (4, 5), (6, 7)]);
     }
 

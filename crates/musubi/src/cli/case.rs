@@ -457,8 +457,12 @@ impl Close {
             (true, None) => Err(format!("{} is open", self.id)),
             (false, Some((at, closing))) => Err(format!("{} was closed at {at}: {}", self.id, closing.as_str())),
             (false, None) => {
-                let running: Vec<&str> =
-                    case.takedowns.iter().filter(|(_, state)| !matches!(state.as_str(), "verified" | "withdrawn")).map(|(id, _)| id.as_str()).collect();
+                let running: Vec<&str> = case
+                    .takedowns
+                    .iter()
+                    .filter(|(_, state)| !matches!(state.as_str(), "verified" | "withdrawn"))
+                    .map(|(id, _)| id.as_str())
+                    .collect();
                 // Resolved is a word about the network; whoever gives up may say so.
                 if self.how == Closing::Resolved && !running.is_empty() {
                     return Err(format!("not resolved while takedowns are not verified: {}", running.join(", ")));

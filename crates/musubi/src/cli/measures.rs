@@ -91,8 +91,19 @@ impl Measures {
         }
         let cells: Vec<Vec<String>> = measured.iter().map(|(name, m)| cells(name, m, compared(name, m.gone_rate()))).collect();
         let names = [
-            self.by.name(), "takedowns", "gone", "stayed", "running", "unknown", "no attempt", "reinfected", "gone rate", "to notice", "to answer",
-            "to verified", "against nobody asked",
+            self.by.name(),
+            "takedowns",
+            "gone",
+            "stayed",
+            "running",
+            "unknown",
+            "no attempt",
+            "reinfected",
+            "gone rate",
+            "to notice",
+            "to answer",
+            "to verified",
+            "against nobody asked",
         ];
         say(table(&names, &cells, &[1, 2, 3, 4, 5, 6, 7]).trim_end())
     }

@@ -248,7 +248,16 @@ impl List {
                 let quiet = format!("{}/{}", row.quiet_days, row.needed_days);
                 let text = |text: &Option<String>| text.clone().unwrap_or_default();
                 let target = CaseKey::read(&row.target).map_or_else(|| row.target.clone(), |key| key.title());
-                vec![row.id.clone(), row.case_id.clone(), target, row.state.clone(), quiet, text(&row.party), text(&row.channel), time_text(row.last_seen)]
+                vec![
+                    row.id.clone(),
+                    row.case_id.clone(),
+                    target,
+                    row.state.clone(),
+                    quiet,
+                    text(&row.party),
+                    text(&row.channel),
+                    time_text(row.last_seen),
+                ]
             })
             .collect();
         say(table(&["id", "case", "of", "state", "quiet", "asked", "by", "last seen"], &cells, &[4]).trim_end())
@@ -282,13 +291,12 @@ impl Show {
         } else {
             found.watched
         };
-        let history: Vec<_> = entries
-            .iter()
-            .filter(|entry| matches!(entry.did(), Some(Did::Takedown { takedown, .. }) if takedown == row.id))
-            .collect();
+        let history: Vec<_> =
+            entries.iter().filter(|entry| matches!(entry.did(), Some(Did::Takedown { takedown, .. }) if takedown == row.id)).collect();
         if place.json {
             let mut object = object(&row);
-            object["sensors"] = sensors.iter().map(|s| json!({"feed": s.feed, "since": s.since.to_string(), "reason": s.reason()})).collect();
+            object["sensors"] =
+                sensors.iter().map(|s| json!({"feed": s.feed, "since": s.since.to_string(), "reason": s.reason()})).collect();
             object["watched"] = watched.iter().map(interval_object).collect();
             object["history"] = history
                 .iter()

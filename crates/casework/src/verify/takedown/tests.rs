@@ -133,7 +133,10 @@ fn what_comes_from_outside_is_never_refused() {
 fn after_withdrawal_nothing_changes() {
     for status in every_status().filter(|s| s.said == Said::Withdrawn) {
         for happening in happenings() {
-            assert!(step(status, happening, needed()).is_err_and(|e| e != Refusal::NobodyAsked) || step(status, happening, needed()) == Ok(status));
+            assert!(
+                step(status, happening, needed()).is_err_and(|e| e != Refusal::NobodyAsked)
+                    || step(status, happening, needed()) == Ok(status)
+            );
         }
     }
 }
@@ -161,7 +164,10 @@ fn what_is_shown_and_the_days_counted_agree_wherever_one_can_get() {
             Shown::Verified => status.quiet_days >= needed().days(),
         };
         assert!(agree, "{status:?}");
-        assert!(status.said == Said::Withdrawn || status.shown == Shown::Verified || status.quiet_days <= silent_days, "{status:?} {silent_days}");
+        assert!(
+            status.said == Said::Withdrawn || status.shown == Shown::Verified || status.quiet_days <= silent_days,
+            "{status:?} {silent_days}"
+        );
     }
 }
 
