@@ -130,7 +130,7 @@ fn a_camera_is_reported_asked_about_seen_again_and_in_the_end_gone() {
     }
     let gone = takedown(&home, &id, 14);
     assert_eq!((gone["state"].as_str(), gone["verified_at"].as_str()), (Some("verified"), Some("2026-03-14T00:00:00Z")), "{gone}");
-    assert!(gone["reason"].as_str().unwrap().contains("shadowserver-event4_sinkhole"), "{gone}");
+    assert!(gone["reason"].as_str().unwrap().contains("while watched: shadowserver-event_sinkhole"), "{gone}");
     // Nobody watches any more: that undoes nothing.
     verify(&home, 31);
     assert_eq!(state(&home, &id), "verified");
@@ -258,20 +258,17 @@ fn two_that_group_and_note_at_once_end_as_one_after_the_other() {
     assert_eq!(home.json(&["case", "verify-history"])["faults"], json!([]));
 }
 
-/// What a stranger with the file could do.
-fn meddle(home: &Home, from: &[u8], to: &[u8]) {
+/// What a stranger with the file could do. The file is a copy: its register has no log beside it that would undo the change.
+fn meddle(root: &std::path::Path, from: &[u8], to: &[u8]) {
     assert_eq!(from.len(), to.len());
-    for name in ["register.db", "register.db-wal"] {
-        let path = home.root().join(name);
-        let Ok(mut bytes) = std::fs::read(&path) else { continue };
-        let places: Vec<usize> = bytes.windows(from.len()).enumerate().filter(|(_, w)| *w == from).map(|(at, _)| at).collect();
-        for at in &places {
-            bytes[*at..*at + from.len()].copy_from_slice(to);
-        }
-        if !places.is_empty() {
-            std::fs::write(&path, bytes).unwrap();
-        }
+    let path = root.join("register.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let places: Vec<usize> = bytes.windows(from.len()).enumerate().filter(|(_, w)| *w == from).map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at..at + from.len()].copy_from_slice(to);
     }
+    std::fs::write(&path, bytes).unwrap();
 }
 
 #[test]
@@ -281,10 +278,16 @@ fn a_history_that_somebody_changed_is_found() {
     home.json(&["case", "note", "c1", "they paid the ransom", "--by", "hana"]);
     home.json(&["case", "assign", "c1", "kenichi", "--by", "hana"]);
     assert_eq!(home.json(&["case", "verify-history", "c1"]), json!({"checked": 1, "faults": []}));
-    meddle(&home, b"they paid the ransom", b"they paid no ransom.");
-    let told = home.run(&["--json", "case", "verify-history"]);
-    assert_eq!(told.code, Some(1), "{}{}", told.out, told.err);
-    assert_eq!(told.json()["faults"][0]["fault"], "entry 3 is not what was written");
+    let faults = |from: &[u8], to: &[u8]| {
+        let copy = home.beside(&format!("copy-{}", from[0]));
+        home.ok(&["backup", copy.to_str().unwrap()]);
+        meddle(&copy, from, to);
+        let told = Told::of(home.command_at(&copy, &["--json", "case", "verify-history"]).output().unwrap());
+        assert_eq!(told.code, Some(1), "{}{}", told.out, told.err);
+        told.json()["faults"].clone()
+    };
+    assert_eq!(faults(b"they paid the ransom", b"they paid no ransom.")[0]["fault"], "entry 3 is not what was written");
+    assert!(faults(b"kenichi", b"nobody!")[0]["fault"].as_str().unwrap().contains("entry 4"));
 }
 
 #[test]
