@@ -25,8 +25,9 @@ use crate::home::{Home, create_private, sync_folder};
 
 /// Rows of one row group: what a look-up may have to touch of a file's dictionaries.
 pub(crate) const ROWS_PER_GROUP: usize = 1 << 20;
-/// Rows of one data page: what a look-up decodes per column.
+/// Rows of one data page at most, and about so many bytes: what a look-up decodes per column.
 const ROWS_PER_PAGE: usize = 8192;
+const BYTES_PER_PAGE: usize = 64 << 10;
 
 /// What the register remembers of a segment.
 #[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
@@ -58,9 +59,10 @@ pub(crate) fn properties(rows: usize) -> WriterProperties {
         .set_created_by(concat!("musubi ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("level 1 exists")))
         .set_data_page_row_count_limit(ROWS_PER_PAGE)
-        .set_write_batch_size(ROWS_PER_PAGE)
+        // The size of a page is looked at after so many rows.
+        .set_write_batch_size(1024)
         .set_dictionary_page_size_limit(256 << 10)
-        .set_data_page_size_limit(1 << 20)
+        .set_data_page_size_limit(BYTES_PER_PAGE)
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_statistics_truncate_length(Some(64))
