@@ -2,7 +2,6 @@
 
 mod cli;
 mod config;
-#[allow(dead_code, reason = "writing, sealing and handing over are called where notices are sent")]
 mod deliver;
 mod demo;
 mod faults;

@@ -59,7 +59,7 @@ async fn fetch(settings: &Imap, cursor: &mut Cursor, count: usize, office: &Post
 
 fn outgoing(from: &str, to: &str, id: &str, mail: Vec<u8>) -> Outgoing {
     let envelope = Envelope { from: address(from), to: address(to), id: id.into(), report_success: true };
-    Outgoing::new(envelope, mail).unwrap()
+    Outgoing::new(envelope, super::smtp::tests::logged(mail)).unwrap()
 }
 
 async fn must_go(relay: &Relay, mail: Outgoing, office: &PostOffice) {

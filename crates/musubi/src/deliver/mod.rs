@@ -1,7 +1,7 @@
 //! Notices leave: written as mail, sealed with OpenPGP, handed to the relay.
 //!
 //! ```text
-//! Letter ──message──► Unsealed ──seal──► Sealed ──Outgoing::new(envelope, sealed)──► Relay::hand_over
+//! Letter ──message──► Unsealed ──seal──► Sealed ──the log of releases──► Released ──Outgoing::new──► Relay::hand_over
 //! ```
 //!
 //! Each step takes only what the step before makes, so nothing can leave that is not a well-formed, signed mail.

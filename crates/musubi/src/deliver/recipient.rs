@@ -68,11 +68,13 @@ impl Recipient {
     }
 
     /// Forty or more hexadecimal digits, upper case, of the primary key.
+    #[cfg(test)]
     pub(crate) fn fingerprint(&self) -> String {
         self.key.fingerprint().to_string().to_ascii_uppercase()
     }
 
     /// The same of the part that is encrypted to.
+    #[cfg(test)]
     pub(crate) fn target_fingerprint(&self) -> String {
         let fingerprint = match self.target {
             Target::Primary => self.key.fingerprint(),

@@ -23,6 +23,7 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -55,10 +55,6 @@ impl Outgoing {
         well_formed(mail.content())?;
         Ok(Self { envelope, mail })
     }
-
-    pub(crate) fn envelope(&self) -> &Envelope {
-        &self.envelope
-    }
 }
 
 /// When in the conversation something was said.

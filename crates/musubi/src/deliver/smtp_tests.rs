@@ -20,7 +20,43 @@ fn relay(port: u16, more: &str) -> Arc<Relay> {
 fn to(recipient: &str) -> Outgoing {
     let envelope =
         Envelope { from: address("csirt@csirt.example"), to: address(recipient), id: "notice-k3v7-1".into(), report_success: false };
-    Outgoing::new(envelope, PLAIN.to_vec()).unwrap()
+    Outgoing::new(envelope, logged(PLAIN.to_vec())).unwrap()
+}
+
+/// A mail in the log of releases of a home of its own: nothing else can be handed over.
+pub(crate) fn logged(mail: Vec<u8>) -> Released<Vec<u8>> {
+    logged_all(vec![mail]).remove(0)
+}
+
+/// As [`logged`], in one transaction.
+pub(crate) fn logged_all(mails: Vec<Vec<u8>>) -> Vec<Released<Vec<u8>>> {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let now: jiff::Timestamp = "2026-03-23T07:00:00Z".parse().unwrap();
+    let batch = mails.into_iter().map(|mail| {
+        let release = casework::model::release::Release {
+            id: format!("test-{}", NUMBER.fetch_add(1, Ordering::Relaxed)),
+            recipient: "isp".parse().unwrap(),
+            purpose: casework::model::agreement::Purpose::Notify,
+            channel: casework::model::agreement::Channel::Mail,
+            content: sha2::Digest::finalize(sha2::Digest::chain_update(<sha2::Sha256 as sha2::Digest>::new(), &mail)).into(),
+            at: now,
+            basis: casework::model::release::Basis::default(),
+        };
+        (release, mail)
+    });
+    let batch: Vec<_> = batch.collect();
+    // A thread of its own, because tests are asynchronous already.
+    let log = std::thread::spawn(move || {
+        let folder = tempfile::tempdir().unwrap();
+        let home = store::home::Home::at(folder.path());
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let register = store::register::Register::create(&home).await.unwrap();
+            let key = crate::keys::log_key(&home, None).unwrap();
+            register.release(&key, batch, now).await.unwrap()
+        })
+    });
+    log.join().unwrap()
 }
 
 /// User and system time of this process, of all its threads.
@@ -159,10 +195,10 @@ async fn a_relay_without_tls_is_not_spoken_to_in_the_clear() {
 fn a_mail_that_a_server_might_misread_is_no_outgoing_one() {
     let envelope = to("a@isp.example").envelope;
     for mail in [&b"a\nb\r\n"[..], b"a\r\n.\rb\r\n", b"a\0\r\n", b"no end"] {
-        assert!(Outgoing::new(envelope.clone(), mail.to_vec()).is_err());
+        assert!(Outgoing::new(envelope.clone(), logged(mail.to_vec())).is_err());
     }
     for id in ["", "a b", "a\r\nRCPT TO:<x@y>", "é", &"x".repeat(101)] {
-        assert!(Outgoing::new(Envelope { id: id.into(), ..envelope.clone() }, PLAIN.to_vec()).is_err(), "{id:?}");
+        assert!(Outgoing::new(Envelope { id: id.into(), ..envelope.clone() }, logged(PLAIN.to_vec())).is_err(), "{id:?}");
     }
 }
 
@@ -176,8 +212,14 @@ async fn measure_hand_over() {
     for connections in [4, 50] {
         let sink = Sink::open(false).await;
         let relay = relay(sink.port, &format!("connections = {connections}\nper_domain_connections = 2"));
-        let mails: Vec<Outgoing> =
-            (0..20_000).map(|n| Outgoing { mail: mail.clone(), ..to(&format!("abuse@isp{}.example", n % 500)) }).collect();
+        let envelope = to("a@isp.example").envelope;
+        let numbered = logged_all(vec![mail.clone(); 20_000]).into_iter().enumerate();
+        let mails: Vec<Outgoing> = numbered
+            .map(|(n, mail)| Outgoing {
+                envelope: Envelope { to: address(&format!("abuse@isp{}.example", n % 500)), ..envelope.clone() },
+                mail,
+            })
+            .collect();
         let (began, cpu) = (std::time::Instant::now(), cpu_seconds());
         let mut told = relay.hand_over_all(mails);
         let mut accepted = 0_u32;

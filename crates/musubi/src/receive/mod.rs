@@ -1,10 +1,8 @@
 //! Evidence comes in: files are found, opened, recognised and read. Answers come in: from a Maildir or by IMAP.
 
 pub(crate) mod files;
-#[allow(dead_code, reason = "called where answers are recorded")]
 pub(crate) mod imap;
 pub(crate) mod knowledge;
-#[allow(dead_code, reason = "called where answers are recorded")]
 pub(crate) mod maildir;
 pub(crate) mod original;
 pub(crate) mod parts;
