@@ -163,7 +163,7 @@ async fn a_party_that_may_see_nothing_sees_an_empty_table() {
 async fn an_event_is_not_found_by_an_address_that_is_hidden() {
     let (_folder, home, register) = home().await;
     let segments = register.segments().await.unwrap();
-    let door = Door::new(&register.all_terms().await.unwrap(), |known| admits(known));
+    let door = Door::new(&register.all_terms().await.unwrap(), admits);
     for (ip, end, seen) in [
         ("192.0.1.4", End::Source, true),
         ("192.0.2.5", End::Source, true),
