@@ -95,7 +95,7 @@ fn what_is_seen_is_not_verified() {
 #[test]
 fn the_judge_can_say_no() {
     // Each of these is false, and SPIN finds the way there.
-    for claim in ["ltl never { [] !VERIFIED }", "ltl never_again { [] !REOPENED }", "ltl stays { [] (VERIFIED -> [] VERIFIED) }"] {
+    for claim in ["ltl unverified { [] !VERIFIED }", "ltl unopened { [] !REOPENED }", "ltl stays { [] (VERIFIED -> [] VERIFIED) }"] {
         if let Some(holds) = holds(claim) {
             assert!(!holds, "{claim}");
         }
