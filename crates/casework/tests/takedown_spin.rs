@@ -11,8 +11,11 @@ use casework::verify::takedown::{Happening, PeerOutcome, Shown, Status, happenin
 
 const NEEDED: u16 = 3;
 
+/// From one numbered status to another.
+type Move = (usize, Happening, usize);
+
 /// All that can be reached, numbered; counts other than silent days do not decide anything.
-fn reachable() -> (BTreeMap<Status, usize>, Vec<(usize, Happening, usize)>) {
+fn reachable() -> (BTreeMap<Status, usize>, Vec<Move>) {
     let needed = QuietPeriod::from_days(i64::from(NEEDED)).unwrap();
     let plain = |status: Status| Status { reinfections: 0, escalations: 0, quiet_days: status.quiet_days.min(NEEDED), ..status };
     let (mut numbers, mut open, mut moves) = (BTreeMap::from([(Status::NEW, 0)]), vec![Status::NEW], Vec::new());
@@ -95,7 +98,7 @@ fn what_is_seen_is_not_verified() {
 #[test]
 fn the_judge_can_say_no() {
     // Each of these is false, and SPIN finds the way there.
-    for claim in ["ltl never { [] !VERIFIED }", "ltl never_again { [] !REOPENED }", "ltl stays { [] (VERIFIED -> [] VERIFIED) }"] {
+    for claim in ["ltl unverified { [] !VERIFIED }", "ltl unopened { [] !REOPENED }", "ltl stays { [] (VERIFIED -> [] VERIFIED) }"] {
         if let Some(holds) = holds(claim) {
             assert!(!holds, "{claim}");
         }
