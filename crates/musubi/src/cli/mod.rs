@@ -90,6 +90,7 @@ enum Command {
     Receipt(receipt::Receipt),
     #[command(subcommand)]
     Witness(witness::Witness),
+    #[command(subcommand)]
     Terms(terms::Terms),
     Explain(explain::Explain),
     Compact(compact::Compact),

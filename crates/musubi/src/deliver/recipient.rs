@@ -67,13 +67,7 @@ impl Recipient {
         Ok(Self { key, target })
     }
 
-    /// Forty or more hexadecimal digits, upper case, of the primary key.
-    #[cfg(test)]
-    pub(crate) fn fingerprint(&self) -> String {
-        self.key.fingerprint().to_string().to_ascii_uppercase()
-    }
-
-    /// The same of the part that is encrypted to.
+    /// Forty or more hexadecimal digits, upper case, of the part that is encrypted to.
     #[cfg(test)]
     pub(crate) fn target_fingerprint(&self) -> String {
         let fingerprint = match self.target {
