@@ -114,3 +114,10 @@ CREATE TABLE mailbox (
     validity BIGINT NOT NULL,
     last     BIGINT NOT NULL
 );
+
+-- The takedowns that a notice asks for: its answers are answers to them.
+CREATE TABLE notice_takedown (
+    notice   TEXT NOT NULL,
+    takedown TEXT NOT NULL,
+    PRIMARY KEY (notice, takedown)
+);

@@ -144,6 +144,15 @@ pub struct Grouping {
 const KEYS_AT_ONCE: usize = 1000;
 
 impl Register {
+    /// What open cases are about, and their ids.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn open_case_keys(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let sql = "SELECT key, id FROM case_file WHERE key IS NOT NULL AND closed_at IS NULL ORDER BY number";
+        Ok(sqlx::query_as(sql).fetch_all(&self.pool).await?)
+    }
+
     /// Opens a case; gives its id.
     ///
     /// # Errors

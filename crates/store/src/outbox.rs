@@ -8,6 +8,7 @@ use casework::act::finding::Finding;
 use casework::act::rules::Rules;
 use casework::act::state::State;
 use casework::model::release::Release;
+use casework::verify::takedown::{Answer, Happening};
 use jiff::Timestamp;
 use sqlx::Row as _;
 
@@ -15,6 +16,7 @@ use crate::StoreError;
 use crate::notices::{Denial, Notice, history, pack, step, write_denial};
 use crate::register::Register;
 use crate::releases::{self, LogKey, Released};
+use crate::takedowns::{self, NewTakedown, Request};
 
 /// A notice decided, written and sealed.
 #[derive(Debug)]
@@ -31,6 +33,16 @@ pub struct Sealed {
     /// The whole mail as it is handed over.
     pub mail: Vec<u8>,
     pub answer_by: i64,
+    /// What of it is the matter of an open case: the notice asks for its takedown.
+    pub asks: Vec<Asks>,
+}
+
+/// A takedown that a notice asks for.
+#[derive(Clone, Debug)]
+pub struct Asks {
+    pub takedown: NewTakedown,
+    /// Others were asked before.
+    pub escalate: bool,
 }
 
 /// A notice in the outbox.
@@ -106,6 +118,9 @@ impl Register {
             .bind(sealed.answer_by)
             .execute(&mut *transaction)
             .await?;
+            for asks in &sealed.asks {
+                ask(&mut transaction, sealed, asks, now).await?;
+            }
         }
         transaction.commit().await?;
         Ok(())
@@ -283,6 +298,7 @@ pub(crate) async fn came_back(transaction: &mut sqlx::SqliteConnection, id: &str
         Back::Automatic => {
             history(&mut *transaction, id, now, "automatic", None).await?;
             quality(&mut *transaction, id, "automatic", now).await?;
+            answer_takedowns(&mut *transaction, id, "automatic", now).await?;
         }
         Back::Bounced(reason) if state.may_become(State::Failed) => {
             step(&mut *transaction, id, &[state], State::Failed, now, Some(reason)).await?;
@@ -297,6 +313,7 @@ pub(crate) async fn came_back(transaction: &mut sqlx::SqliteConnection, id: &str
         Back::Answered(word) => {
             history(&mut *transaction, id, now, "answered", Some(word)).await?;
             if answer.as_deref() != Some(word) {
+                answer_takedowns(&mut *transaction, id, word, now).await?;
                 sqlx::query("UPDATE notice SET answer = $1, answered_at = coalesce(answered_at, $2) WHERE id = $3")
                     .bind(word)
                     .bind(now)
@@ -317,6 +334,54 @@ pub(crate) async fn came_back(transaction: &mut sqlx::SqliteConnection, id: &str
                     quality(&mut *transaction, id, column, now).await?;
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Writes a request of a notice into the case that it is about.
+async fn ask(transaction: &mut sqlx::SqliteConnection, sealed: &Sealed, asks: &Asks, now: Timestamp) -> Result<(), StoreError> {
+    let request = Request {
+        party: sealed.release.recipient.to_string(),
+        channel: Some(sealed.release.channel.as_str().to_owned()),
+        agreement: None,
+        release: Some(sealed.notice.clone()),
+        answer_due: Timestamp::from_microsecond(sealed.answer_by).ok(),
+    };
+    let target = asks.takedown.target.to_string();
+    let sql = "SELECT id FROM takedown WHERE target = $1 AND state <> 'withdrawn' AND shown <> 'verified'";
+    let running: Option<String> = sqlx::query_scalar(sql).bind(&target).fetch_optional(&mut *transaction).await?;
+    let asked = match &running {
+        Some(id) => takedowns::ask(&mut *transaction, id, &request, asks.escalate, now, BY).await,
+        None => takedowns::begin(&mut *transaction, &asks.takedown, Some(&request), now, BY).await,
+    };
+    let id = match (asked, running) {
+        (Ok(row), _) => row.id,
+        // It was asked for before and nothing has changed: this is a reminder.
+        (Err(StoreError::Refused(_)), Some(id)) => id,
+        (Err(error), _) => return Err(error),
+    };
+    sqlx::query("INSERT INTO notice_takedown (notice, takedown) VALUES ($1, $2) ON CONFLICT (notice, takedown) DO NOTHING")
+        .bind(&sealed.notice)
+        .bind(id)
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Who writes into histories when a notice does.
+const BY: &str = "notice";
+
+/// An answer to a notice is an answer to the takedowns that it asks for.
+async fn answer_takedowns(transaction: &mut sqlx::SqliteConnection, notice: &str, word: &str, now: i64) -> Result<(), StoreError> {
+    let (Some(answer), Ok(at)) = (Answer::read(word), Timestamp::from_microsecond(now)) else { return Ok(()) };
+    let sql = "SELECT takedown FROM notice_takedown WHERE notice = $1 ORDER BY takedown";
+    let ids: Vec<String> = sqlx::query_scalar(sql).bind(notice).fetch_all(&mut *transaction).await?;
+    for id in ids {
+        let detail = format!("answer to notice {notice}");
+        match takedowns::takedown_happening(&mut *transaction, &id, Happening::Answered(answer), Some(&detail), at, BY).await {
+            Ok(_) | Err(StoreError::Refused(_)) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())

@@ -324,7 +324,7 @@ fn values<'a>(matter: &Matter<'a>, words: &'a Words) -> Values<'a> {
         count: Count { findings: findings.len(), events: findings.iter().map(|f| u64::from(f.events)).sum() },
         first_seen: time(first),
         last_seen: time(last),
-        zone: shown(micros(last)).strftime("%Z").to_string(),
+        zone: zone_name(&shown(micros(last)).strftime("%Z").to_string()),
         worst: worst.collect(),
         attachments: matter.attachments,
         terms: matter.terms,
@@ -335,6 +335,11 @@ fn values<'a>(matter: &Matter<'a>, words: &'a Words) -> Values<'a> {
             .min()
             .map(|told| PassedOn { told: date(Timestamp::from_second(told).unwrap_or(Timestamp::UNIX_EPOCH)) }),
     }
+}
+
+/// Zones without a name of their own are called by their distance from UTC.
+fn zone_name(name: &str) -> String {
+    if name.starts_with(['+', '-']) { format!("UTC{name}") } else { name.to_owned() }
 }
 
 /// `[N-…] 12 infected systems: Example ISP`. One line, whatever the party is called.

@@ -342,7 +342,7 @@ impl Preview {
     async fn run(self, place: &Place) -> Result<()> {
         let register = place.register().await?;
         let config = Config::of(place.home.root())?;
-        let written = with_office(place, &config, false, async |office| {
+        let written = with_office(place, &register, &config, async |office| {
             post::preview(&place.home, &register, &office, &self.id, self.clock.now()).await
         })
         .await?;
@@ -354,12 +354,18 @@ impl Preview {
 }
 
 /// Everything with which notices are written, for as long as `act` takes.
-async fn with_office<T>(place: &Place, config: &Config, at_once: bool, act: impl AsyncFnOnce(Office<'_>) -> Result<T>) -> Result<T> {
+async fn with_office<T>(place: &Place, register: &Register, config: &Config, act: impl AsyncFnOnce(Office<'_>) -> Result<T>) -> Result<T> {
     let Some(mail) = &config.mail else { bail!("config.toml has no [mail]: nobody to write as (see docs/mail.md)") };
     let letters = letters(&place.home)?;
-    let desk = desk(&place.home, at_once)?;
+    let desk = desk(&place.home, false)?;
+    let quiet = super::takedown::periods(&place.home)?;
+    let own = match register.own_party().await? {
+        Some(id) => register.party(&id, pipeline::now()).await?,
+        None => None,
+    };
+    let name_ja = own.as_ref().and_then(|own| own.name_ja.as_deref());
     let key = OurKey::of(place.home.root(), &mail.organisation, &mail.from)?;
-    act(Office { mail, letters: &letters, key: &key, desk: &desk }).await
+    act(Office { mail, name_ja, letters: &letters, key: &key, desk: &desk, quiet: &quiet }).await
 }
 
 /// Take back a notice that has not been released
@@ -412,7 +418,7 @@ async fn release(place: &Place, register: &Register, config: &Config, ids: &[Str
     }
     let log = keys::log_key(&place.home, None)?;
     let bar = bar(place, "notices released");
-    let done = with_office(place, config, false, async |office| {
+    let done = with_office(place, register, config, async |office| {
         post::release(&place.home, register, &office, &log, ids, now, &mut |n| bar.inc(n)).await
     })
     .await;

@@ -57,7 +57,8 @@ const PERIODS: &str = "quiet-periods.toml";
 /// File in the home that says of feeds how often they tell.
 const SENSORS: &str = "sensors.toml";
 
-fn periods(home: &Home) -> Result<QuietPeriods> {
+/// Quiet periods of this home.
+pub(crate) fn periods(home: &Home) -> Result<QuietPeriods> {
     match read(home, PERIODS)? {
         Some((path, text)) => QuietPeriods::read(&text).map_err(|e| anyhow::anyhow!("{path}: {e}")),
         None => Ok(QuietPeriods::default()),

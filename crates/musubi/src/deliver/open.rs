@@ -19,6 +19,7 @@ use super::recipient::signers;
 pub(crate) struct Opened {
     /// The outer header with the inner content: what [`casework::act::answer::Answer::read`] reads.
     pub(crate) mail: Vec<u8>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "what an answer says does not depend on it; tests do"))]
     pub(crate) encrypted: bool,
     /// Fingerprint of the primary key, among those given, that signed all of the content.
     pub(crate) signed_by: Option<String>,

@@ -9,17 +9,19 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use casework::act::attachment;
-use casework::act::finding::{Finding, join_alike};
+use casework::act::finding::{Finding, Text, join_alike};
 use casework::act::handling;
-use casework::act::letter::{Letters, Matter};
+use casework::act::letter::{Letters, Matter, Role};
 use casework::act::retry;
 use casework::act::state::State;
 use casework::act::token::Token;
+use casework::correlate::key::{CaseKey, Seen};
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::{Language, Party};
 use casework::model::release::{Basis, Release};
 use casework::model::terms::Tlp;
 use casework::share::explain::Explanation;
+use casework::verify::quiet::QuietPeriods;
 use formats::mail_address::Address;
 use formats::xarf;
 use jiff::{SignedDuration, Timestamp};
@@ -27,9 +29,10 @@ use rand::rngs::OsRng;
 use sha2::{Digest as _, Sha256};
 use store::home::Home;
 use store::notices::{Denial, Notice};
-use store::outbox::{Handed, Sealed};
+use store::outbox::{Asks, Handed, Sealed};
 use store::register::Register;
 use store::releases::LogKey;
+use store::takedowns::NewTakedown;
 
 use crate::config::{Config, Mail, Smtp};
 use crate::deliver::keys::OurKey;
@@ -43,9 +46,13 @@ use crate::jobs::notices::{self, Desk, Everybody, May, People, Reached};
 #[derive(Debug)]
 pub(crate) struct Office<'a> {
     pub(crate) mail: &'a Mail,
+    /// Our name as written in Japanese, where it differs.
+    pub(crate) name_ja: Option<&'a str>,
     pub(crate) letters: &'a Letters,
     pub(crate) key: &'a OurKey,
     pub(crate) desk: &'a Desk,
+    /// How long it must be quiet before a takedown is verified.
+    pub(crate) quiet: &'a QuietPeriods,
 }
 
 /// What a run of releasing did.
@@ -74,6 +81,7 @@ struct Decided {
     tlp: Tlp,
     explained: Explanation,
     answer_by: Timestamp,
+    asks: Vec<Asks>,
 }
 
 /// Releases notices that are ready: these, or all whose time has come.
@@ -90,6 +98,7 @@ pub(crate) async fn release(
     let everybody = Everybody::of(home, register, now).await?;
     let mut people = People::of(&everybody)?;
     let mut done = Released::default();
+    let cases: HashMap<String, String> = register.open_case_keys().await?.into_iter().collect();
     let ready = register.notices(None, Some(State::Ready), i64::MAX).await?;
     let (mut due, later): (Vec<Notice>, Vec<Notice>) = ready
         .into_iter()
@@ -101,7 +110,7 @@ pub(crate) async fn release(
     for batch in due.chunks(BATCH) {
         let mut decided = Vec::with_capacity(batch.len());
         for notice in batch {
-            match decide(register, office, &mut people, notice, now, &mut done).await? {
+            match decide(register, office, &mut people, &cases, notice, now, &mut done).await? {
                 Some(one) => decided.push(one),
                 None => continue,
             }
@@ -119,6 +128,7 @@ async fn decide(
     register: &Register,
     office: &Office<'_>,
     people: &mut People<'_>,
+    cases: &HashMap<String, String>,
     notice: &Notice,
     now: Timestamp,
     done: &mut Released,
@@ -132,11 +142,22 @@ async fn decide(
         done.unreachable.push((notice.id.clone(), format!("{} has no contact that is valid now", digest.party)));
         return Ok(None);
     };
+    // A key that cannot be used is no reason to write in the clear, nor to hold up the others.
+    let usable = reached.contact.openpgp_key.as_ref().map_or(Ok(()), |key| Recipient::read(key, now).map(|_| ()));
+    if let Err(error) = usable {
+        done.unreachable.push((notice.id.clone(), format!("{}: {error}", reached.contact.address)));
+        return Ok(None);
+    }
     let mut denials: HashMap<i64, i64> = HashMap::new();
     let mut told = Vec::new();
+    let mut asks = Vec::new();
     for mut finding in register.notice_findings(&notice.id).await? {
         match people.may(place, digest.role, finding.terms, None) {
             May::Know(redactions) => {
+                // The maker cannot end what runs at somebody's; only those who see the place can be asked to.
+                if digest.role != Role::Maker && redactions.is_empty() {
+                    asks.extend(takedown(office, cases, &finding, digest.role));
+                }
                 finding.redact(redactions);
                 told.push(finding);
             }
@@ -158,7 +179,36 @@ async fn decide(
     let rule = office.desk.rules.of(digest.problem);
     let answer_by = now.checked_add(SignedDuration::from_secs(rule.answer))?;
     let party = people.party(place).into_owned();
-    Ok(Some(Decided { notice: notice.clone(), party, reached, findings, terms, tlp, explained, answer_by }))
+    Ok(Some(Decided { notice: notice.clone(), party, reached, findings, terms, tlp, explained, answer_by, asks }))
+}
+
+/// The takedown that telling of a finding asks for, when an open case is about it.
+fn takedown(office: &Office<'_>, cases: &HashMap<String, String>, finding: &Finding, role: Role) -> Option<Asks> {
+    if cases.is_empty() {
+        return None;
+    }
+    let seen = Seen {
+        class: finding.class,
+        ip: finding.ip,
+        port: finding.port,
+        fqdn: finding.text(Text::Fqdn),
+        url: finding.text(Text::Url),
+        malware: finding.text(Text::Malware),
+        identifier: finding.text(Text::Identifier),
+        campaign: None,
+    };
+    let target = CaseKey::of_place(&seen)?;
+    let case_id = cases.get(&target.to_string())?.clone();
+    let takedown = NewTakedown {
+        case_id,
+        target,
+        country: finding.country.map(|country| country.as_str().to_owned()),
+        needed: office.quiet.of(finding.class),
+        first_seen: Timestamp::from_microsecond(finding.first_seen).ok()?,
+        last_seen: Timestamp::from_microsecond(finding.last_seen).ok()?,
+        asked_by: None,
+    };
+    Some(Asks { takedown, escalate: role == Role::NextInLine })
 }
 
 /// Writes and seals on all cores.
@@ -240,6 +290,7 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Seale
         encrypted,
         mail,
         answer_by: decided.answer_by.as_microsecond(),
+        asks: decided.asks.clone(),
     })
 }
 
@@ -277,7 +328,7 @@ fn compose(office: &Office<'_>, decided: &Decided, language: Language) -> Result
         problem: notice.digest.problem,
         party: name,
         nation: party.nation,
-        us: &office.mail.organisation,
+        us: office.name_ja.filter(|_| language == Language::Ja).unwrap_or(&office.mail.organisation),
         our_address: &our_address,
         findings,
         attachments: &names,
@@ -325,6 +376,7 @@ pub(crate) async fn preview(
         tlp,
         explained: people.explain(place, digest.role, terms),
         answer_by: now.checked_add(SignedDuration::from_secs(office.desk.rules.of(digest.problem).answer))?,
+        asks: Vec::new(),
         reached,
         notice,
     };

@@ -156,7 +156,11 @@ impl<'e> People<'e> {
                 concerned.push((operator.index(), Role::Operator));
             }
         }
-        if let (true, Some(national)) = (concerned.is_empty(), found.national) {
+        // Ourselves as the last resort: nobody is told, we know.
+        let last = found
+            .national
+            .filter(|national| self.everybody.directory.registered(national.index()).is_none_or(|p| p.id != self.everybody.own));
+        if let (true, Some(national)) = (concerned.is_empty(), last) {
             concerned.push((national.index(), Role::NationalCsirt));
         }
         if let (Problem::Compromised | Problem::Exposed, Some(maker)) = (row.problem, found.maker) {
