@@ -56,7 +56,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, BadAddress> {
         let bad = |why| Err(BadAddress(text.chars().take(80).collect(), why));
-        let Some((local, domain)) = text.rsplit_once('@') else { return bad("no @") };
+        let Some((local, domain)) = text.rsplit_once('@') else { return bad("it has no @") };
         // RFC 5321 §4.5.3.1: 64 octets before the @, 254 in all that fits into a path
         if local.is_empty() || local.len() > 64 || text.len() > 254 {
             return bad("1 to 64 characters before the @, 254 in all");
@@ -104,7 +104,7 @@ pub fn read(text: &str) -> Result<String, BadAddress> {
     let letters = |c: char| c.is_alphanumeric() || c == '-' || c == '.' || (!c.is_ascii() && !c.is_whitespace() && !c.is_control());
     let plain = !domain.starts_with('.') && !domain.ends_with('.') && domain.chars().all(letters);
     let ascii = if plain { crate::value::fqdn(domain) } else { None };
-    let ascii = ascii.ok_or_else(|| BadAddress(text.chars().take(80).collect(), "after the @ a domain"))?;
+    let ascii = ascii.ok_or_else(|| BadAddress(text.chars().take(80).collect(), "what stands behind the @ is no domain"))?;
     format!("{local}@{ascii}").parse().map(|Address(address)| address)
 }
 

@@ -135,9 +135,10 @@ fn plain(mail: &str) -> String {
             block.push_str(line);
         } else if !block.is_empty() {
             if let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(&block) {
-                let mut unpacked = String::new();
-                if std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut unpacked).is_ok() {
-                    all.push_str(&unpacked);
+                if let Ok(mut archive) = zip::ZipArchive::new(std::io::Cursor::new(&bytes)) {
+                    for n in 0..archive.len() {
+                        std::io::Read::read_to_string(&mut archive.by_index(n).unwrap(), &mut all).unwrap();
+                    }
                 }
                 all.push_str(&String::from_utf8_lossy(&bytes));
             }

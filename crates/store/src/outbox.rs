@@ -23,18 +23,40 @@ use crate::takedowns::{self, NewTakedown, Request};
 pub struct Sealed {
     pub notice: String,
     pub release: Release,
-    /// What is told after redaction, worst first.
-    pub findings: Vec<Finding>,
+    /// What is told after redaction, worst first, and the mail, as they are kept.
+    pub kept: Kept,
     pub language: &'static str,
     pub address: String,
     pub subject: String,
     pub tlp: &'static str,
     pub encrypted: bool,
-    /// The whole mail as it is handed over.
-    pub mail: Vec<u8>,
     pub answer_by: i64,
     /// What of it is the matter of an open case: the notice asks for its takedown.
     pub asks: Vec<Asks>,
+}
+
+/// What the register keeps of a notice that goes out. Made apart from it, because packing takes longer than writing.
+#[derive(Debug)]
+pub struct Kept {
+    content: Vec<u8>,
+    mail: Vec<u8>,
+    findings: i64,
+    events: i64,
+}
+
+impl Kept {
+    /// Packs what is told and the whole mail as it is handed over.
+    ///
+    /// # Errors
+    /// When they cannot be packed.
+    pub fn new(findings: &[Finding], mail: &[u8]) -> Result<Self, StoreError> {
+        Ok(Self {
+            content: pack(findings)?,
+            mail: pack_mail(mail)?,
+            findings: findings.len() as i64,
+            events: findings.iter().map(|f| i64::from(f.events)).sum(),
+        })
+    }
 }
 
 /// A takedown that a notice asks for.
@@ -87,14 +109,10 @@ impl Register {
     /// When one of them is not ready any more, or the register or the log cannot be written.
     pub async fn release_notices(&self, key: &LogKey, batch: Vec<Sealed>, now: Timestamp) -> Result<(), StoreError> {
         let at = now.as_microsecond();
-        let mut packed = Vec::with_capacity(batch.len());
-        for sealed in &batch {
-            packed.push((pack(&sealed.findings)?, pack_mail(&sealed.mail)?));
-        }
         let list: Vec<Release> = batch.iter().map(|sealed| sealed.release.clone()).collect();
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let appended = releases::append(&mut transaction, key, &list, now).await?;
-        for ((sealed, (content, mail)), number) in batch.iter().zip(packed).zip(appended.numbers()) {
+        for (sealed, number) in batch.iter().zip(appended.numbers()) {
             let id = &sealed.notice;
             step(&mut transaction, id, &[State::Ready], State::Released, at, Some(&sealed.address)).await?;
             sqlx::query(
@@ -103,15 +121,15 @@ impl Register {
                  WHERE id = $1",
             )
             .bind(id)
-            .bind(content)
-            .bind(sealed.findings.len() as i64)
-            .bind(sealed.findings.iter().map(|f| i64::from(f.events)).sum::<i64>())
+            .bind(&sealed.kept.content)
+            .bind(sealed.kept.findings)
+            .bind(sealed.kept.events)
             .bind(sealed.language)
             .bind(&sealed.address)
             .bind(&sealed.subject)
             .bind(sealed.tlp)
             .bind(i64::from(sealed.encrypted))
-            .bind(mail)
+            .bind(&sealed.kept.mail)
             .bind(sealed.release.content.iter().map(|b| format!("{b:02x}")).collect::<String>())
             .bind(number)
             .bind(at)

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use formats::rsit::Class;
 
@@ -73,7 +74,8 @@ pub struct Finding {
     pub country: Option<Country>,
     pub destination_ip: Option<IpAddr>,
     pub destination_port: Option<u16>,
-    pub texts: [Option<Box<str>>; 12],
+    /// Shared, because most of them are the same in thousands of findings.
+    pub texts: [Option<Arc<str>>; 12],
     /// When the party before this one in line was told, for what is passed on.
     pub told_before: Option<i64>,
 }
@@ -406,7 +408,7 @@ mod tests {
     }
 
     fn findings() -> impl Strategy<Value = Finding> {
-        let texts = prop::array::uniform12(prop::option::of("\\PC{0,12}".prop_map(String::into_boxed_str)));
+        let texts = prop::array::uniform12(prop::option::of("\\PC{0,12}".prop_map(Arc::from)));
         let numbers = (any::<i64>(), any::<i64>(), any::<i64>(), any::<u32>(), prop::option::of(0..i64::MAX));
         let ends = (prop::option::of(any::<IpAddr>()), prop::option::of(any::<u16>()), prop::option::of(1..u32::MAX));
         (any::<[u8; 16]>(), any::<[u8; 16]>(), numbers, ends, 0..39usize, texts).prop_map(|(key, event, n, ends, class, texts)| Finding {

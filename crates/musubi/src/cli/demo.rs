@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use super::{Place, lookup};
 use crate::demo::evidence::{Evidence, week};
-use crate::demo::{picture, world};
+use crate::demo::{desk, picture, world};
 use crate::jobs::compact;
 use crate::pipeline::{self, Order, Summary, Watch};
 use crate::receive::files::Found;
@@ -53,7 +53,7 @@ impl Demo {
                 return show::json(&json!({"home": home.root(), "events": register.row_count().await?}));
             }
             say(format!("{root} was filled before; remove it for a fresh one.\n"))?;
-            return paint(place).await;
+            return paint(place, None).await;
         }
         let register = Register::create(home).await?;
         let yesterday = pipeline::now().to_zoned(TimeZone::UTC).date().yesterday()?;
@@ -64,13 +64,15 @@ impl Demo {
         table_in::import(home, &register, "networks.tsv", &sha256, &mut std::io::Cursor::new(networks), &asked).await?;
         let summary = fill(place, &register, &inbox, evidence).await?;
         compact::when_needed(home, &register).await?;
+        let scene = desk::set(home, &register, pipeline::now()).await?;
         register.close().await;
         let seconds = started.elapsed().as_secs_f64();
         if place.json {
             let counts = summary.counts;
             return show::json(&json!({
                 "home": home.root(), "evidence": summary.evidence, "events": counts.stored, "read": counts.read, "stored": counts.stored,
-                "duplicate": counts.duplicate, "rejected": counts.rejected,
+                "duplicate": counts.duplicate, "rejected": counts.rejected, "parties": scene.parties, "agreements": scene.agreements,
+                "notices_drafted": scene.drafted, "notices_sent": 0, "kept_back": scene.denied, "takedowns_verified": scene.verified,
             }));
         }
         let counts = summary.counts;
@@ -82,7 +84,7 @@ impl Demo {
             grouped(counts.duplicate),
             grouped(counts.rejected),
         ))?;
-        paint(place).await?;
+        paint(place, Some(&scene)).await?;
         if !self.no_serve {
             tracing::info!("the console is not part of this version; the home is filled");
         }
@@ -136,7 +138,7 @@ async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evide
     Ok(total)
 }
 
-async fn paint(place: &Place) -> Result<()> {
+async fn paint(place: &Place, scene: Option<&desk::Scene>) -> Result<()> {
     let register = place.register().await?;
     let questions = Questions::open(&place.home, &register).await?;
     let width = show::width().min(100);
@@ -165,9 +167,12 @@ async fn paint(place: &Place) -> Result<()> {
     let ip = lookup::objects(&std::mem::take(&mut example))?.first().and_then(|r| r["source_ip"].as_str().map(str::to_owned));
     let home = place.home.root().display().to_string();
     let musubi = if std::env::var_os("MUSUBI_HOME").is_some() { "musubi".to_owned() } else { format!("musubi --home {home}") };
+    if let Some(scene) = scene {
+        say(scene.text())?;
+    }
     say("Try next:")?;
     say(format!("  {musubi} lookup {}", ip.as_deref().unwrap_or("192.0.2.1")))?;
-    say(format!("  {musubi} stats --by day --by class"))?;
+    say(format!("  {musubi} notice list"))?;
     say(format!(
         "  {musubi} query \"SELECT source_as_name, count(DISTINCT source_ip) AS cameras FROM events WHERE malware = 'mirai' GROUP BY 1 ORDER BY 2 DESC LIMIT 10\""
     ))

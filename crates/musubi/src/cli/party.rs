@@ -340,7 +340,7 @@ impl List {
 
 /// Show all that is known of a party, or was known on a day
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  musubi party show isp-jp --at 2026-06-01")]
+#[command(after_help = "Example:\n  musubi party show isp-jp")]
 pub(crate) struct Show {
     id: PartyId,
     /// As known then (2026-03-23, or an age: 7d)

@@ -1,5 +1,6 @@
 //! A believable week for a first look: nothing here is real, and nothing here talks to anyone.
 
+pub(crate) mod desk;
 pub(crate) mod evidence;
 mod feeds;
 mod packing;

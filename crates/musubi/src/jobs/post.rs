@@ -29,7 +29,7 @@ use rand::rngs::OsRng;
 use sha2::{Digest as _, Sha256};
 use store::home::Home;
 use store::notices::{Denial, Notice};
-use store::outbox::{Asks, Handed, Sealed};
+use store::outbox::{Asks, Handed, Kept, Sealed};
 use store::register::Register;
 use store::releases::LogKey;
 use store::takedowns::NewTakedown;
@@ -68,8 +68,8 @@ pub(crate) struct Released {
 
 /// Notices written, sealed and logged in one transaction.
 const BATCH: usize = 250;
-/// Findings beyond this go as compressed files.
-const PLAIN: usize = 500;
+/// Findings beyond this go as one compressed file.
+const PLAIN: usize = 50;
 
 /// A notice decided, not yet written.
 struct Decided {
@@ -282,13 +282,12 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Seale
     Ok(Sealed {
         notice: id.clone(),
         release,
-        findings: findings.clone(),
+        kept: Kept::new(findings, &mail)?,
         language: language.as_str(),
         address: to.to_string(),
         subject: letter.subject,
         tlp: decided.tlp.label(),
         encrypted,
-        mail,
         answer_by: decided.answer_by.as_microsecond(),
         asks: decided.asks.clone(),
     })
@@ -306,16 +305,20 @@ fn compose(office: &Office<'_>, decided: &Decided, language: Language) -> Result
     let us =
         xarf::Contact { org: office.mail.organisation.clone(), contact: office.mail.from.to_string(), domain: office.mail.from.domain() };
     let tag = format!("tlp:{}", decided.tlp.label().to_ascii_lowercase());
-    let csv = attachment::csv(findings).into_bytes();
-    let xarf = attachment::xarf(&notice.token, findings, &us, &[&tag]).into_bytes();
-    let mut files = Vec::with_capacity(2);
-    for (ending, media_type, bytes) in [("csv", "text/csv; charset=utf-8; header=present", csv), ("xarf.json", "application/json", xarf)] {
-        let name = format!("{}.{ending}", notice.id);
-        files.push(if findings.len() > PLAIN {
-            File { name: format!("{name}.gz"), media_type: "application/gzip", bytes: gzip(&bytes)? }
-        } else {
-            File { name, media_type, bytes }
-        });
+    let mut files = vec![
+        File {
+            name: format!("{}.csv", notice.id),
+            media_type: "text/csv; charset=utf-8; header=present",
+            bytes: attachment::csv(findings).into_bytes(),
+        },
+        File {
+            name: format!("{}.xarf.json", notice.id),
+            media_type: "application/json",
+            bytes: attachment::xarf(&notice.token, findings, &us, &[&tag]).into_bytes(),
+        },
+    ];
+    if findings.len() > PLAIN {
+        files = vec![File { name: format!("{}.zip", notice.id), media_type: "application/zip", bytes: zip(&files)? }];
     }
     let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
     let name = party.name_ja.as_deref().filter(|_| language == Language::Ja).unwrap_or(&party.name);
@@ -338,10 +341,14 @@ fn compose(office: &Office<'_>, decided: &Decided, language: Language) -> Result
     Ok((letter, files))
 }
 
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    out.write_all(bytes)?;
-    Ok(out.finish()?)
+fn zip(files: &[File]) -> Result<Vec<u8>> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated).compression_level(Some(1));
+    for file in files {
+        archive.start_file(&*file.name, options)?;
+        archive.write_all(&file.bytes)?;
+    }
+    Ok(archive.finish()?.into_inner())
 }
 
 /// A notice that is ready as it would be written now, without releasing it.

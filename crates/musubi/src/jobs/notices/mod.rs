@@ -26,7 +26,7 @@ use store::notices::{Change, Denial, Digest, Held, Plan};
 use store::register::Register;
 
 pub(crate) use people::{Everybody, May, People, Reached};
-use rows::Rows;
+use rows::{Rows, Shared};
 
 /// How notices are made here.
 #[derive(Debug)]
@@ -130,6 +130,7 @@ async fn gather(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Gathered> {
     let mut gathered = Gathered::default();
+    let mut shared = Shared::default();
     let questions = Questions::open(home, register).await?;
     let since = round.iter().map(|directive| directive.made_at).min().unwrap_or_default();
     people.know_givers(register).await?;
@@ -139,7 +140,7 @@ async fn gather(
         while let Some(batch) = batches.try_next().await? {
             let rows = Rows::of(&batch)?;
             for at in 0..rows.len() {
-                take(&rows, at, people, &mut gathered);
+                take(&rows, at, people, &mut shared, &mut gathered);
             }
             progress(rows.len() as u64);
         }
@@ -147,7 +148,7 @@ async fn gather(
     Ok(gathered)
 }
 
-fn take(rows: &Rows<'_>, at: usize, people: &mut People<'_>, gathered: &mut Gathered) {
+fn take(rows: &Rows<'_>, at: usize, people: &mut People<'_>, shared: &mut Shared, gathered: &mut Gathered) {
     let Some(row) = rows.row(at) else { return };
     gathered.events += 1;
     let concerned = people.concerned(&row);
@@ -159,7 +160,7 @@ fn take(rows: &Rows<'_>, at: usize, people: &mut People<'_>, gathered: &mut Gath
     for (party, role) in concerned {
         match people.may(party, role, row.terms, people.giver(row.evidence)) {
             May::Know(_) => {
-                let finding = finding.get_or_insert_with(|| rows.finding(&row)).clone();
+                let finding = finding.get_or_insert_with(|| rows.finding(&row, shared)).clone();
                 gathered.findings.entry((party, role, row.problem)).or_default().add(finding);
             }
             May::Not(_) => *gathered.denials.entry((party, role, row.problem, row.terms)).or_default() += 1,

@@ -135,6 +135,9 @@ impl<'e> People<'e> {
     }
 
     pub(super) fn giver(&self, evidence: &str) -> Option<PartyNumber> {
+        if self.givers.is_empty() {
+            return None;
+        }
         self.givers.get(evidence).copied().flatten()
     }
 

@@ -1,6 +1,8 @@
 //! Rows of events as a planner reads them.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use casework::act::finding::{Finding, Subject, Text};
@@ -126,7 +128,7 @@ impl<'b> Rows<'b> {
     }
 
     /// What is told of it.
-    pub(super) fn finding(&self, row: &Row<'_>) -> Finding {
+    pub(super) fn finding(&self, row: &Row<'_>, shared: &mut Shared) -> Finding {
         let at = row.at;
         let port = |array: &Int32Array| array.is_valid(at).then(|| u16::try_from(array.value(at)).ok()).flatten();
         let subject = Subject {
@@ -154,8 +156,26 @@ impl<'b> Rows<'b> {
             country: row.country,
             destination_ip: self.destination_ip.at(at).and_then(|text| text.parse().ok()),
             destination_port: port(self.destination_port),
-            texts: std::array::from_fn(|n| self.texts[n].at(at).map(Into::into)),
+            texts: std::array::from_fn(|n| self.texts[n].at(at).map(|text| if FEW[n] { shared.text(text) } else { text.into() })),
             told_before: None,
         }
+    }
+}
+
+/// Columns of [`casework::act::finding::TEXTS`] with few different values; names and pages are all different.
+const FEW: [bool; 12] = [false, false, false, true, true, true, true, true, true, true, true, false];
+
+/// Texts that come again and again, each kept once.
+#[derive(Debug, Default)]
+pub(super) struct Shared(HashSet<Arc<str>>);
+
+impl Shared {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&new));
+        new
     }
 }
