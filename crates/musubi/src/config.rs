@@ -36,6 +36,7 @@ pub(crate) struct Mail {
 /// How a connection is protected.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
+#[expect(clippy::enum_variant_names, reason = "STARTTLS is the name of the command, RFC 3207")]
 pub(crate) enum Tls {
     None,
     /// In the clear first, then TLS before anything is said; never without.

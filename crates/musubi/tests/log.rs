@@ -164,11 +164,11 @@ fn go_peer() -> Option<PathBuf> {
         match command.output() {
             Ok(output) if output.status.success() => Some(()),
             Ok(output) => {
-                println!("skipped: {program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
+                eprintln!("skipped: {program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
                 None
             }
             Err(error) => {
-                println!("skipped: {program}: {error}");
+                eprintln!("skipped: {program}: {error}");
                 None
             }
         }

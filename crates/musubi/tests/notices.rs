@@ -532,5 +532,5 @@ fn a_kill_on_the_way_to_the_mail_server_neither_loses_nor_doubles_a_notice() {
     assert_eq!(told, expected, "what was told is what was seen");
     home.ok(&["log", "verify"]);
     home.must_be_well();
-    println!("{killed} kills, {} notices, {} subjects, nothing lost or doubled", notices.as_array().unwrap().len(), told.len());
+    eprintln!("{killed} kills, {} notices, {} subjects, nothing lost or doubled", notices.as_array().unwrap().len(), told.len());
 }

@@ -326,12 +326,11 @@ impl Register {
             }
             if let Some(kept) =
                 kept.filter(|kept| roots.contains(&(kept.size, kept.root)) || (first..end).contains(&kept.size.wrapping_sub(1)))
+                && !roots.contains(&(kept.size, kept.root))
             {
-                if !roots.contains(&(kept.size, kept.root)) {
-                    audit
-                        .faults
-                        .push(format!("the log had another root at size {} when that checkpoint was signed: it was rewritten", kept.size));
-                }
+                audit
+                    .faults
+                    .push(format!("the log had another root at size {} when that checkpoint was signed: it was rewritten", kept.size));
             }
             check_checkpoints(connection, key, first + 1..end + 1, &mut roots.into_iter(), audit).await?;
         }

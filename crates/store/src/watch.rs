@@ -56,6 +56,9 @@ pub struct Span {
     pub country: Option<String>,
 }
 
+/// A feed, and what it told of a place: malware and identifier.
+type Told<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
 impl Observations {
     /// Sightings of this very thing, by feed and day.
     pub fn sightings(&self, target: &CaseKey) -> Vec<Sighting> {
@@ -73,7 +76,7 @@ impl Observations {
 
     /// What feeds have seen there and near by, day after day.
     pub fn experience(&self, target: &CaseKey, rules: &Rules) -> Vec<Experience> {
-        let mut days: BTreeMap<(&str, Option<&str>, Option<&str>), BTreeSet<Day>> = BTreeMap::new();
+        let mut days: BTreeMap<Told<'_>, BTreeSet<Day>> = BTreeMap::new();
         for seen in self.at_place.get(&target.place()).into_iter().flatten() {
             days.entry((&seen.feed, seen.malware.as_deref(), seen.identifier.as_deref())).or_default().insert(seen.day);
         }

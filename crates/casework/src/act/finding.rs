@@ -4,8 +4,8 @@
 //! because what may be said of them differs. A digest that waits keeps its findings in the form that
 //! [`write`] gives and [`read`] takes back.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@
 //! last seen, and how far up the line it has gone. A subject that was told is told again only after the repeat time; still
 //! seen when it should long be gone, it goes to the next in line.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::finding::SubjectKey;
 use super::problem::Problem;

@@ -3,7 +3,7 @@
 //! A digest first waits: what comes in a burst is told once, and each subject in it only once. When it is ready, what reached
 //! the threshold is told and entered into the ledger; the rest is let go and counted.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::finding::{Finding, SubjectKey};
 use super::ledger::{Ledger, Why};

@@ -378,7 +378,7 @@ impl Contacts {
 }
 
 /// Replaces each claim's references by its contact. Sorted so that what is around comes first, those around are a stack.
-fn answer<A: Bits>(claims: &mut Vec<Claim<A>>, references: &[References], found: &[Found], mut around: impl FnMut(u32) -> u32) {
+fn answer<A: Bits>(claims: &mut [Claim<A>], references: &[References], found: &[Found], mut around: impl FnMut(u32) -> u32) {
     // Stable: of the same network in the same source the later object counts, so it must stay behind.
     claims.sort_by_key(|claim| (claim.first, Reverse(claim.last)));
     // The networks around, with their contacts; one stack a source, which mostly is one.
@@ -595,7 +595,7 @@ mod tests {
                     write!(dump, "role: R\nnic-hdl: R{n}\nabuse-mailbox: r{n}@x.example\nsource: X\n\n").unwrap();
                 }
                 for (first, last, contact, rs) in &nets {
-                    write!(dump, "inetnum: 10.0.0.{first} - 10.0.0.{last}\n").unwrap();
+                    writeln!(dump, "inetnum: 10.0.0.{first} - 10.0.0.{last}").unwrap();
                     if let Some(n) = contact {
                         writeln!(dump, "abuse-c: R{n}").unwrap();
                     }

@@ -397,7 +397,7 @@ impl Directory {
                 found.push(((quality, part.provenance.rank(), unspecific, party_number), reason));
             }
         }
-        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found.sort_by_key(|a| a.0);
         // Behind all that parties claim: addresses in the order of registries, then AS numbers.
         let end = found.partition_point(|(key, _)| key.0 == Quality::Provider);
         let mut reasons: Vec<Reason> = found.into_iter().map(|(_, reason)| reason).collect();

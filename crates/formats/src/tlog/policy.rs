@@ -119,7 +119,7 @@ impl Policy {
             return Err(Distrust::UnknownLog(checkpoint.origin));
         }
         let mut signed = None;
-        for (at, log) in self.logs.iter().enumerate().filter(|(_, log)| of_origin(&log)) {
+        for (at, log) in self.logs.iter().enumerate().filter(|(_, log)| of_origin(log)) {
             match note.signers(std::slice::from_ref(&log.key)) {
                 Ok(_) => signed = signed.or(Some(at)),
                 Err(Unsigned::Unknown) => {}

@@ -1,4 +1,5 @@
 //! The command line: one file per command, all of them with `--json` for scripts and an example that works as typed.
+#![allow(clippy::large_enum_variant, reason = "a command line is read once")]
 
 mod acting;
 mod agreement;

@@ -46,7 +46,7 @@ impl Find {
                 answers.push(json!({"id": value, "at": at.to_string(), "asn": asked.asn, "country": asked.country.map(|c| c.as_str().to_owned()), "chain": chain}));
                 continue;
             }
-            say(format!("{value}"))?;
+            say(value)?;
             if why.is_empty() {
                 say("  nobody is known to be responsible")?;
                 continue;

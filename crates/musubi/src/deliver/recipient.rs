@@ -58,9 +58,11 @@ impl Recipient {
         let key = read_key(text)?;
         let name = key.fingerprint().to_string().to_ascii_uppercase();
         let own = standing(&key, now)?;
-        let subkeys = key.public_subkeys.iter().enumerate().filter(|(_, subkey)| {
-            subkey.algorithm().can_encrypt() && binding(&key, subkey, now).is_some_and(|bound| for_encryption(bound))
-        });
+        let subkeys = key
+            .public_subkeys
+            .iter()
+            .enumerate()
+            .filter(|(_, subkey)| subkey.algorithm().can_encrypt() && binding(&key, subkey, now).is_some_and(for_encryption));
         let newest = subkeys.max_by_key(|(_, subkey)| subkey.created_at().as_secs()).map(|(at, _)| Target::Subkey(at));
         let primary = || (key.algorithm().can_encrypt() && for_encryption(own)).then_some(Target::Primary);
         let target = newest.or_else(primary).ok_or(UnusableKey::NoneForEncryption(name))?;
