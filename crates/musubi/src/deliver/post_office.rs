@@ -51,7 +51,7 @@ impl PostOffice {
     /// server behind `refusing`.
     pub(super) fn open(refusing: u16) -> Option<Self> {
         if let Some(why) = missing() {
-            println!("skipped: {why}");
+            eprintln!("skipped: {why}");
             return None;
         }
         // below /tmp itself, so that sockets' names are short and Postfix's own users may pass

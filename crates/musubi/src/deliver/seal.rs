@@ -206,6 +206,6 @@ pub(crate) mod tests {
             measured.insert(format!("{name}_per_core_second"), (f64::from(count) / seconds).round().into());
         }
         measured.insert("entity_bytes".into(), unsealed.entity.len().into());
-        println!("{}", serde_json::Value::Object(measured));
+        eprintln!("{}", serde_json::Value::Object(measured));
     }
 }

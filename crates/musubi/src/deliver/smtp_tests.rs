@@ -232,6 +232,6 @@ async fn measure_hand_over() {
             "connections": connections, "mail_bytes": bytes, "mails_per_second": (f64::from(accepted) / wall).round(),
             "cpu_microseconds_per_mail_with_the_sink": (cpu * 1e6 / f64::from(accepted)).round(),
         });
-        println!("{measured}");
+        eprintln!("{measured}");
     }
 }
