@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use formats::xarf::{Contact, Facts, Report};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::finding::{Finding, Text};
 use crate::model::event::{Country, Severity};
@@ -137,9 +138,27 @@ fn name(notice: &str, at: usize) -> [u8; 16] {
     name
 }
 
+/// To the second, UTC (RFC 3339). Written by hand, because there are four of them for every finding.
 fn rfc3339(micros: i64) -> String {
-    let at = Timestamp::from_second(micros.div_euclid(1_000_000)).unwrap_or(Timestamp::UNIX_EPOCH);
-    at.to_string()
+    let seconds = micros.div_euclid(1_000_000);
+    let at = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    let (date, of_day) = (TimeZone::UTC.to_datetime(at).date(), at.as_second().rem_euclid(86_400));
+    let mut out = String::with_capacity(20);
+    let two = |out: &mut String, n: i64| {
+        out.push(char::from(b'0' + (n / 10 % 10) as u8));
+        out.push(char::from(b'0' + (n % 10) as u8));
+    };
+    let year = i64::from(date.year());
+    two(&mut out, year / 100);
+    two(&mut out, year % 100);
+    for (before, n) in
+        [('-', i64::from(date.month())), ('-', i64::from(date.day())), ('T', of_day / 3600), (':', of_day / 60 % 60), (':', of_day % 60)]
+    {
+        out.push(before);
+        two(&mut out, n);
+    }
+    out.push('Z');
+    out
 }
 
 #[cfg(test)]
@@ -172,6 +191,15 @@ mod tests {
         assert_eq!((lines.len(), lines[0].split(',').count()), (3, COLUMNS.len()));
         assert!(lines[1].starts_with("2026-05-28T20:26:40Z,2026-05-28T21:26:40Z,4,192.0.2.7,40123,64500,"));
         assert!(lines[2].contains("\"'=http://example.net/\"\"a\"\",b\""));
+    }
+
+    #[test]
+    fn a_time_is_written_as_the_library_writes_it() {
+        for seconds in [0, 1, 951_782_400, 1_709_164_799, 1_780_000_000, 4_102_444_799, 253_402_207_200] {
+            let at = Timestamp::from_second(seconds).expect("a time");
+            assert_eq!(rfc3339(seconds * 1_000_000), at.to_string());
+        }
+        assert_eq!(rfc3339(i64::MAX), "1970-01-01T00:00:00Z");
     }
 
     #[test]

@@ -115,7 +115,13 @@ pub(crate) async fn release(
                 None => continue,
             }
         }
-        let sealed = write_all(office, &decided, now)?;
+        let mut sealed = Vec::with_capacity(decided.len());
+        for written in write_all(office, &decided, now)? {
+            match written {
+                Written::Sealed(one) => sealed.push(*one),
+                Written::Unreachable { notice, reason } => done.unreachable.push((notice, reason)),
+            }
+        }
         done.released.extend(sealed.iter().map(|sealed| sealed.notice.clone()));
         register.release_notices(log, sealed, now).await?;
         progress(batch.len() as u64);
@@ -142,12 +148,6 @@ async fn decide(
         done.unreachable.push((notice.id.clone(), format!("{} has no contact that is valid now", digest.party)));
         return Ok(None);
     };
-    // A key that cannot be used is no reason to write in the clear, nor to hold up the others.
-    let usable = reached.contact.openpgp_key.as_ref().map_or(Ok(()), |key| Recipient::read(key, now).map(|_| ()));
-    if let Err(error) = usable {
-        done.unreachable.push((notice.id.clone(), format!("{}: {error}", reached.contact.address)));
-        return Ok(None);
-    }
     let mut denials: HashMap<i64, i64> = HashMap::new();
     let mut told = Vec::new();
     let mut asks = Vec::new();
@@ -211,14 +211,20 @@ fn takedown(office: &Office<'_>, cases: &HashMap<String, String>, finding: &Find
     Some(Asks { takedown, escalate: role == Role::NextInLine })
 }
 
+/// A notice written.
+enum Written {
+    Sealed(Box<Sealed>),
+    Unreachable { notice: String, reason: String },
+}
+
 /// Writes and seals on all cores.
-fn write_all(office: &Office<'_>, decided: &[Decided], now: Timestamp) -> Result<Vec<Sealed>> {
+fn write_all(office: &Office<'_>, decided: &[Decided], now: Timestamp) -> Result<Vec<Written>> {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let share = decided.len().div_ceil(cores).max(1);
     std::thread::scope(|scope| {
         let parts: Vec<_> = decided
             .chunks(share)
-            .map(|part| scope.spawn(move || part.iter().map(|one| write(office, one, now)).collect::<Result<Vec<Sealed>>>()))
+            .map(|part| scope.spawn(move || part.iter().map(|one| write(office, one, now)).collect::<Result<Vec<Written>>>()))
             .collect();
         let mut sealed = Vec::with_capacity(decided.len());
         for part in parts {
@@ -229,10 +235,15 @@ fn write_all(office: &Office<'_>, decided: &[Decided], now: Timestamp) -> Result
 }
 
 /// One notice as the mail that will be handed over.
-fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Sealed> {
+fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Written> {
     let Decided { notice, party, reached, findings, .. } = decided;
     let id = &notice.id;
     let language = reached.contact.language;
+    // A key that cannot be used is no reason to write in the clear, nor to hold up the others.
+    let recipient = match reached.contact.openpgp_key.as_ref().map(|key| Recipient::read(key, now)).transpose() {
+        Ok(recipient) => recipient,
+        Err(error) => return Ok(Written::Unreachable { notice: id.clone(), reason: format!("{}: {error}", reached.contact.address) }),
+    };
     let (letter, files) = compose(office, decided, language)?;
     let token: Token = notice.token.parse().with_context(|| id.clone())?;
     let to: Address = reached.contact.address.parse().with_context(|| format!("notice {id}"))?;
@@ -252,11 +263,8 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Seale
         attachments: files.iter().map(|file| Attachment { name: &file.name, media_type: file.media_type, bytes: &file.bytes }).collect(),
     })
     .with_context(|| format!("notice {id}"))?;
-    let sealed = match &reached.contact.openpgp_key {
-        Some(key) => {
-            let recipient = Recipient::read(key, now).with_context(|| format!("notice {id}: key of {to}"))?;
-            seal::sign_and_encrypt(&unsealed, office.key, &recipient, OsRng)?
-        }
+    let sealed = match &recipient {
+        Some(recipient) => seal::sign_and_encrypt(&unsealed, office.key, recipient, OsRng)?,
         None => seal::sign(&unsealed, office.key, OsRng)?,
     };
     let encrypted = sealed.encrypted();
@@ -279,7 +287,7 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Seale
                 .collect(),
         },
     };
-    Ok(Sealed {
+    Ok(Written::Sealed(Box::new(Sealed {
         notice: id.clone(),
         release,
         kept: Kept::new(findings, &mail)?,
@@ -290,7 +298,7 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Seale
         encrypted,
         answer_by: decided.answer_by.as_microsecond(),
         asks: decided.asks.clone(),
-    })
+    })))
 }
 
 /// A file that goes with a letter.

@@ -6,7 +6,7 @@
 mod people;
 mod rows;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map};
 
 use anyhow::Result;
 use casework::act::finding::{Finding, SubjectKey};
@@ -17,6 +17,7 @@ use casework::act::plan::{self, Counts, Waiting};
 use casework::act::problem::Problem;
 use casework::act::rules::Rules;
 use casework::act::state::State;
+use datafusion::arrow::array::RecordBatch;
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use store::directives::{Directive, events_of};
@@ -24,6 +25,7 @@ use store::events::Questions;
 use store::home::Home;
 use store::notices::{Change, Denial, Digest, Held, Plan};
 use store::register::Register;
+use tokio::runtime::Handle;
 
 pub(crate) use people::{Everybody, May, People, Reached};
 use rows::{Rows, Shared};
@@ -110,6 +112,23 @@ struct Findings {
     places: HashMap<(SubjectKey, i64), usize>,
 }
 
+impl Gathered {
+    /// Takes in what another has gathered.
+    fn join(&mut self, other: Self) {
+        for (concerned, findings) in other.findings {
+            match self.findings.entry(concerned) {
+                btree_map::Entry::Vacant(place) => drop(place.insert(findings)),
+                btree_map::Entry::Occupied(mut place) => findings.list.into_iter().for_each(|finding| place.get_mut().add(finding)),
+            }
+        }
+        for (denied, events) in other.denials {
+            *self.denials.entry(denied).or_default() += events;
+        }
+        self.events += other.events;
+        self.nobody += other.nobody;
+    }
+}
+
 impl Findings {
     fn add(&mut self, finding: Finding) {
         match self.places.entry((finding.key, finding.terms)) {
@@ -122,6 +141,7 @@ impl Findings {
     }
 }
 
+/// Reads the events of a round, on all cores.
 async fn gather(
     home: &Home,
     register: &Register,
@@ -129,20 +149,53 @@ async fn gather(
     round: &[Directive],
     progress: &mut dyn FnMut(u64),
 ) -> Result<Gathered> {
-    let mut gathered = Gathered::default();
-    let mut shared = Shared::default();
     let questions = Questions::open(home, register).await?;
     let since = round.iter().map(|directive| directive.made_at).min().unwrap_or_default();
     people.know_givers(register).await?;
+    let mut gathered = Gathered::default();
     for evidence in round.chunks(EVIDENCE_A_QUESTION) {
         let ids: Vec<String> = evidence.iter().map(|directive| directive.evidence.clone()).collect();
         let mut batches = events_of(&questions, &ids, since).await?;
-        while let Some(batch) = batches.try_next().await? {
-            let rows = Rows::of(&batch)?;
-            for at in 0..rows.len() {
-                take(&rows, at, people, &mut shared, &mut gathered);
-            }
-            progress(rows.len() as u64);
+        let part = tokio::task::block_in_place(|| {
+            std::thread::scope(|scope| {
+                let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+                let mut workers = Vec::with_capacity(cores);
+                for _ in 0..cores {
+                    let (give, given) = std::sync::mpsc::sync_channel(4);
+                    let mut people = people.again();
+                    workers.push((give, scope.spawn(move || look(&given, &mut people))));
+                }
+                let read = Handle::current().block_on(async {
+                    let mut turn = 0;
+                    while let Some(batch) = batches.try_next().await? {
+                        progress(batch.num_rows() as u64);
+                        // Whoever cannot be given any more has failed, and says so when it is joined.
+                        if workers[turn % cores].0.send(batch).is_err() {
+                            break;
+                        }
+                        turn += 1;
+                    }
+                    Ok::<_, anyhow::Error>(())
+                });
+                let mut whole = Gathered::default();
+                for (give, worker) in workers {
+                    drop(give);
+                    whole.join(worker.join().map_err(|_| anyhow::anyhow!("a thread that read events ended"))??);
+                }
+                read.map(|()| whole)
+            })
+        })?;
+        gathered.join(part);
+    }
+    Ok(gathered)
+}
+
+fn look(batches: &std::sync::mpsc::Receiver<RecordBatch>, people: &mut People<'_>) -> Result<Gathered> {
+    let (mut gathered, mut shared) = (Gathered::default(), Shared::default());
+    for batch in batches {
+        let rows = Rows::of(&batch)?;
+        for at in 0..rows.len() {
+            take(&rows, at, people, &mut shared, &mut gathered);
         }
     }
     Ok(gathered)

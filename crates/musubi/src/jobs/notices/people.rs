@@ -125,6 +125,20 @@ impl<'e> People<'e> {
         })
     }
 
+    /// Another who knows the same, to be asked by another thread.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            everybody: self.everybody,
+            holder: self.holder.clone(),
+            numbers: self.numbers.clone(),
+            stranger: self.stranger,
+            compiled: HashMap::new(),
+            decided: HashMap::new(),
+            givers: self.givers.clone(),
+            lines: HashMap::new(),
+        }
+    }
+
     /// Learns who gave which evidence.
     pub(crate) async fn know_givers(&mut self, register: &Register) -> Result<()> {
         for (evidence, giver) in register.givers().await? {
