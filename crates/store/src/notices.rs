@@ -15,6 +15,7 @@ use sqlx::Row as _;
 use crate::StoreError;
 use crate::directives;
 use crate::register::Register;
+use crate::releases::values;
 
 /// What one digest is for.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -140,6 +141,28 @@ impl Register {
         Ledger::read(&kept.unwrap_or_default()).map_err(|error| StoreError::Refused(format!("{party}: {error}")))
     }
 
+    /// What many parties were told, by party and role; those who were told nothing are left out.
+    ///
+    /// # Errors
+    /// As [`Register::ledger`].
+    pub async fn ledgers(&self, of: &[(String, Role)]) -> Result<Vec<((String, Role), Ledger)>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in of.chunks(400) {
+            let rows: Vec<String> = (0..chunk.len()).map(|row| values(row, 2)).collect();
+            let sql = format!("SELECT party, role, entries FROM ledger WHERE (party, role) IN (VALUES {})", rows.join(", "));
+            let mut query = sqlx::query_as::<_, (String, String, Vec<u8>)>(sqlx::AssertSqlSafe(sql));
+            for (party, role) in chunk {
+                query = query.bind(party).bind(role.as_str());
+            }
+            for (party, role, entries) in query.fetch_all(&self.pool).await? {
+                let ledger = Ledger::read(&entries).map_err(|error| StoreError::Refused(format!("{party}: {error}")))?;
+                let role = Role::read(&role).ok_or_else(|| StoreError::Refused(format!("{party}: role {role:?} is not known")))?;
+                found.push(((party, role), ledger));
+            }
+        }
+        Ok(found)
+    }
+
     /// Makes a round of planning true, all of it or nothing.
     ///
     /// # Errors
@@ -149,19 +172,25 @@ impl Register {
         for evidence in &plan.considered {
             directives::considered(&mut transaction, evidence, now).await?;
         }
-        for change in &plan.changes {
-            write_change(&mut transaction, change, now).await?;
+        // One statement for many rows: a round has thousands, and each statement is a walk to the database's thread and back.
+        let (new, known): (Vec<&Change>, Vec<&Change>) = plan.changes.iter().partition(|change| !change.token.is_empty());
+        for chunk in new.chunks(100) {
+            insert(&mut transaction, chunk, now).await?;
         }
-        for (party, role, ledger) in &plan.ledgers {
-            sqlx::query(
-                "INSERT INTO ledger (party, role, entries) VALUES ($1, $2, $3) \
-                 ON CONFLICT (party, role) DO UPDATE SET entries = excluded.entries",
-            )
-            .bind(party)
-            .bind(role.as_str())
-            .bind(ledger.write(rules, now / 1_000_000))
-            .execute(&mut *transaction)
-            .await?;
+        for change in known {
+            update(&mut transaction, change, now).await?;
+        }
+        for chunk in plan.ledgers.chunks(200) {
+            let rows: Vec<String> = (0..chunk.len()).map(|row| values(row, 3)).collect();
+            let sql = format!(
+                "INSERT INTO ledger (party, role, entries) VALUES {} ON CONFLICT (party, role) DO UPDATE SET entries = excluded.entries",
+                rows.join(", ")
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+            for (party, role, ledger) in chunk {
+                query = query.bind(party).bind(role.as_str()).bind(ledger.write(rules, now / 1_000_000));
+            }
+            query.execute(&mut *transaction).await?;
         }
         for denial in &plan.denials {
             write_denial(&mut transaction, denial, now).await?;
@@ -225,6 +254,22 @@ impl Register {
         let kept: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT content FROM notice WHERE id = $1").bind(id).fetch_optional(&self.pool).await?;
         unpack(id, &kept.ok_or_else(|| StoreError::Refused(format!("there is no notice {id}")))?)
+    }
+
+    /// What many notices tell, in the order asked for.
+    ///
+    /// # Errors
+    /// As [`Register::notice_findings`].
+    pub async fn findings_of(&self, ids: &[&str]) -> Result<Vec<Vec<Finding>>, StoreError> {
+        let rows: Vec<String> = (0..ids.len()).map(|row| values(row, 1)).collect();
+        let sql = format!("SELECT id, content FROM notice WHERE id IN (VALUES {})", rows.join(", "));
+        let mut query = sqlx::query_as::<_, (String, Vec<u8>)>(sqlx::AssertSqlSafe(sql));
+        for id in ids {
+            query = query.bind(*id);
+        }
+        let found: std::collections::HashMap<String, Vec<u8>> = query.fetch_all(&self.pool).await?.into_iter().collect();
+        let one = |id: &&str| unpack(id, found.get(*id).ok_or_else(|| StoreError::Refused(format!("there is no notice {id}")))?);
+        ids.iter().map(one).collect()
     }
 
     /// What happened to a notice: when, what, detail.
@@ -294,24 +339,55 @@ pub(crate) async fn history(
     Ok(())
 }
 
-async fn write_change(transaction: &mut sqlx::SqliteConnection, change: &Change, now: i64) -> Result<(), StoreError> {
+async fn insert(transaction: &mut sqlx::SqliteConnection, changes: &[&Change], now: i64) -> Result<(), StoreError> {
+    let rows: Vec<String> = (0..changes.len()).map(|row| values(row, 16)).collect();
+    let sql = format!(
+        "INSERT INTO notice (id, token, party, role, problem, state, first_arrival, last_arrival, ready_at, send_after, findings, events, \
+         first_seen, last_seen, content, reason) VALUES {}",
+        rows.join(", ")
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+    for change in changes {
+        let seen = change.findings.iter();
+        query = query
+            .bind(&change.id)
+            .bind(&change.token)
+            .bind(&change.digest.party)
+            .bind(change.digest.role.as_str())
+            .bind(change.digest.problem.as_str())
+            .bind(change.state.as_str())
+            .bind(change.first_arrival)
+            .bind(change.last_arrival)
+            .bind((change.state == State::Ready).then_some(now))
+            .bind(change.send_after)
+            .bind(change.findings.len() as i64)
+            .bind(seen.clone().map(|f| i64::from(f.events)).sum::<i64>())
+            .bind(seen.clone().map(|f| f.first_seen).min())
+            .bind(seen.map(|f| f.last_seen).max())
+            .bind(pack(&change.findings)?)
+            .bind(change.reason);
+    }
+    query.execute(&mut *transaction).await?;
+    let rows: Vec<String> = (0..changes.len()).map(|row| values(row, 5)).collect();
+    let sql = format!("INSERT INTO notice_history (notice, number, at, what, detail) VALUES {}", rows.join(", "));
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+    for change in changes {
+        query = query.bind(&change.id).bind(1_i64).bind(now).bind(change.state.as_str()).bind(change.reason);
+    }
+    query.execute(transaction).await?;
+    Ok(())
+}
+
+async fn update(transaction: &mut sqlx::SqliteConnection, change: &Change, now: i64) -> Result<(), StoreError> {
     let seen = change.findings.iter();
     let known: Option<String> =
         sqlx::query_scalar("SELECT state FROM notice WHERE id = $1").bind(&change.id).fetch_optional(&mut *transaction).await?;
     sqlx::query(
-        "INSERT INTO notice (id, token, party, role, problem, state, first_arrival, last_arrival, ready_at, send_after, findings, events, \
-         first_seen, last_seen, content, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
-         ON CONFLICT (id) DO UPDATE SET state = excluded.state, last_arrival = excluded.last_arrival, ready_at = excluded.ready_at, \
-         send_after = excluded.send_after, findings = excluded.findings, events = excluded.events, first_seen = excluded.first_seen, \
-         last_seen = excluded.last_seen, content = excluded.content, reason = excluded.reason",
+        "UPDATE notice SET state = $2, last_arrival = $3, ready_at = $4, send_after = $5, findings = $6, events = $7, first_seen = $8, \
+         last_seen = $9, content = $10, reason = $11 WHERE id = $1",
     )
     .bind(&change.id)
-    .bind(&change.token)
-    .bind(&change.digest.party)
-    .bind(change.digest.role.as_str())
-    .bind(change.digest.problem.as_str())
     .bind(change.state.as_str())
-    .bind(change.first_arrival)
     .bind(change.last_arrival)
     .bind((change.state == State::Ready).then_some(now))
     .bind(change.send_after)

@@ -109,8 +109,10 @@ pub(crate) async fn release(
     due.sort_by(|a, b| (a.ready_at, &a.id).cmp(&(b.ready_at, &b.id)));
     for batch in due.chunks(BATCH) {
         let mut decided = Vec::with_capacity(batch.len());
-        for notice in batch {
-            match decide(register, office, &mut people, &cases, notice, now, &mut done).await? {
+        let ids: Vec<&str> = batch.iter().map(|notice| notice.id.as_str()).collect();
+        let findings = register.findings_of(&ids).await?;
+        for (notice, findings) in batch.iter().zip(findings) {
+            match decide(register, office, &mut people, &cases, (notice, findings), now, &mut done).await? {
                 Some(one) => decided.push(one),
                 None => continue,
             }
@@ -135,7 +137,7 @@ async fn decide(
     office: &Office<'_>,
     people: &mut People<'_>,
     cases: &HashMap<String, String>,
-    notice: &Notice,
+    (notice, findings): (&Notice, Vec<Finding>),
     now: Timestamp,
     done: &mut Released,
 ) -> Result<Option<Decided>> {
@@ -151,7 +153,7 @@ async fn decide(
     let mut denials: HashMap<i64, i64> = HashMap::new();
     let mut told = Vec::new();
     let mut asks = Vec::new();
-    for mut finding in register.notice_findings(&notice.id).await? {
+    for mut finding in findings {
         match people.may(place, digest.role, finding.terms, None) {
             May::Know(redactions) => {
                 // The maker cannot end what runs at somebody's; only those who see the place can be asked to.

@@ -6,7 +6,7 @@
 mod people;
 mod rows;
 
-use std::collections::{BTreeMap, HashMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 
 use anyhow::Result;
 use casework::act::finding::{Finding, SubjectKey};
@@ -235,6 +235,10 @@ async fn plan_round(
     let mut held: BTreeMap<Digest, (Held, bool)> =
         register.waiting().await?.into_iter().map(|held| (held.digest.clone(), (held, false))).collect();
     let mut ledgers: BTreeMap<(String, Role), Ledger> = BTreeMap::new();
+    let told: BTreeSet<(String, Role)> = gathered.findings.keys().map(|(party, role, _)| (people.id(*party).to_string(), *role)).collect();
+    let told: Vec<(String, Role)> = told.into_iter().collect();
+    ledgers.extend(told.iter().cloned().map(|key| (key, Ledger::default())));
+    ledgers.extend(register.ledgers(&told).await?);
     let mut passed_on: BTreeMap<(usize, Problem), Findings> = BTreeMap::new();
     for ((party, role, problem), findings) in gathered.findings {
         let line = if role == Role::NextInLine { Vec::new() } else { people.line_after(party) };
