@@ -207,7 +207,7 @@ impl ShowCheckpoint {
 
 /// Print the public key of the log; the key is made on first use
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  musubi log key --origin csirt.example/releases")]
+#[command(after_help = "Example:\n  musubi log key")]
 pub(crate) struct Key {
     /// Name of the log, a URL without its scheme; can be chosen once [default: one of its own]
     #[arg(long, value_name = "NAME")]

@@ -241,7 +241,7 @@ fn object(notice: &Notice) -> Value {
 
 /// Show a notice: what it tells, what happened to it, what came back
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  musubi notice show \"$(musubi --json notice list | jq -r '.[0].id')\"")]
+#[command(after_help = "Example:\n  musubi notice show \"$(musubi notice list --limit 1 | awk 'NR == 3 { print $1 }')\"")]
 pub(crate) struct Show {
     id: String,
     /// All that it tells, as CSV on standard output
@@ -331,7 +331,7 @@ fn finding(finding: &casework::act::finding::Finding) -> Value {
 
 /// Read a notice that is ready as it would be written now
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  musubi notice preview \"$(musubi --json notice list --state ready | jq -r '.[0].id')\"")]
+#[command(after_help = "Example:\n  musubi notice preview \"$(musubi notice list --limit 1 | awk 'NR == 3 { print $1 }')\"")]
 pub(crate) struct Preview {
     id: String,
     #[command(flatten)]
@@ -678,7 +678,7 @@ impl Contacts {
 /// Save what is printed as letters/NAME.txt in the home and edit it; NAME is `en` or `ja`, or for one kind of problem
 /// `compromised.en` and the like.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  musubi notice template ja\n  musubi notice template ja --preview compromised")]
+#[command(after_help = "Example:\n  musubi notice template ja --preview compromised")]
 pub(crate) struct Template {
     /// en or ja, or PROBLEM.LANGUAGE
     name: String,

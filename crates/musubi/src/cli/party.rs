@@ -15,9 +15,7 @@ use crate::show::{self, say, table};
 
 /// Organisations: who they are, what they answer for, how they are reached
 #[derive(Debug, clap::Subcommand)]
-#[command(
-    after_help = "Example:\n  musubi party add isp-jp --kind provider --nation JP --network 192.0.2.0/24 --contact 'abuse ja abuse@isp.example'"
-)]
+#[command(after_help = "Example:\n  musubi party list")]
 pub(crate) enum Parties {
     Add(Add),
     List(List),
