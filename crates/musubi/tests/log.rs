@@ -207,7 +207,7 @@ fn gos_checksum_database_code_believes_our_log_and_our_receipts() {
     let told = ask();
     assert_eq!((told.code, told.out.trim()), (Some(0), "ok: 700 entries, continued from 10, 4 receipts"), "{}", told.err);
     // The peer would tell: one bit of one entry, one of one hash.
-    for (file, says) in [("tiles/tile/entries/001", "hash of an entry is wrong"), ("tiles/tile/0/000", "tile")] {
+    for (file, says) in [("tiles/tile/entries/001", "hash of an entry is wrong"), ("tiles/tile/0/000", "hash of an entry is wrong")] {
         let path = home.beside(file);
         let good = fs::read(&path).unwrap();
         let mut bad = good.clone();
