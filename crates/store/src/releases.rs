@@ -414,7 +414,7 @@ mod tests {
 
     async fn everything(register: &Register) -> Vec<i64> {
         let mut counts = Vec::new();
-        for table in ["release_log", "release", "release_tile", "release_checkpoint", "terms"] {
+        for table in ["release_log", "release", "release_tile", "release_checkpoint", "mailbox"] {
             let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
             counts.push(sqlx::query_scalar(sql).fetch_one(&register.pool).await.unwrap());
         }
@@ -432,15 +432,14 @@ mod tests {
             let before = everything(&register).await;
             let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
             let appended = append(&mut transaction, &key(), &releases, Timestamp::UNIX_EPOCH).await.unwrap();
-            sqlx::query("INSERT INTO terms (id, tlp) VALUES (99, 'beside')").execute(&mut *transaction).await.unwrap();
+            sqlx::query("INSERT INTO mailbox (name, validity, last) VALUES ('beside', 1, 1)").execute(&mut *transaction).await.unwrap();
             drop((transaction, appended));
             assert_eq!(everything(&register).await, before);
             assert!(register.released(&format!("r-{committed}"), format!("content {committed}")).await.unwrap().is_none());
 
             let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
             let appended = append(&mut transaction, &key(), &releases, Timestamp::UNIX_EPOCH).await.unwrap();
-            sqlx::query("INSERT INTO terms (id, tlp) VALUES ($1, $2)")
-                .bind(committed as i64)
+            sqlx::query("INSERT INTO mailbox (name, validity, last) VALUES ($1, 1, 1)")
                 .bind(committed.to_string())
                 .execute(&mut *transaction)
                 .await
@@ -450,7 +449,8 @@ mod tests {
             let released = appended.committed(batch).unwrap();
             assert_eq!(released[0].number(), committed);
         }
-        assert_eq!(everything(&register).await[1..], [600, 9, 2, 2]);
+        // Three bundles of entries, three tiles of their hashes, one above them.
+        assert_eq!(everything(&register).await[1..], [600, 7, 2, 2]);
         assert_eq!(register.audit_log(None, &mut |_| ()).await.unwrap().faults, [""; 0]);
     }
 
