@@ -435,7 +435,9 @@ fn whoever_does_nothing_is_passed_over_to_the_next_in_line() {
            [[agreement]]\nid = \"with-jp-cert\"\nname = \"x\"\nkind = \"bilateral\"\nparties = [\"us\", \"jp-cert\"]\nmax_tlp = \"AMBER\"\npurposes = [\"notify\"]\nreference = \"x\"\n";
     home.ok(&["party", "import", home.write("parties.toml", parties).to_str().unwrap()]);
     home.write("home/notices.toml", "[compromised]\nrepeat = \"30d\"\nescalate = \"5d\"\n");
-    let prepare = |day: i64| home.json(&["notice", "prepare", "--at-once", "--at", &at(day)]);
+    // Parties are known from the moment they were entered: never before now.
+    let moment = |day: i64| noon(day).max(Timestamp::now()).to_string();
+    let prepare = |day: i64| home.json(&["notice", "prepare", "--at-once", "--at", &moment(day)]);
     deliver(&home, -1, &[CAMERA], &["--tlp", "amber"]);
     assert_eq!(prepare(0)["new"], 2);
     for day in 1..=4 {
