@@ -199,7 +199,13 @@ fn one_camera_from_report_to_verified_silence() {
     let to_isp = mails.iter().find(|mail| mail.to == "abuse@isp.example").unwrap();
     let letter = match &gpg {
         Some(gpg) => {
-            assert!(!plain(&to_isp.mail).contains(CAMERA), "what is sealed cannot be read on the way");
+            let on_the_way = plain(&to_isp.mail);
+            for words in [CAMERA, "感染", "TLP:AMBER"] {
+                assert!(
+                    !on_the_way.contains(words) && !to_isp.field("Subject").contains("?"),
+                    "{words} can be read on the way: {on_the_way}"
+                );
+            }
             gpg.run(&["--import"], home.ok(&["key", "show"]).out.as_bytes());
             let armour = &to_isp.mail[to_isp.mail.find("-----BEGIN PGP MESSAGE-----").unwrap()..];
             let (text, status) = gpg.run(&["--decrypt"], armour.as_bytes());

@@ -33,6 +33,8 @@ pub struct Sealed {
     pub answer_by: i64,
     /// What of it is the matter of an open case: the notice asks for its takedown.
     pub asks: Vec<Asks>,
+    /// What of the draft policy keeps back now, though it let it be drafted.
+    pub denials: Vec<Denial>,
 }
 
 /// What the register keeps of a notice that goes out. Made apart from it, because packing takes longer than writing.
@@ -136,6 +138,9 @@ impl Register {
             .bind(sealed.answer_by)
             .execute(&mut *transaction)
             .await?;
+            for denial in &sealed.denials {
+                write_denial(&mut transaction, denial, at).await?;
+            }
             for asks in &sealed.asks {
                 ask(&mut transaction, sealed, asks, now).await?;
             }

@@ -6,9 +6,10 @@
 //! ```compile_fail,E0451
 //! use store::releases::Released;
 //! fn deliver(mail: &Released<Vec<u8>>) {}
-//! # let release: casework::model::release::Release = todo!();
-//! // No other way to say that something was logged: the fields belong to the log.
-//! deliver(&Released { release, number: 0, content: b"not logged".to_vec() });
+//! fn forge(release: casework::model::release::Release) {
+//!     // No other way to say that something was logged: the fields belong to the log.
+//!     deliver(&Released { release, number: 0, content: b"not logged".to_vec() });
+//! }
 //! ```
 //!
 //! ```compile_fail,E0308

@@ -105,11 +105,6 @@ impl Responsible {
             Quality::National => self.national,
         }
     }
-
-    /// The one closest to the network: its provider, else the national CSIRT.
-    pub fn provider_or_national(&self) -> Option<PartyNumber> {
-        self.provider.or(self.national)
-    }
 }
 
 /// One who could be told, and why.

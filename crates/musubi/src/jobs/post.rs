@@ -82,6 +82,8 @@ struct Decided {
     explained: Explanation,
     answer_by: Timestamp,
     asks: Vec<Asks>,
+    /// What of it is not told after all.
+    denials: Vec<Denial>,
 }
 
 /// Releases notices that are ready: these, or all whose time has come.
@@ -181,7 +183,7 @@ async fn decide(
     let rule = office.desk.rules.of(digest.problem);
     let answer_by = now.checked_add(SignedDuration::from_secs(rule.answer))?;
     let party = people.party(place).into_owned();
-    Ok(Some(Decided { notice: notice.clone(), party, reached, findings, terms, tlp, explained, answer_by, asks }))
+    Ok(Some(Decided { notice: notice.clone(), party, reached, findings, terms, tlp, explained, answer_by, asks, denials }))
 }
 
 /// The takedown that telling of a finding asks for, when an open case is about it.
@@ -246,7 +248,11 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Writt
         Ok(recipient) => recipient,
         Err(error) => return Ok(Written::Unreachable { notice: id.clone(), reason: format!("{}: {error}", reached.contact.address) }),
     };
-    let (letter, files) = compose(office, decided, language)?;
+    let (mut letter, files) = compose(office, decided, language)?;
+    if recipient.is_some() {
+        // The subject of a sealed mail can be read on the way: it says no more than the envelope does.
+        letter.subject = format!("[{id}] {}", office.mail.organisation);
+    }
     let token: Token = notice.token.parse().with_context(|| id.clone())?;
     let to: Address = reached.contact.address.parse().with_context(|| format!("notice {id}"))?;
     let reply_to = token.reply_to(&office.mail.reply_to)?;
@@ -300,6 +306,7 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Writt
         encrypted,
         answer_by: decided.answer_by.as_microsecond(),
         asks: decided.asks.clone(),
+        denials: decided.denials.clone(),
     })))
 }
 
@@ -394,6 +401,7 @@ pub(crate) async fn preview(
         explained: people.explain(place, digest.role, terms),
         answer_by: now.checked_add(SignedDuration::from_secs(office.desk.rules.of(digest.problem).answer))?,
         asks: Vec::new(),
+        denials: Vec::new(),
         reached,
         notice,
     };
