@@ -11,6 +11,10 @@ mod pipeline;
 mod receive;
 mod show;
 
+/// Threads that read segments allocate much at once; with the system's allocator a month's question takes a sixth longer.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }
