@@ -22,6 +22,7 @@ pub mod security_txt;
 pub mod shadowserver;
 mod text;
 pub mod time;
+pub mod taxii;
 pub mod tlog;
 pub mod unpack;
 pub mod value;
