@@ -112,14 +112,30 @@ impl Register {
         Ok(Self { pool })
     }
 
-    async fn connect(home: &Home, create: bool) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
+    /// Opens the register for a server: many readers at once, and more of the file kept in memory.
+    ///
+    /// # Errors
+    /// As [`Register::open`].
+    pub async fn serve(home: &Home, connections: u32) -> Result<Self, StoreError> {
+        let register = Self::open(home).await?;
+        register.close().await;
+        // Pages are read through the system's cache; 16 MiB of a connection's own hold the inner pages of the indexes.
+        let options = Self::options(home).pragma("mmap_size", "8589934592").pragma("cache_size", "-16384");
+        let pool = SqlitePoolOptions::new().min_connections(1).max_connections(connections).connect_with(options).await?;
+        Ok(Self { pool })
+    }
+
+    fn options(home: &Home) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
             .filename(home.register())
-            .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(60));
+            .busy_timeout(Duration::from_secs(60))
+    }
+
+    async fn connect(home: &Home, create: bool) -> Result<Self, StoreError> {
+        let options = Self::options(home).create_if_missing(create);
         // One connection is enough for a command; a second lets a reader look while a transaction is open.
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
         Ok(Self { pool })

@@ -91,7 +91,8 @@ impl Filter {
     fn set(&mut self, name: &str, value: &str) -> Result<(), BadFilter> {
         match name {
             "added_after" => {
-                let at = read_timestamp(value).ok_or_else(|| bad(name, format!("{value:?} is no timestamp (YYYY-MM-DDTHH:MM:SS.ssssssZ)")))?;
+                let at =
+                    read_timestamp(value).ok_or_else(|| bad(name, format!("{value:?} is no timestamp (YYYY-MM-DDTHH:MM:SS.ssssssZ)")))?;
                 self.added_after = Some(at);
             }
             "limit" => {

@@ -193,7 +193,10 @@ mod tests {
         }
         assert_eq!(json(&Collections::default()), "{}");
         assert_eq!(json(&Manifest::default()), "{}");
-        assert_eq!(json(&Versions { more: false, versions: vec!["2020-01-01T00:00:00.000Z".into()] }), r#"{"versions":["2020-01-01T00:00:00.000Z"]}"#);
+        assert_eq!(
+            json(&Versions { more: false, versions: vec!["2020-01-01T00:00:00.000Z".into()] }),
+            r#"{"versions":["2020-01-01T00:00:00.000Z"]}"#
+        );
         assert_eq!(json(&ErrorMessage::new(404, "Not found", None)), r#"{"title":"Not found","http_status":"404"}"#);
     }
 }
