@@ -3,6 +3,7 @@
 //! [`object`] finds the objects in a bundle or envelope and reads what a hub must know of each in one pass; [`id`] names things
 //! so that two who saw the same address give it the same name; [`timestamp`] compares versions as instants.
 
+pub mod canonical;
 pub mod id;
 pub mod object;
 mod scan;

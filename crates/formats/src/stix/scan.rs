@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 /// Largest integer that every reader keeps exactly (RFC 7493 §2.2).
-const INTEGER_LIMIT: u64 = (1 << 53) - 1;
+pub(crate) const INTEGER_LIMIT: u64 = (1 << 53) - 1;
 
 /// What is wrong with a JSON text.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
