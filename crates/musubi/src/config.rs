@@ -10,6 +10,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use formats::mail_address::Address;
 use serde::{Deserialize, Deserializer};
 
+use crate::sign_in::bearer::IssuerConfig;
+
 /// All that `config.toml` can say; each table may be left out.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +19,59 @@ pub(crate) struct Config {
     pub(crate) mail: Option<Mail>,
     pub(crate) smtp: Option<Smtp>,
     pub(crate) answers: Option<Answers>,
+    #[serde(default)]
+    pub(crate) serve: Serve,
+}
+
+/// How the server is reached, and how much of it one client may use.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Serve {
+    /// PEM files; without them the server listens on this machine only.
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    /// Name of this installation in what it says of itself.
+    pub(crate) title: String,
+    /// Whom to write to about it.
+    pub(crate) contact: Option<String>,
+    /// The party that whoever shows nothing is taken for; without it they are sent away.
+    pub(crate) anonymous: Option<String>,
+    /// Issuers of OAuth 2.0 tokens that are believed.
+    pub(crate) issuer: Vec<IssuerConfig>,
+    /// Bytes of the largest body.
+    pub(crate) largest_body: usize,
+    /// Of all bodies together, in MiB.
+    pub(crate) bodies_mb: u32,
+    /// Objects in a page when nobody says how many, and at most.
+    pub(crate) page: usize,
+    pub(crate) largest_page: usize,
+    pub(crate) requests_per_second: u32,
+    pub(crate) connections: u32,
+    /// Clients that are pushed to at once.
+    pub(crate) streams: u32,
+    /// Connections to the register.
+    pub(crate) readers: u32,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self {
+            certificate: None,
+            key: None,
+            title: "Musubi".to_owned(),
+            contact: None,
+            anonymous: None,
+            issuer: Vec::new(),
+            largest_body: 32 << 20,
+            bodies_mb: 256,
+            page: 1000,
+            largest_page: 5000,
+            requests_per_second: 500,
+            connections: 2000,
+            streams: 200,
+            readers: 4,
+        }
+    }
 }
 
 /// Who we are in mails.
@@ -198,6 +253,17 @@ impl Config {
                 _ => bail!("[answers] needs either maildir or [answers.imap]"),
             }
         }
+        let serve = &mut config.serve;
+        serve.certificate.iter_mut().chain(&mut serve.key).for_each(place);
+        serve.issuer.iter_mut().for_each(|issuer| place(&mut issuer.keys));
+        ensure!(serve.certificate.is_some() == serve.key.is_some(), "[serve] certificate and key go together");
+        ensure!((1024..=1 << 30).contains(&serve.largest_body), "[serve] largest_body: 1024 to 1073741824");
+        ensure!((serve.bodies_mb as usize) << 20 >= serve.largest_body, "[serve] bodies_mb is less than largest_body: none could be taken");
+        ensure!(serve.page >= 1 && serve.largest_page >= serve.page, "[serve] page: at least 1 and at most largest_page");
+        ensure!(serve.largest_page <= 50_000, "[serve] largest_page: at most 50000");
+        ensure!(serve.requests_per_second >= 1, "[serve] requests_per_second: at least 1");
+        ensure!((1..=64).contains(&serve.readers), "[serve] readers: 1 to 64");
+        ensure!(serve.connections >= 1, "[serve] connections: at least 1");
         Ok(config)
     }
 }

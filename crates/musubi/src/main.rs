@@ -1,5 +1,6 @@
 //! Musubi: evidence of attacks in, the people who can stop them told, the threat followed until it is gone.
 
+mod api;
 mod cli;
 mod config;
 mod deliver;
@@ -10,6 +11,7 @@ mod keys;
 mod pipeline;
 mod receive;
 mod show;
+mod sign_in;
 
 /// Threads that read segments allocate much at once; with the system's allocator a month's question takes a sixth longer.
 #[global_allocator]

@@ -90,6 +90,11 @@ impl<T> Released<T> {
     pub fn content(&self) -> &T {
         &self.content
     }
+
+    /// What is given, to be sent.
+    pub fn into_content(self) -> T {
+        self.content
+    }
 }
 
 /// Releases that will be in the log when the transaction in which they were appended is committed.

@@ -1,0 +1,198 @@
+//! What decides who may see what, compiled once and kept until something of it changes.
+//!
+//! The register counts every change of parties, agreements, terms, collections, grants and tokens. Each request asks for that count, so
+//! an agreement that is revoked in another process stops the flow with the next request, not with the next restart.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use anyhow::Result;
+use casework::model::agreement::{Channel, Purpose};
+use casework::model::party::{Party, PartyId};
+use casework::model::terms::Terms;
+use casework::share::taken_in::TakenIn;
+use casework::share::{Affected, Compiled, PartyNumber, Question, Universe};
+use jiff::Timestamp;
+use store::collections::{Collection, EVERYBODY, Grant};
+use store::register::Register;
+use store::shared::Eyes;
+use store::terms::DefaultOf;
+
+use crate::sign_in::Doorkeeper;
+use crate::sign_in::bearer::Issuers;
+
+/// Everything that decides, as of one change.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    change: i64,
+    /// Validities of parties are looked at anew each minute.
+    minute: i64,
+    pub(crate) universe: Universe,
+    pub(crate) parties: Vec<Party>,
+    pub(crate) own: Option<PartyId>,
+    me: Option<PartyNumber>,
+    terms: Vec<(i64, Compiled)>,
+    defaults: BTreeMap<DefaultOf, Terms>,
+    pub(crate) collections: Vec<Collection>,
+    grants: Vec<Grant>,
+    pub(crate) doorkeeper: Doorkeeper,
+    views: Mutex<HashMap<(PartyId, Channel), (i64, Arc<View>)>>,
+}
+
+/// What one party sees now, and why.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) eyes: Eyes,
+    /// Why terms are seen: for the log of releases.
+    reasons: BTreeMap<i64, String>,
+    /// It is ourselves: what we look at is no release.
+    pub(crate) own: bool,
+}
+
+impl View {
+    /// The reasons for what is under these terms.
+    pub(crate) fn reasons(&self, terms: &[i64]) -> Vec<String> {
+        let given = |terms: &i64| self.reasons.get(terms).cloned().unwrap_or_else(|| format!("terms {terms}: given by the recipient itself"));
+        terms.iter().map(given).collect()
+    }
+}
+
+/// Keeps the newest [`Standing`].
+#[derive(Debug)]
+pub(crate) struct Desk {
+    register: Register,
+    issuers: Issuers,
+    current: RwLock<Option<Arc<Standing>>>,
+}
+
+impl Desk {
+    pub(crate) fn new(register: Register, issuers: Issuers) -> Self {
+        Self { register, issuers, current: RwLock::new(None) }
+    }
+
+    /// What decides now.
+    ///
+    /// # Errors
+    /// When the register cannot be read: then nobody sees anything.
+    pub(crate) async fn standing(&self, now: Timestamp) -> Result<Arc<Standing>> {
+        // The count is read before what it counts: a change in between is seen the next time.
+        let change = self.register.policy_change().await?;
+        let minute = now.as_second() / 60;
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(current) = current.filter(|current| current.change == change && current.minute == minute) {
+            return Ok(current);
+        }
+        let loaded = Arc::new(Standing::load(&self.register, self.issuers.clone(), change, now).await?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
+        Ok(loaded)
+    }
+}
+
+impl Standing {
+    async fn load(register: &Register, issuers: Issuers, change: i64, now: Timestamp) -> Result<Self> {
+        let parties = register.parties(now).await?;
+        let agreements = register.agreements(now).await?;
+        let universe = Universe::new(&parties, &agreements);
+        let own = register.own_party().await?;
+        let me = own.as_ref().and_then(|own| universe.number(own));
+        let terms = register.all_terms().await?.into_iter().map(|known| (known.id, universe.compile(&known.terms))).collect();
+        Ok(Self {
+            change,
+            minute: now.as_second() / 60,
+            own,
+            me,
+            terms,
+            defaults: register.terms_defaults().await?,
+            collections: register.collections().await?,
+            grants: register.grants().await?,
+            doorkeeper: Doorkeeper::new(register.tokens().await?, register.sign_ins().await?, issuers),
+            views: Mutex::default(),
+            universe,
+            parties,
+        })
+    }
+
+    /// What a party sees over a channel. Embargoes and expiries are looked at anew each second.
+    pub(crate) fn view(&self, party: &PartyId, channel: Channel, now: Timestamp) -> Arc<View> {
+        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (party.clone(), channel);
+        if let Some((second, view)) = views.get(&key)
+            && *second == now.as_second()
+        {
+            return Arc::clone(view);
+        }
+        let view = Arc::new(self.look(party, channel, now));
+        views.insert(key, (now.as_second(), Arc::clone(&view)));
+        view
+    }
+
+    fn look(&self, party: &PartyId, channel: Channel, now: Timestamp) -> View {
+        let mut reasons = BTreeMap::new();
+        if let (Some(me), Some(to)) = (self.me, self.universe.number(party)) {
+            let holder = self.universe.holder(me);
+            for (id, terms) in &self.terms {
+                let question = Question {
+                    terms,
+                    to,
+                    provider: None,
+                    affected: Affected::Perhaps,
+                    consent: false,
+                    paying: false,
+                    purpose: Purpose::Defend,
+                    channel,
+                    now,
+                };
+                let decision = holder.decide(&question);
+                // An object goes out as its bytes or not at all: nothing of it can be hidden.
+                if decision.is_allowed() && decision.redactions().is_empty() {
+                    let ground = decision.ground().map_or("", casework::share::Ground::code);
+                    let agreement = decision.agreement().map(|number| format!(", agreement {}", self.universe.agreement(number)));
+                    reasons.insert(*id, format!("terms {id}: {ground}{}", agreement.unwrap_or_default()));
+                }
+            }
+        }
+        let eyes = Eyes { party: party.to_string(), terms: reasons.keys().copied().collect() };
+        View { eyes, reasons, own: self.own.as_ref() == Some(party) }
+    }
+
+    /// Whether policy lets a party have something held under these terms, unchanged.
+    pub(crate) fn admits(&self, party: &PartyId, terms: i64, channel: Channel, now: Timestamp) -> bool {
+        self.view(party, channel, now).eyes.terms.binary_search(&terms).is_ok()
+    }
+
+    /// What a party may do with a collection: read, write.
+    pub(crate) fn rights(&self, collection: i64, party: &PartyId) -> (bool, bool) {
+        let mine = self.grants.iter().filter(|grant| grant.collection == collection);
+        let mine = mine.filter(|grant| grant.party == party.as_str() || grant.party == EVERYBODY);
+        mine.fold((false, false), |(read, write), grant| (read || grant.can_read, write || grant.can_write))
+    }
+
+    /// A collection by id or alias, when the party may do anything with it.
+    pub(crate) fn collection(&self, name: &str, party: &PartyId) -> Option<&Collection> {
+        let found = self.collections.iter().find(|c| c.id == name).or_else(|| self.collections.iter().find(|c| c.alias.as_deref() == Some(name)));
+        found.filter(|collection| self.rights(collection.number, party) != (false, false))
+    }
+
+    /// The terms of what a party adds to a collection under markings: those of its markings, else the default of the collection, else that of
+    /// the party, else AMBER+STRICT; then what becomes of them on the way to us.
+    pub(crate) fn held_under(&self, marked: Option<&Terms>, collection: &Collection, giver: &PartyId) -> Terms {
+        let by_feed = collection.terms.and_then(|id| self.terms.iter().find(|(known, _)| *known == id)).map(|(_, terms)| terms.terms());
+        let by_giver = self.defaults.get(&DefaultOf::Party(giver.to_string()));
+        let taken = TakenIn { stated: None, by_feed, by_giver };
+        let terms = match marked {
+            // A label goes before that of the default; of everything else the stricter holds.
+            Some(marked) => Terms { tlp: marked.tlp, ..taken.held_under(Some(marked.tlp)).join(marked) },
+            None => taken.held_under(None),
+        };
+        self.transferred(&terms, giver)
+    }
+
+    /// Under which terms we hold what a party held under these.
+    pub(crate) fn transferred(&self, terms: &Terms, giver: &PartyId) -> Terms {
+        match (self.universe.number(giver), self.me) {
+            (Some(giver), Some(me)) => self.universe.holder(giver).transfer(&self.universe.compile(terms), me),
+            // Nobody knows what binds us.
+            _ => terms.join(&Terms::of(casework::model::terms::Tlp::UNMARKED)),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Reading: pages of objects, manifests and versions. Whatever a party is given of a collection is a release, logged before it is sent.
+
+use axum::http::StatusCode;
+use casework::model::agreement::{Channel, Purpose};
+use casework::model::release::{Basis, Release};
+use formats::taxii::resource::{Manifest, ManifestRecord, Versions, envelope};
+use formats::taxii::{Cursor, Filter, Wanted};
+use sha2::{Digest as _, Sha256};
+use std::sync::atomic::Ordering;
+use store::collections::Collection;
+use store::shared::{self, Page};
+use store::shared_releases::PageGiven;
+
+use super::{Asked, Given, Refusal};
+use crate::api::answer::{etag, is_known};
+use crate::api::scribe::chance;
+use crate::api::{Guest, Server};
+
+/// `GET {root}/collections/{id}/objects/` (§5.4).
+pub(super) async fn objects(asked: &Asked<'_>, name: &str) -> Result<Given, Refusal> {
+    let collection = asked.readable(name)?;
+    let filter = asked.filter()?;
+    let page = read(asked, collection, &filter, true).await?;
+    give(asked, collection, "objects", &page, body(&page, &filter)).await
+}
+
+/// `GET {root}/collections/{id}/objects/{object}/` (§5.6).
+pub(super) async fn object(asked: &Asked<'_>, name: &str, id: &str) -> Result<Given, Refusal> {
+    let collection = asked.readable(name)?;
+    let filter = Filter { ids: vec![id.to_owned()], types: Vec::new(), ..asked.filter()? };
+    let page = read(asked, collection, &filter, true).await?;
+    known(asked, collection, id, &page).await?;
+    give(asked, collection, "objects", &page, body(&page, &filter)).await
+}
+
+/// `GET {root}/collections/{id}/manifest/` (§5.3): no `next`, a client goes on with `added_after`.
+pub(super) async fn manifest(asked: &Asked<'_>, name: &str) -> Result<Given, Refusal> {
+    let collection = asked.readable(name)?;
+    let filter = asked.filter()?;
+    let page = read(asked, collection, &filter, false).await?;
+    let records = page.objects.iter().map(|o| ManifestRecord::new(&o.id, o.date_added, &o.version_name(), o.spec_name()));
+    let manifest = Manifest { more: page.more, objects: records.collect() };
+    let body = serde_json::to_vec(&manifest).map_err(|error| Refusal::Failed(error.into()))?;
+    give(asked, collection, "manifest", &page, body).await
+}
+
+/// `GET {root}/collections/{id}/objects/{object}/versions/` (§5.8): no `next` either.
+pub(super) async fn versions(asked: &Asked<'_>, name: &str, id: &str) -> Result<Given, Refusal> {
+    let collection = asked.readable(name)?;
+    let filter = Filter { ids: vec![id.to_owned()], types: Vec::new(), versions: Wanted::All, ..asked.filter()? };
+    let page = read(asked, collection, &filter, false).await?;
+    known(asked, collection, id, &page).await?;
+    let versions = Versions { more: page.more, versions: page.objects.iter().map(shared::Shared::version_name).collect() };
+    let body = serde_json::to_vec(&versions).map_err(|error| Refusal::Failed(error.into()))?;
+    give(asked, collection, "versions", &page, body).await
+}
+
+/// An object that this party does not see is one that does not exist; one of which the filter leaves nothing is there.
+async fn known(asked: &Asked<'_>, collection: &Collection, id: &str, page: &Page) -> Result<(), Refusal> {
+    if page.objects.is_empty() && !asked.server.register.sees(collection.number, id, &asked.guest.view.eyes).await? {
+        return Err(Refusal::NotFound("there is no such object"));
+    }
+    Ok(())
+}
+
+async fn read(asked: &Asked<'_>, collection: &Collection, filter: &Filter, bytes: bool) -> Result<Page, Refusal> {
+    let after = match &filter.next {
+        Some(next) => {
+            let cursor = Cursor::read(next, filter);
+            Some(cursor.ok_or_else(|| Refusal::Bad("next: not given by this server for this question".to_owned()))?.after)
+        }
+        None => None,
+    };
+    let limits = &asked.server.limits;
+    let limit = filter.limit.unwrap_or(limits.page).min(limits.largest_page);
+    let question = shared::Asked { collection: collection.number, filter, after, limit, bytes };
+    Ok(asked.server.register.shared(&question, &asked.guest.view.eyes).await?)
+}
+
+pub(super) fn body(page: &Page, filter: &Filter) -> Vec<u8> {
+    let next = page.objects.last().filter(|_| page.more).map(|last| Cursor { after: last.date_added }.write(filter));
+    let objects: Vec<&[u8]> = page.objects.iter().map(|object| object.bytes.as_slice()).collect();
+    envelope(&objects, next.as_deref())
+}
+
+async fn give(asked: &Asked<'_>, collection: &Collection, kind: &'static str, page: &Page, body: Vec<u8>) -> Result<Given, Refusal> {
+    let added = page.objects.first().zip(page.objects.last()).map(|(first, last)| (first.date_added, last.date_added));
+    let etag = etag(&body);
+    if is_known(asked.headers, &etag) {
+        // It has what it asks for: nothing is given.
+        return Ok(Given { status: StatusCode::NOT_MODIFIED, body: Vec::new(), added, etag: Some(etag) });
+    }
+    let body = release(asked.server, asked.guest, collection, kind, page, body).await?;
+    Ok(Given { status: StatusCode::OK, body, added, etag: Some(etag) })
+}
+
+/// Logs a page and gives back what may be sent. What is empty tells nothing, and what we look at ourselves is no release.
+pub(super) async fn release(
+    server: &Server,
+    guest: &Guest,
+    collection: &Collection,
+    kind: &'static str,
+    page: &Page,
+    body: Vec<u8>,
+) -> Result<Vec<u8>, Refusal> {
+    if page.objects.is_empty() || guest.view.own {
+        return Ok(body);
+    }
+    server.counters.objects_given.fetch_add(page.objects.len() as u64, Ordering::Relaxed);
+    let mut terms: Vec<i64> = page.objects.iter().map(|object| object.terms).collect();
+    terms.sort_unstable();
+    terms.dedup();
+    let mut reasons = vec![format!("TAXII: {kind} of collection {}", collection.id)];
+    reasons.extend(guest.view.reasons(&terms));
+    let id = uuid::Builder::from_random_bytes(((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes()).into_uuid();
+    let release = Release {
+        id: format!("page-{id}"),
+        recipient: guest.caller.party.clone(),
+        purpose: Purpose::Defend,
+        channel: Channel::Taxii,
+        content: Sha256::digest(&body).into(),
+        at: guest.now,
+        basis: Basis { decision: "allow".to_owned(), terms, reasons },
+    };
+    let objects = page.objects.iter().map(|object| (object.number, object.date_added)).collect();
+    let released = server.scribe.release(PageGiven { release, body, collection: collection.number, kind, objects }).await?;
+    Ok(released.into_content())
+}
