@@ -5,8 +5,10 @@
 
 pub mod canonical;
 pub mod id;
+pub mod marking;
 pub mod object;
 mod scan;
+pub mod selector;
 pub mod timestamp;
 
 pub use id::Identifier;

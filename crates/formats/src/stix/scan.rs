@@ -123,6 +123,12 @@ impl<'a> Scanner<'a> {
         self.text.get(from..self.at).unwrap_or_default()
     }
 
+    /// Where a slice of this text stands in it.
+    pub(crate) fn offset_of(&self, slice: &str) -> Option<usize> {
+        let offset = (slice.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
+        (offset + slice.len() <= self.text.len()).then_some(offset)
+    }
+
     /// Nothing but white space follows.
     pub(crate) fn end(&mut self) -> Result<(), Fault> {
         self.space();
