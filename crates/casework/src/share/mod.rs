@@ -7,6 +7,7 @@
 pub mod decide;
 pub mod decision;
 pub mod explain;
+pub mod marked;
 pub mod obligation;
 pub mod redact;
 pub mod taken_in;
@@ -15,4 +16,5 @@ pub mod universe;
 
 pub use decide::{Affected, Question};
 pub use decision::{Decision, Denial, Ground, Outcome, Redaction, Redactions};
+pub use marked::Marked;
 pub use universe::{Compiled, Holder, PartyNumber, Universe};

@@ -83,11 +83,14 @@ impl ManifestRecord {
     }
 }
 
-/// A page of a manifest (§5.3); it has no `next`.
+/// A page of a manifest (§5.3). The standard gives it no `next`, clients go on with `added_after`; but the client library of OASIS pages
+/// a manifest by `next` and begins anew for ever without it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Manifest {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ManifestRecord>,
 }

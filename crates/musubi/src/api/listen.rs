@@ -33,7 +33,7 @@ const HEADERS: Duration = Duration::from_secs(15);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What listens.
-#[derive(Debug)]
+#[allow(missing_debug_implementations, reason = "an acceptor has none")]
 pub(crate) struct Door {
     listener: TcpListener,
     acceptor: Option<TlsAcceptor>,
@@ -141,8 +141,12 @@ async fn connection(
 fn with_peer(
     router: Router,
     peer: Peer,
-) -> impl tower::Service<hyper::Request<hyper::body::Incoming>, Response = axum::response::Response, Error = std::convert::Infallible, Future: Send>
-+ Clone
+) -> impl tower::Service<
+    hyper::Request<hyper::body::Incoming>,
+    Response = axum::response::Response,
+    Error = std::convert::Infallible,
+    Future: Send,
+> + Clone
 + Send
 + 'static {
     router.map_request(move |request: hyper::Request<hyper::body::Incoming>| {
@@ -207,7 +211,12 @@ impl ClientCertVerifier for AnyCertificate {
         false
     }
 
-    fn verify_client_cert(&self, _: &CertificateDer<'_>, _: &[CertificateDer<'_>], _: UnixTime) -> Result<ClientCertVerified, rustls::Error> {
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
         Ok(ClientCertVerified::assertion())
     }
 

@@ -133,7 +133,8 @@ impl Server {
         };
         let caller = match standing.doorkeeper.identify(&shown, now.as_microsecond()) {
             Ok(caller) => caller,
-            Err(Unknown::Nothing) if self.limits.anonymous.is_some() => match self.limits.anonymous.as_deref().and_then(|p| p.parse().ok()) {
+            Err(Unknown::Nothing) if self.limits.anonymous.is_some() => match self.limits.anonymous.as_deref().and_then(|p| p.parse().ok())
+            {
                 Some(party) => Caller { party, role: crate::sign_in::Role::Reader, token: None },
                 None => return Err(Shut::Unknown(Unknown::Nothing)),
             },
@@ -188,6 +189,7 @@ async fn metrics(State(server): State<Arc<Server>>, request: Request) -> Respons
         ("musubi_objects_given_total", "Objects given to parties.", count(&counters.objects_given)),
         ("musubi_objects_taken_total", "Objects taken from parties.", count(&counters.objects_taken)),
     ];
-    let text: String = lines.iter().map(|(name, help, value)| format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n")).collect();
+    let text: String =
+        lines.iter().map(|(name, help, value)| format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n")).collect();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

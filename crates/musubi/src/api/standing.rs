@@ -11,7 +11,7 @@ use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::{Party, PartyId};
 use casework::model::terms::Terms;
 use casework::share::taken_in::TakenIn;
-use casework::share::{Affected, Compiled, PartyNumber, Question, Universe};
+use casework::share::{Affected, Compiled, Marked, PartyNumber, Question, Universe};
 use jiff::Timestamp;
 use store::collections::{Collection, EVERYBODY, Grant};
 use store::register::Register;
@@ -52,7 +52,8 @@ pub(crate) struct View {
 impl View {
     /// The reasons for what is under these terms.
     pub(crate) fn reasons(&self, terms: &[i64]) -> Vec<String> {
-        let given = |terms: &i64| self.reasons.get(terms).cloned().unwrap_or_else(|| format!("terms {terms}: given by the recipient itself"));
+        let given =
+            |terms: &i64| self.reasons.get(terms).cloned().unwrap_or_else(|| format!("terms {terms}: given by the recipient itself"));
         terms.iter().map(given).collect()
     }
 }
@@ -169,22 +170,18 @@ impl Standing {
 
     /// A collection by id or alias, when the party may do anything with it.
     pub(crate) fn collection(&self, name: &str, party: &PartyId) -> Option<&Collection> {
-        let found = self.collections.iter().find(|c| c.id == name).or_else(|| self.collections.iter().find(|c| c.alias.as_deref() == Some(name)));
+        let found =
+            self.collections.iter().find(|c| c.id == name).or_else(|| self.collections.iter().find(|c| c.alias.as_deref() == Some(name)));
         found.filter(|collection| self.rights(collection.number, party) != (false, false))
     }
 
     /// The terms of what a party adds to a collection under markings: those of its markings, else the default of the collection, else that of
     /// the party, else AMBER+STRICT; then what becomes of them on the way to us.
-    pub(crate) fn held_under(&self, marked: Option<&Terms>, collection: &Collection, giver: &PartyId) -> Terms {
+    pub(crate) fn held_under(&self, marked: Marked, collection: &Collection, giver: &PartyId) -> Terms {
         let by_feed = collection.terms.and_then(|id| self.terms.iter().find(|(known, _)| *known == id)).map(|(_, terms)| terms.terms());
         let by_giver = self.defaults.get(&DefaultOf::Party(giver.to_string()));
-        let taken = TakenIn { stated: None, by_feed, by_giver };
-        let terms = match marked {
-            // A label goes before that of the default; of everything else the stricter holds.
-            Some(marked) => Terms { tlp: marked.tlp, ..taken.held_under(Some(marked.tlp)).join(marked) },
-            None => taken.held_under(None),
-        };
-        self.transferred(&terms, giver)
+        let held = TakenIn { stated: None, by_feed, by_giver }.held_under(marked.tlp);
+        self.transferred(&marked.tighten(held), giver)
     }
 
     /// Under which terms we hold what a party held under these.

@@ -5,6 +5,7 @@ mod acting;
 mod agreement;
 mod backup;
 mod case;
+mod collection;
 mod compact;
 mod config;
 mod demo;
@@ -26,11 +27,13 @@ mod query;
 mod read;
 mod receipt;
 mod reread;
+mod serve;
 mod shell;
 mod stats;
 mod tables;
 mod takedown;
 mod terms;
+mod token;
 mod view;
 mod witness;
 
@@ -85,6 +88,11 @@ enum Command {
     Party(party::Parties),
     #[command(subcommand)]
     Agreement(agreement::Agreements),
+    #[command(subcommand)]
+    Collection(collection::Collections),
+    #[command(subcommand)]
+    Token(token::Tokens),
+    Serve(serve::Serve),
     #[command(subcommand)]
     Log(log::Log),
     #[command(subcommand)]
@@ -179,6 +187,9 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Formats(command) => command.run(&place),
         Command::Party(command) => command.run(&place).await,
         Command::Agreement(command) => command.run(&place).await,
+        Command::Collection(command) => command.run(&place).await,
+        Command::Token(command) => command.run(&place).await,
+        Command::Serve(command) => command.run(&place).await,
         Command::Log(command) => command.run(&place).await,
         Command::Receipt(command) => command.run(&place).await,
         Command::Witness(command) => command.run(&place).await,

@@ -113,7 +113,9 @@ impl Issuer {
         for jwk in &set.keys {
             // A secret that both sides know proves nothing about who signed.
             let algorithm = jwk.common.key_algorithm.and_then(|named| named.to_string().parse::<Algorithm>().ok()).or_else(|| by_kind(jwk));
-            let Some(algorithm) = algorithm.filter(|a| !matches!(a, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512)) else { continue };
+            let Some(algorithm) = algorithm.filter(|a| !matches!(a, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512)) else {
+                continue;
+            };
             if let Ok(key) = DecodingKey::from_jwk(jwk) {
                 usable.push((jwk.common.key_id.clone(), algorithm, key));
             }

@@ -1,6 +1,8 @@
 //! How a story is told: the real binary on an empty home, what it was given, what it answered.
 #![allow(dead_code, reason = "each story uses what it needs")]
 
+pub(crate) mod server;
+
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};

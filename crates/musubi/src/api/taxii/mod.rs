@@ -87,6 +87,9 @@ pub(crate) async fn serve(State(server): State<Arc<Server>>, Extension(peer): Ex
     server.counters.requests.fetch_add(1, Ordering::Relaxed);
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
+    if !parts.uri.path().ends_with('/') {
+        return moved(&parts.uri);
+    }
     if parts.uri.path().trim_end_matches('/').ends_with("/stream") && parts.method == Method::GET {
         return match push::stream(&server, &peer, &headers, parts.uri.path(), parts.uri.query().unwrap_or_default()).await {
             Ok(response) => response,
@@ -234,6 +237,17 @@ fn plain(status: StatusCode, title: &str, description: Option<String>) -> Respon
     response
 }
 
+/// Every path ends in `/` (§1.6.7); whoever forgets it is shown the way, with the same method and body.
+fn moved(uri: &axum::http::Uri) -> Response {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let to = format!("{}/{query}", uri.path());
+    let mut response = plain(StatusCode::PERMANENT_REDIRECT, "Every path ends in a slash", Some(to.clone()));
+    if let Ok(to) = HeaderValue::from_str(&to) {
+        response.headers_mut().insert(header::LOCATION, to);
+    }
+    response
+}
+
 fn refused(server: &Server, refusal: Refusal) -> Response {
     server.counters.refused.fetch_add(1, Ordering::Relaxed);
     let mut extra: Option<(header::HeaderName, String)> = None;
@@ -252,7 +266,11 @@ fn refused(server: &Server, refusal: Refusal) -> Response {
         Refusal::Unprocessable(what) => plain(StatusCode::UNPROCESSABLE_ENTITY, "The content cannot be taken", Some(what)),
         Refusal::Body(BadBody::TooLarge) => {
             let largest = server.limits.largest_body;
-            plain(StatusCode::PAYLOAD_TOO_LARGE, "The content is too large", Some(format!("at most {largest} bytes are taken, also unpacked")))
+            plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The content is too large",
+                Some(format!("at most {largest} bytes are taken, also unpacked")),
+            )
         }
         Refusal::Body(BadBody::TooSlow) => plain(StatusCode::REQUEST_TIMEOUT, "The content came too slowly", None),
         Refusal::Body(BadBody::Encoding(what)) => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content cannot be unpacked", Some(what)),
@@ -274,7 +292,11 @@ fn refused(server: &Server, refusal: Refusal) -> Response {
             // What went wrong inside is for us: it could tell of what others may not see.
             let id = uuid::Uuid::from_u64_pair(super::scribe::chance(), super::scribe::chance());
             tracing::error!(error.id = %id, "a request failed: {error:#}");
-            plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here", Some(format!("the log of this server tells more at {id}")))
+            plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong here",
+                Some(format!("the log of this server tells more at {id}")),
+            )
         }
     };
     match extra.and_then(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?))) {

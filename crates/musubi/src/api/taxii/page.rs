@@ -33,13 +33,13 @@ pub(super) async fn object(asked: &Asked<'_>, name: &str, id: &str) -> Result<Gi
     give(asked, collection, "objects", &page, body(&page, &filter)).await
 }
 
-/// `GET {root}/collections/{id}/manifest/` (§5.3): no `next`, a client goes on with `added_after`.
+/// `GET {root}/collections/{id}/manifest/` (§5.3).
 pub(super) async fn manifest(asked: &Asked<'_>, name: &str) -> Result<Given, Refusal> {
     let collection = asked.readable(name)?;
     let filter = asked.filter()?;
     let page = read(asked, collection, &filter, false).await?;
     let records = page.objects.iter().map(|o| ManifestRecord::new(&o.id, o.date_added, &o.version_name(), o.spec_name()));
-    let manifest = Manifest { more: page.more, objects: records.collect() };
+    let manifest = Manifest { more: page.more, next: next(&page, &filter), objects: records.collect() };
     let body = serde_json::to_vec(&manifest).map_err(|error| Refusal::Failed(error.into()))?;
     give(asked, collection, "manifest", &page, body).await
 }
@@ -78,9 +78,14 @@ async fn read(asked: &Asked<'_>, collection: &Collection, filter: &Filter, bytes
 }
 
 pub(super) fn body(page: &Page, filter: &Filter) -> Vec<u8> {
-    let next = page.objects.last().filter(|_| page.more).map(|last| Cursor { after: last.date_added }.write(filter));
+    let next = next(page, filter);
     let objects: Vec<&[u8]> = page.objects.iter().map(|object| object.bytes.as_slice()).collect();
     envelope(&objects, next.as_deref())
+}
+
+/// Where the next page begins, when there is one.
+fn next(page: &Page, filter: &Filter) -> Option<String> {
+    page.objects.last().filter(|_| page.more).map(|last| Cursor { after: last.date_added }.write(filter))
 }
 
 async fn give(asked: &Asked<'_>, collection: &Collection, kind: &'static str, page: &Page, body: Vec<u8>) -> Result<Given, Refusal> {

@@ -1,21 +1,23 @@
 //! Writing: objects taken, requests worked on, objects taken back.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::Result;
 use axum::http::{StatusCode, header};
 use casework::model::agreement::Channel;
 use casework::model::party::PartyId;
-use casework::model::terms::Terms;
-use casework::share::marked::marked;
+use casework::share::Marked;
+use formats::stix::marking::{Definitions, Marking};
 use formats::stix::object::SpecVersion;
 use formats::stix::{Envelope, Header, Limits};
 use formats::taxii::media::is_envelope;
 use formats::taxii::resource::{Status, StatusDetail};
-use formats::taxii::timestamp;
+use formats::taxii::{Filter, Wanted, timestamp};
 use std::sync::atomic::Ordering;
 use store::collections::Collection;
 use store::posting::{Given as Object, Pending, Post, Posted};
+use store::shared::{self, Eyes};
 
 use super::{Asked, Given, Refusal};
 use crate::api::Server;
@@ -102,19 +104,18 @@ async fn read(
     giver: &PartyId,
     objects: &[&[u8]],
 ) -> Result<Vec<Result<Object, StatusDetail>>> {
-    let mut interned: Vec<(Option<Terms>, i64)> = Vec::new();
+    let mut interned: HashMap<Marked, i64> = HashMap::new();
     let mut read = Vec::with_capacity(objects.len());
+    let definitions = definitions(server, collection, giver, objects).await?;
     for bytes in objects {
-        read.push(match one(bytes) {
-            Ok((mut object, terms)) => {
+        read.push(match one(bytes, &definitions) {
+            Ok((mut object, marked)) => {
                 // Few markings stand on many objects.
-                let known = interned.iter().find(|(known, _)| *known == terms).map(|(_, id)| *id);
-                object.terms = match known {
-                    Some(id) => id,
+                object.terms = match interned.get(&marked) {
+                    Some(id) => *id,
                     None => {
-                        let held = standing.held_under(terms.as_ref(), collection, giver);
-                        let id = server.register.terms(&held).await?;
-                        interned.push((terms, id));
+                        let id = server.register.terms(&standing.held_under(marked, collection, giver)).await?;
+                        interned.insert(marked, id);
                         id
                     }
                 };
@@ -126,8 +127,35 @@ async fn read(
     Ok(read)
 }
 
+/// What the marking definitions say that these objects name: those beside them, and those that the same giver gave before. Another's
+/// definition could say of a marking that it means nothing.
+async fn definitions(server: &Server, collection: &Collection, giver: &PartyId, objects: &[&[u8]]) -> Result<Definitions> {
+    let mut definitions = Definitions::default();
+    let mut unknown: BTreeSet<String> = BTreeSet::new();
+    let headers: Vec<Header<'_>> = objects.iter().filter_map(|bytes| Header::read(bytes).ok()).collect();
+    for header in headers.iter().filter(|header| header.object_type == "marking-definition") {
+        definitions.learn(header);
+    }
+    for id in headers.iter().flat_map(|header| header.object_marking_refs.iter().chain(&header.granular_marking_refs)) {
+        if matches!(definitions.resolve(id), Marking::Unknown(_)) && unknown.len() < 1000 {
+            unknown.insert(id.clone().into_owned());
+        }
+    }
+    if !unknown.is_empty() {
+        let filter = Filter { ids: unknown.into_iter().collect(), versions: Wanted::default(), ..Filter::default() };
+        let own = Eyes { party: giver.to_string(), terms: Vec::new() };
+        let question = shared::Asked { collection: collection.number, filter: &filter, after: None, limit: 1000, bytes: true };
+        for object in server.register.shared(&question, &own).await?.objects {
+            if let Ok(header) = Header::read(&object.bytes) {
+                definitions.learn(&header);
+            }
+        }
+    }
+    Ok(definitions)
+}
+
 /// An object that keeps the MUSTs of STIX, and what its markings say.
-pub(crate) fn one(bytes: &[u8]) -> Result<(Object, Option<Terms>), StatusDetail> {
+pub(crate) fn one(bytes: &[u8], definitions: &Definitions) -> Result<(Object, Marked), StatusDetail> {
     let fail = |id: &str, message: String| StatusDetail { id: id.to_owned(), version: timestamp(0), message: Some(message) };
     let header = Header::read(bytes).map_err(|error| {
         let named = serde_json::from_slice::<serde_json::Value>(bytes).ok();
@@ -136,11 +164,6 @@ pub(crate) fn one(bytes: &[u8]) -> Result<(Object, Option<Terms>), StatusDetail>
     })?;
     if header.object_type == "bundle" {
         return Err(fail(&header.id, "a bundle is no object: send the objects in it".to_owned()));
-    }
-    if header.spec_version == SpecVersion::V21
-        && let Some(wrong) = formats::stix::check::must(bytes).into_iter().next()
-    {
-        return Err(fail(&header.id, format!("{}: {}", wrong.pointer, wrong.message)));
     }
     let object = Object {
         id: header.id.clone().into_owned(),
@@ -151,7 +174,7 @@ pub(crate) fn one(bytes: &[u8]) -> Result<(Object, Option<Terms>), StatusDetail>
         bytes: bytes.to_vec(),
         date_added: None,
     };
-    Ok((object, marked(&header)))
+    Ok((object, Marked::of(&header, definitions)))
 }
 
 /// `GET {root}/status/{id}/` (§4.3): for whoever made the request.

@@ -1,0 +1,59 @@
+//! `musubi serve`: the server.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::Place;
+use crate::api::listen::Door;
+use crate::api::{self, Server, taxii};
+use crate::config::Config;
+use crate::show::say;
+
+/// Serve others: TAXII 2.1 at /taxii2/, health at /healthz, counters at /metrics
+///
+/// Stops on Ctrl-C or SIGTERM, when open requests are answered.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  musubi serve --listen 127.0.0.1:8080")]
+pub(crate) struct Serve {
+    /// Address and port; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+}
+
+impl Serve {
+    pub(crate) async fn run(self, place: &Place) -> Result<()> {
+        let config = Config::of(place.home.root())?;
+        // An empty home is a home: whoever serves first and fills later is served.
+        store::register::Register::create(&place.home).await?.close().await;
+        let server = Server::open(&place.home, config.serve).await?;
+        let door = Door::open(self.listen, &server.limits).await?;
+        let address = door.address().context("no address")?;
+        if place.json {
+            crate::show::json(&json!({"listening": door.to_string(), "address": address.to_string(), "taxii": format!("{door}/taxii2/")}))?;
+        } else {
+            say(format!("{door}  (TAXII 2.1 at {door}/taxii2/; Ctrl-C ends)"))?;
+        }
+        let worker = tokio::spawn(taxii::taking::work(std::sync::Arc::clone(&server)));
+        door.serve(api::router(std::sync::Arc::clone(&server)), ended()).await;
+        worker.abort();
+        Ok(())
+    }
+}
+
+/// Somebody wants it to end.
+async fn ended() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
