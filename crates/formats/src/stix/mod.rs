@@ -4,6 +4,7 @@
 //! so that two who saw the same address give it the same name; [`timestamp`] compares versions as instants.
 
 pub mod canonical;
+pub mod check;
 pub mod id;
 pub mod marking;
 pub mod object;
