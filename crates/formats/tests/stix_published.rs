@@ -22,7 +22,30 @@ fn published(file: &str) -> Option<PathBuf> {
 }
 
 /// Cases judged otherwise, by the end of the test's name and its number among those, each with the reason in `docs/stix.md`.
-const DEPARTURES: &[(&str, usize, &str)] = &[];
+const DEPARTURES: &[(&str, usize, &str)] = &[
+    ("test_additional_schema_extension", 1, "extension's own schema"),
+    ("test_additional_schema_extension", 2, "extension's own schema"),
+    ("test_additional_schemas_custom_extension", 1, "extension's own schema"),
+    ("test_invalid_pattern", 1, "pattern"),
+    ("test_pattern_custom_object_noprefix", 1, "pattern"),
+    ("test_pattern_custom_object_noprefix", 2, "pattern"),
+    ("test_pattern_custom_object_prefix_strict", 1, "pattern"),
+    ("test_pattern_custom_object_type_too_short", 1, "pattern"),
+    ("test_invalid_lang", 1, "registry"),
+    ("test_software_language", 1, "registry"),
+    ("test_file_character_set", 1, "registry"),
+    ("test_interop_sro_specifics_Non_Compliant", 1, "interoperability profile"),
+    ("test_obj_markings_invalid", 1, "interoperability profile"),
+    ("test_invalid_start_end_time", 2, "identifier"),
+    ("test_network_traffic_end_is_active", 2, "identifier"),
+    ("test_network_traffic_ipfix", 1, "identifier"),
+    ("test_network_traffic_ports", 3, "identifier"),
+    ("test_network_traffic_ports", 4, "identifier"),
+    ("test_wellformed_network_traffic", 1, "identifier"),
+    ("test_wellformed_network_traffic", 2, "identifier"),
+    ("test_all", 2, "STIX 2.0"),
+    ("test_cmd", 1, "STIX 2.0"),
+];
 
 /// Checks that stix2-validator does not make unless it is asked to.
 const ONLY_ON_REQUEST: [&str; 4] = ["custom-prefix", "custom-prefix-lax", "types-strict", "properties-strict"];
@@ -42,9 +65,16 @@ fn group(name: &str) -> &[&str] {
             "custom-prefix",
             "custom-prefix-lax",
         ],
-        "approved-values" => {
-            &["marking-definition-type", "relationship-types", "duplicate-ids", "hash-algo", "mime-type", "protocols", "countries"]
-        }
+        "approved-values" => &[
+            "marking-definition-type",
+            "relationship-types",
+            "duplicate-ids",
+            "hash-algo",
+            "mime-type",
+            "protocols",
+            "countries",
+            "tool-types",
+        ],
         _ => &[],
     }
 }
@@ -74,6 +104,8 @@ fn counts(finding: &Finding, options: &Value) -> bool {
         return false;
     }
     match finding.check {
+        // The validator forgets this one as soon as any other is switched off.
+        "uuid-check" => disabled.is_empty(),
         "custom-prefix" => disabled.contains("extensions-use"),
         "custom-prefix-lax" => disabled.contains("extensions-use") && disabled.contains("custom-prefix"),
         _ => finding.level == Level::Should && !on_request,
@@ -148,6 +180,9 @@ fn what_is_in_use_is_no_violation() {
             }
         }
         println!("{file}: {} objects", envelope.objects.len());
-        assert_eq!(found, BTreeMap::new(), "{file}");
+        // Two links in CAPEC begin with a space, which no URL does.
+        let spaces = found.keys().filter(|message| message.contains("url: \" https://")).count();
+        assert_eq!(found.len(), spaces, "{file}: {found:?}");
+        assert!(spaces <= 2);
     }
 }

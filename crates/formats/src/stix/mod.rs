@@ -11,6 +11,7 @@ pub mod object;
 mod scan;
 pub mod selector;
 pub mod timestamp;
+pub mod write;
 
 pub use id::Identifier;
 pub use object::{Envelope, Header, Limits};

@@ -21,9 +21,7 @@ pub(super) fn check(form: Form, text: &str) -> Option<Wrong> {
             "an IANA character set",
         ),
         Form::HostName => must(host_name(text), "a domain name (RFC 1034, RFC 5890)"),
-        Form::Email => {
-            must(text.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty()), "a mail address (RFC 5322)")
-        }
+        Form::Email => must(address(text), "an addr-spec of RFC 5322"),
         Form::Ipv4 => must(network::<Ipv4Addr>(text, 32), "an IPv4 address or CIDR prefix"),
         Form::Ipv6 => must(network::<Ipv6Addr>(text, 128), "an IPv6 address or CIDR prefix"),
         Form::Mac => must(mac(text), "a MAC address in lower case with colons"),
@@ -77,6 +75,18 @@ fn url(text: &str) -> bool {
         scheme.bytes().enumerate().all(|(at, c)| c.is_ascii_alphabetic() || at > 0 && (c.is_ascii_digit() || b"+-.".contains(&c)));
     let foreign = |c: char| c.is_control() || c.is_whitespace() || "<>\"{}|\\^`".contains(c);
     !scheme.is_empty() && scheme_right && !rest.is_empty() && !rest.contains(foreign)
+}
+
+/// RFC 5322 §3.4.1 with RFC 6532: a local part and a domain, without the name and brackets of a mailbox.
+fn address(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let foreign = |c: char| c.is_control() || "<>".contains(c);
+    let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
+    !local.is_empty()
+        && !domain.is_empty()
+        && !text.contains(foreign)
+        && !domain.contains(char::is_whitespace)
+        && (quoted || !local.contains(char::is_whitespace))
 }
 
 fn media_type(text: &str) -> bool {

@@ -13,7 +13,7 @@ mod walk;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::object::{self, Envelope, Header, Holder, Limits};
+use super::object::{self, Envelope, Header, Holder, Limits, SpecVersion};
 use super::scan::Fault;
 
 /// How much a finding matters.
@@ -63,7 +63,7 @@ pub const FINDING_LIMIT: usize = 100;
 /// # Ok::<(), formats::stix::object::Error>(())
 /// ```
 pub fn must(header: &Header<'_>) -> Vec<Finding> {
-    walk::object(header.bytes, &header.object_type, false)
+    walk::object(header.bytes, &header.object_type, header.spec_version, false)
 }
 
 /// Everything there is to say of an object.
@@ -77,7 +77,7 @@ pub fn must(header: &Header<'_>) -> Vec<Finding> {
 /// ```
 pub fn full(object: &[u8]) -> Vec<Finding> {
     match Header::read(object) {
-        Ok(header) => walk::object(object, &header.object_type, true),
+        Ok(header) => walk::object(object, &header.object_type, header.spec_version, true),
         Err(error) => vec![of_header(&error)],
     }
 }
@@ -107,7 +107,7 @@ pub fn document(text: &[u8], limits: &Limits) -> Result<Vec<Finding>, Fault> {
     let envelope = Envelope::read(text, limits)?;
     let mut findings = Vec::new();
     if envelope.holder == Holder::Bundle {
-        findings.extend(walk::object(text, "bundle", true));
+        findings.extend(walk::object(text, "bundle", SpecVersion::V21, true));
     }
     let place = match envelope.holder {
         Holder::Bundle | Holder::Envelope => "/objects/",

@@ -26,6 +26,8 @@ pub(super) enum Kind {
     TimestampSeconds,
     Hex,
     Binary,
+    /// An identifier, as a rule of an identity.
+    Creator,
     Ref(Targets),
     Refs(Targets),
     /// SHOULD be of the vocabulary, else lower case with hyphens.
@@ -255,6 +257,7 @@ fn property(text: &'static str) -> Property {
         "hex" => Kind::Hex,
         "bin" => Kind::Binary,
         "ref" => Kind::Ref(targets()),
+        "by" => Kind::Creator,
         "refs" => Kind::Refs(targets()),
         "v" => Kind::Vocabulary(vocabulary(argument)),
         "vs" => Kind::Vocabularies(vocabulary(argument)),

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::super::id::Identifier;
-use super::super::object::DEPTH;
+use super::super::id::{Identifier, contributing_properties};
+use super::super::object::{DEPTH, SpecVersion};
 use super::super::scan::{Fault, Kind as Json, Scanner, Text};
 use super::super::selector::Selector;
 use super::super::timestamp::Timestamp;
@@ -12,12 +12,12 @@ use super::table::{self, Class, Form, Kind, Targets, Type, vocabulary};
 use super::{FINDING_LIMIT, Finding, Level};
 
 /// Findings of one object, of the type its header names.
-pub(super) fn object(bytes: &[u8], object_type: &str, full: bool) -> Vec<Finding> {
+pub(super) fn object(bytes: &[u8], object_type: &str, version: SpecVersion, full: bool) -> Vec<Finding> {
     let scanner = match Scanner::new(bytes, DEPTH, true) {
         Ok(scanner) => scanner,
         Err(fault) => return vec![json(&fault)],
     };
-    let mut walk = Walk { scanner, full, findings: Vec::new(), path: Vec::new(), nested: false, used: Used::default(), bytes };
+    let mut walk = Walk { scanner, full, findings: Vec::new(), path: Vec::new(), nested: false, used: Used::default(), version, bytes };
     let walked = match walk.scanner.kind() {
         Ok(Json::Object) => walk.top(object_type).and_then(|()| walk.scanner.end()),
         Ok(_) => Ok(walk.must("json", "not a JSON object")),
@@ -79,6 +79,7 @@ pub(super) struct Walk<'a> {
     /// In the observables of observed-data, where references are keys (§4.14, deprecated).
     pub(super) nested: bool,
     pub(super) used: Used,
+    version: SpecVersion,
     pub(super) bytes: &'a [u8],
 }
 
@@ -121,7 +122,9 @@ impl<'a> Walk<'a> {
     fn top(&mut self, object_type: &str) -> Result<(), Fault> {
         let outer = std::mem::take(&mut self.used);
         let from = self.scanner.at;
-        let known = table::object_type(object_type).or_else(|| (object_type == "bundle").then(|| table::find("bundle")).flatten());
+        let known = table::object_type(object_type)
+            .filter(|_| self.nested || self.version == SpecVersion::V21)
+            .or_else(|| (object_type == "bundle").then(|| table::find("bundle")).flatten());
         let custom = known.is_none();
         let known = known.or_else(|| table::find("custom")).expect("the table has custom");
         let seen = self.members(known)?;
@@ -130,7 +133,9 @@ impl<'a> Walk<'a> {
         }
         if self.full {
             self.unknown_properties(known, custom, &seen);
-            self.identifier_version(known, object_type, &seen);
+        }
+        if !self.nested {
+            self.identifier_version(known, &seen);
         }
         let required = if self.nested { known.required & !known.place("id").map_or(0, |at| 1 << at) } else { known.required };
         self.rules(known, required, &seen);
@@ -196,6 +201,16 @@ impl<'a> Walk<'a> {
     }
 
     fn custom_type(&mut self, object_type: &str, known: &Type, seen: &Seen<'a>) {
+        // §3.2: a STIX 2.0 object. What is the same in both versions is asked of it.
+        if self.version == SpecVersion::V20 && !self.nested {
+            self.should("spec-version", "an object of STIX 2.0");
+            for at in ["created", "modified"].map(|name| known.place(name).expect("custom has it")) {
+                if !seen.has(at) && !(object_type == "marking-definition" && known.properties[at].name == "modified") {
+                    self.must("required", format!("{} is required", known.properties[at].name));
+                }
+            }
+            return;
+        }
         let first = object_type.as_bytes().first();
         let named = object_type.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
             && (3..=250).contains(&object_type.len())
@@ -258,15 +273,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// §2.9: observables have version 5 where they can, all else version 4.
-    fn identifier_version(&mut self, known: &Type, object_type: &str, seen: &Seen<'a>) {
+    /// §2.9: an observable with an ID contributing property SHOULD have a UUID of version 5, without one it MUST be random; so is all else.
+    fn identifier_version(&mut self, known: &Type, seen: &Seen<'a>) {
         let Some(id) = known.place("id").and_then(|at| seen.text(at)) else { return };
         let Some(identifier) = Identifier::read(&id) else { return };
-        let expected = if known.class == Class::Observable && object_type != "process" { 5 } else { 4 };
         let version = identifier.uuid.get_version_num();
-        // Without an ID contributing property an observable must be random, which is said elsewhere.
+        let (level, expected) = match contributing_properties(known.name) {
+            Some(names) if names.iter().any(|name| known.place(name).is_some_and(|at| seen.has(at))) => (Level::Should, 5),
+            Some(_) => (Level::Must, 4),
+            None => (Level::Should, 4),
+        };
         if version != expected {
-            self.find_at("id", Level::Should, "uuid-check", format!("{id} has UUID version {version}, recommended is {expected}"));
+            self.find_at("id", level, "uuid-check", format!("{id} has UUID version {version} where {expected} belongs"));
         }
     }
 
@@ -279,6 +297,7 @@ impl<'a> Walk<'a> {
             Kind::SpecVersion => {
                 if let Some(text) = self.string(json)?
                     && text != "2.1"
+                    && !(text == "2.0" && !self.nested && self.version == SpecVersion::V20)
                 {
                     self.must("spec-version", format!("spec_version is {text}, not 2.1"));
                 }
@@ -331,6 +350,14 @@ impl<'a> Walk<'a> {
                     && !form::binary(&text)
                 {
                     self.must("value", "no base64 with padding (RFC 4648)");
+                }
+            }
+            Kind::Creator => {
+                if let Some(text) = self.string(json)?
+                    && self.identifier(&text).is_some()
+                    && !text.starts_with("identity--")
+                {
+                    self.find(Level::Hint, "creator", format!("{text} is no identity"));
                 }
             }
             Kind::Ref(targets) => {
