@@ -40,7 +40,8 @@ fn everything() -> Vec<String> {
         .set("dst_port", 23)
         .set("protocols", json!(["ipv4", "tcp"]))
         .time("start", SEEN)
-        .time("end", SEEN + 1);
+        .time("end", SEEN + 1)
+        .set("is_active", false);
     let software = Object::observable("software").set("name", "Word").set("vendor", "Microsoft").set("version", "2002");
     let software = software.set("cpe", "cpe:2.3:a:microsoft:word:2000:*:*:*:*:*:*:*");
     let card = Object::observable("mac-addr").set("value", "d2:fb:49:24:37:18");
