@@ -8,6 +8,9 @@ use std::borrow::Cow;
 /// Largest integer that every reader keeps exactly (RFC 7493 §2.2).
 pub(crate) const INTEGER_LIMIT: u64 = (1 << 53) - 1;
 
+/// Nesting that is never followed deeper, whatever a caller allows: it is followed by recursion.
+const DEPTH_CEILING: u32 = 500;
+
 /// What is wrong with a JSON text.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Problem {
@@ -100,7 +103,16 @@ pub(crate) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     pub(crate) fn new(bytes: &'a [u8], depth_limit: u32, strict: bool) -> Result<Self, Fault> {
         let text = std::str::from_utf8(bytes).map_err(|error| Fault { offset: error.valid_up_to(), problem: Problem::NotUtf8 })?;
-        Ok(Self { text, at: 0, depth: 0, depth_limit, strict, wide_integers: false, names: Vec::new(), bases: Vec::new() })
+        Ok(Self {
+            text,
+            at: 0,
+            depth: 0,
+            depth_limit: depth_limit.min(DEPTH_CEILING),
+            strict,
+            wide_integers: false,
+            names: Vec::new(),
+            bases: Vec::new(),
+        })
     }
 
     pub(crate) fn fault(&self, problem: Problem) -> Fault {

@@ -128,3 +128,102 @@ pub fn document(text: &[u8], limits: &Limits) -> Result<Vec<Finding>, Fault> {
     }
     Ok(findings)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn sample() -> Value {
+        json!({
+            "type": "malware", "spec_version": "2.1", "id": "malware--31b940d4-6f7f-459a-80ea-9c1f17b58abc",
+            "created": "2026-03-23T07:01:02.000Z", "modified": "2026-03-23T07:01:02.000Z", "name": "mirai", "is_family": true,
+            "malware_types": ["bot"], "first_seen": "2026-03-23T07:01:02Z", "sample_refs": ["file--949eb97a-da1e-5292-8959-03c4249dc9f3"],
+            "external_references": [{"source_name": "csirt.example", "external_id": "17"}], "labels": ["a"], "confidence": 5,
+            "granular_markings": [{"selectors": ["labels.[0]"], "marking_ref": "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"}],
+            "extensions": {"extension-definition--d83fce45-ef58-4c6c-a3f4-1fbc32e98c6e": {"extension_type": "property-extension", "rank": 5}},
+        })
+    }
+
+    fn said(object: &Value) -> Vec<String> {
+        full(object.to_string().as_bytes()).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn each_violation_is_named_where_it_stands() {
+        assert_eq!(said(&sample()), [""; 0]);
+        for (pointer, value, expected) in [
+            ("/name", json!(7), "must (value) /name: a number where a string belongs"),
+            ("/labels", json!([]), "must (value) /labels: a list has at least one element"),
+            ("/labels/0", Value::Null, "must (value) /labels/0: a null where a string belongs"),
+            ("/confidence", json!(101), "must (value) /confidence: 101 is out of range"),
+            (
+                "/modified",
+                json!("2026-03-22T07:01:02.000Z"),
+                "must (order) /modified: 2026-03-22T07:01:02.000Z is before created 2026-03-23T07:01:02.000Z",
+            ),
+            ("/created", json!("2026-03-23T07:01:02Z"), "must (value) /created: 2026-03-23T07:01:02Z is not precise to the millisecond"),
+            (
+                "/sample_refs/0",
+                json!("url--949eb97a-da1e-5292-8959-03c4249dc9f3"),
+                "must (reference) /sample_refs/0: refers to url; it must be one of artifact, file",
+            ),
+            (
+                "/malware_types/0",
+                json!("Bot Net"),
+                "should (malware-types) /malware_types/0: \"Bot Net\" is not of the vocabulary malware-types",
+            ),
+            (
+                "/granular_markings/0/selectors/0",
+                json!("labels.[1]"),
+                "must (selectors) /granular_markings: what the selector labels.[1] names is not there",
+            ),
+            (
+                "/extensions/extension-definition--d83fce45-ef58-4c6c-a3f4-1fbc32e98c6e/extension_type",
+                json!("other"),
+                "must (value) /extensions/extension-definition--d83fce45-ef58-4c6c-a3f4-1fbc32e98c6e/extension_type: \"other\" is none of \
+                 new-sco, new-sdo, new-sro, property-extension, toplevel-property-extension",
+            ),
+        ] {
+            let mut object = sample();
+            *object.pointer_mut(pointer).unwrap() = value;
+            assert_eq!(said(&object)[0], expected);
+        }
+        let mut object = sample();
+        object.as_object_mut().unwrap().remove("name");
+        assert_eq!(said(&object), ["must (together) /: name is required where is_family is true"]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_violation() {
+        let mut object = sample();
+        object["x_ours"] = json!({"kept": [1, {"as": "it is"}]});
+        object["something"] = json!("new");
+        object["extensions"]["x-ours-ext"] = json!({"a": 1});
+        assert!(must(&Header::read(object.to_string().as_bytes()).unwrap()).is_empty());
+        let custom = json!({"type": "x-mitre-tactic", "id": "x-mitre-tactic--31b940d4-6f7f-459a-80ea-9c1f17b58abc", "spec_version": "2.1",
+            "created": "2026-03-23T07:01:02.000Z", "modified": "2026-03-23T07:01:02.000Z", "x_mitre_shortname": "impact"});
+        assert!(must(&Header::read(custom.to_string().as_bytes()).unwrap()).is_empty());
+    }
+
+    proptest! {
+        /// Any part replaced by anything: no panic, and both speeds forbid the same.
+        #[test]
+        fn both_speeds_forbid_the_same(which in 0_usize..40, text in ".{0,12}", kind in 0_usize..6) {
+            let mut object = sample();
+            let names: Vec<String> = object.as_object().unwrap().keys().cloned().collect();
+            let kinds: [Value; 6] = [Value::Null, json!(text), json!([text]), json!({text.clone(): text}), json!(-1.5), json!([])];
+            let value = kinds[kind].clone();
+            match names.get(which) {
+                Some(name) if !["id", "type"].contains(&name.as_str()) => object[name] = value,
+                _ => object[&text] = value,
+            }
+            let bytes = object.to_string();
+            if let Ok(header) = Header::read(bytes.as_bytes()) {
+                let slow: Vec<_> = full(bytes.as_bytes()).into_iter().filter(|finding| finding.level == Level::Must).collect();
+                prop_assert_eq!(must(&header), slow);
+            }
+        }
+    }
+}

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::marking::{Marking, Tlp1};
 use super::super::scan::Fault;
-use super::super::selector::{Selector, places};
+use super::super::selector::{SELECTOR_LIMIT, Selector, places};
 use super::super::timestamp::Timestamp;
 use super::Level;
 use super::table::{self, Rule, Type};
@@ -206,6 +206,10 @@ impl<'a> Walk<'a> {
             .flatten()
             .flat_map(|marking| marking["selectors"].as_array().into_iter().flatten().filter_map(Value::as_str))
             .collect();
+        if texts.len() > SELECTOR_LIMIT {
+            self.find_at("granular_markings", Level::Must, "selectors", format!("more than {SELECTOR_LIMIT} selectors"));
+            return Ok(());
+        }
         let selectors: Vec<_> = texts.iter().filter_map(|text| Selector::read(text).map(|selector| (*text, selector))).collect();
         let paths: Vec<_> = selectors.iter().map(|(_, selector)| selector.clone()).collect();
         let object = &self.bytes[from..self.scanner.at];
