@@ -21,13 +21,14 @@ use super::scan::{Fault, INTEGER_LIMIT, Kind, Scanner};
 /// ```
 pub fn canonical(json: &[u8]) -> Result<String, Fault> {
     let mut scanner = Scanner::new(json, DEPTH, true)?;
+    scanner.wide_integers = true;
     let mut out = String::with_capacity(json.len());
     write_next(&mut scanner, &mut out)?;
     scanner.end()?;
     Ok(out)
 }
 
-/// A value in canonical form; fails as [`canonical`] does: nested too deep, or an integer beyond 2^53-1.
+/// A value in canonical form; fails when it is nested too deep.
 ///
 /// ```
 /// let value = serde_json::json!({"value": "198.51.100.3", "a": 1.5});

@@ -134,8 +134,8 @@ macro_rules! tlp2 {
 }
 
 macro_rules! pap {
-    ($id:literal, $name:literal, $level:literal) => {
-        by_extension!($id, "2022-10-02T00:00:00.000Z", $name, "f8d78575-edfd-406e-8e84-6162a8450f5b", "pap", $level)
+    ($id:literal, $created:literal, $name:literal, $level:literal) => {
+        by_extension!($id, $created, $name, "f8d78575-edfd-406e-8e84-6162a8450f5b", "pap", $level)
     };
 }
 
@@ -231,10 +231,10 @@ impl Pap {
     /// ```
     pub fn definition(self) -> &'static str {
         match self {
-            Self::Clear => pap!("ad15a0cd-55b6-4588-a14c-a66105329b92", "PAP:CLEAR", "clear"),
-            Self::Green => pap!("c43594d1-4b11-4c59-93ab-1c9b14d53ce9", "PAP:GREEN", "green"),
-            Self::Amber => pap!("60f8932b-e51e-4458-b265-a2e8be9a80ab", "PAP:AMBER", "amber"),
-            Self::Red => pap!("740d36e5-7714-4c30-961a-3ae632ceee0e", "PAP:RED", "red"),
+            Self::Clear => pap!("ad15a0cd-55b6-4588-a14c-a66105329b92", "2022-10-01T00:00:00.000Z", "PAP:CLEAR", "clear"),
+            Self::Green => pap!("c43594d1-4b11-4c59-93ab-1c9b14d53ce9", "2022-10-09T00:00:00.000Z", "PAP:GREEN", "green"),
+            Self::Amber => pap!("60f8932b-e51e-4458-b265-a2e8be9a80ab", "2022-10-02T00:00:00.000Z", "PAP:AMBER", "amber"),
+            Self::Red => pap!("740d36e5-7714-4c30-961a-3ae632ceee0e", "2022-10-06T00:00:00.000Z", "PAP:RED", "red"),
         }
     }
 }

@@ -4,12 +4,14 @@
 //! so that two who saw the same address give it the same name; [`timestamp`] compares versions as instants.
 
 pub mod canonical;
+pub mod check;
 pub mod id;
 pub mod marking;
 pub mod object;
 mod scan;
 pub mod selector;
 pub mod timestamp;
+pub mod write;
 
 pub use id::Identifier;
 pub use object::{Envelope, Header, Limits};

@@ -8,6 +8,9 @@ use std::borrow::Cow;
 /// Largest integer that every reader keeps exactly (RFC 7493 §2.2).
 pub(crate) const INTEGER_LIMIT: u64 = (1 << 53) - 1;
 
+/// Nesting that is never followed deeper, whatever a caller allows: it is followed by recursion.
+const DEPTH_CEILING: u32 = 500;
+
 /// What is wrong with a JSON text.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Problem {
@@ -89,6 +92,8 @@ pub(crate) struct Scanner<'a> {
     depth_limit: u32,
     /// Also what RFC 7493 adds to the grammar is asked for.
     strict: bool,
+    /// Integers beyond 2^53-1 stand for the double nearest to them.
+    pub(crate) wide_integers: bool,
     /// Names in the objects now open.
     names: Vec<Text<'a>>,
     /// Where in `names` each object now open begins.
@@ -98,7 +103,16 @@ pub(crate) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     pub(crate) fn new(bytes: &'a [u8], depth_limit: u32, strict: bool) -> Result<Self, Fault> {
         let text = std::str::from_utf8(bytes).map_err(|error| Fault { offset: error.valid_up_to(), problem: Problem::NotUtf8 })?;
-        Ok(Self { text, at: 0, depth: 0, depth_limit, strict, names: Vec::new(), bases: Vec::new() })
+        Ok(Self {
+            text,
+            at: 0,
+            depth: 0,
+            depth_limit: depth_limit.min(DEPTH_CEILING),
+            strict,
+            wide_integers: false,
+            names: Vec::new(),
+            bases: Vec::new(),
+        })
     }
 
     pub(crate) fn fault(&self, problem: Problem) -> Fault {
@@ -127,6 +141,11 @@ impl<'a> Scanner<'a> {
     pub(crate) fn offset_of(&self, slice: &str) -> Option<usize> {
         let offset = (slice.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
         (offset + slice.len() <= self.text.len()).then_some(offset)
+    }
+
+    /// Another scanner that stands at the same place.
+    pub(crate) fn ahead(&self) -> Scanner<'a> {
+        Scanner { names: Vec::new(), bases: Vec::new(), ..*self }
     }
 
     /// Nothing but white space follows.
@@ -318,11 +337,14 @@ impl<'a> Scanner<'a> {
         let text = self.slice(from);
         if self.strict {
             if whole {
-                let large = at - whole_from > 15 && !text.trim_start_matches('-').parse::<u64>().is_ok_and(|n| n <= INTEGER_LIMIT);
+                let large = !self.wide_integers
+                    && at - whole_from > 15
+                    && !text.trim_start_matches('-').parse::<u64>().is_ok_and(|n| n <= INTEGER_LIMIT);
                 if large {
                     return Err(Fault { offset: from, problem: Problem::IntegerTooLarge(shortened(text)) });
                 }
-            } else if !text.parse::<f64>().is_ok_and(f64::is_finite) {
+            }
+            if (!whole || self.wide_integers) && !text.parse::<f64>().is_ok_and(f64::is_finite) {
                 return Err(Fault { offset: from, problem: Problem::NumberTooLarge(shortened(text)) });
             }
         }
