@@ -20,6 +20,7 @@ pub mod rpsl;
 pub mod rsit;
 pub mod security_txt;
 pub mod shadowserver;
+pub mod stix_pattern;
 mod text;
 pub mod time;
 pub mod tlog;
