@@ -17,6 +17,8 @@ mod pattern;
 mod print;
 mod program;
 mod search;
+#[cfg(test)]
+mod tests;
 
 pub use check::Finding;
 pub use compare::Scalar;
