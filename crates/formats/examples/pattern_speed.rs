@@ -90,7 +90,9 @@ fn patterns(count: usize) -> Vec<String> {
             80..=84 => format!("[file:hashes.MD5 = '{}' OR file:hashes.'SHA-1' = '{}']", c.hex(32), c.hex(40)),
             85..=88 => format!("[ipv4-addr:value ISSUBSET '{}/{}']", c.address(), 16 + c.below(15)),
             89..=91 => format!("[url:value LIKE '%{}/{}%']", c.domain(), c.hex(4)),
-            92..=93 => format!("[network-traffic:dst_ref.value = '{}' AND network-traffic:dst_port = {}]", c.address(), 1 + c.below(65_535)),
+            92..=93 => {
+                format!("[network-traffic:dst_ref.value = '{}' AND network-traffic:dst_port = {}]", c.address(), 1 + c.below(65_535))
+            }
             94..=95 => format!("[domain-name:value = '{}'] OR [ipv4-addr:value IN ('{}', '{}')]", c.domain(), c.address(), c.address()),
             96 => format!("[email-message:subject LIKE 'Invoice {}%' AND email-message:is_multipart = true]", c.below(1_000_000)),
             97 => format!("[url:value MATCHES '^https?://[a-z]+{}\\\\.example/']", c.below(1_000_000)),

@@ -47,8 +47,12 @@ fn what_the_pattern_validator_says_is_said_here() {
 fn what_the_matcher_says_is_said_here_and_by_an_index_of_all_patterns() {
     let Some(text) = published("matcher_cases.json") else { return };
     let published: Value = serde_json::from_str(&text).unwrap();
-    let observed: BTreeMap<&str, &[Value]> =
-        published["observations"].as_object().unwrap().iter().map(|(id, values)| (id.as_str(), values.as_array().unwrap().as_slice())).collect();
+    let observed: BTreeMap<&str, &[Value]> = published["observations"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(id, values)| (id.as_str(), values.as_array().unwrap().as_slice()))
+        .collect();
     let mut departures = Vec::new();
     let mut programs = Vec::new();
     for case in published["cases"].as_array().unwrap() {
@@ -83,8 +87,12 @@ fn what_the_matcher_says_is_said_here_and_by_an_index_of_all_patterns() {
     let slots: Vec<_> = programs.iter().map(|(pattern, _)| index.add(pattern).unwrap()).collect();
     for values in observed.values() {
         let observations = Observation::read(values).unwrap();
-        let matched: Vec<_> =
-            programs.iter().zip(&slots).filter(|((_, program), _)| program.matches(&observations) == Ok(true)).map(|(_, slot)| *slot).collect();
+        let matched: Vec<_> = programs
+            .iter()
+            .zip(&slots)
+            .filter(|((_, program), _)| program.matches(&observations) == Ok(true))
+            .map(|(_, slot)| *slot)
+            .collect();
         let found = index.matches(&observations);
         assert_eq!(found.matched, matched);
         assert!(found.asked < programs.len());

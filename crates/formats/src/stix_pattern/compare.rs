@@ -12,7 +12,7 @@ use regex_syntax::hir::{Hir, HirKind};
 use super::check::kind;
 use super::lexer::is_timestamp;
 use super::network::Network;
-use super::pattern::{Constant, Operation, Order};
+use super::pattern::{Constant, ObjectPath, Operation, Order, Step};
 use super::program::{Unevaluated, Unusable};
 
 /// A value that a path leads to.
@@ -22,6 +22,7 @@ pub enum Scalar<'a> {
     Int(i64),
     Float(f64),
     Text(&'a str),
+    /// At a path that ends in `_bin` or `_hex`; elsewhere MATCHES finds nothing in it.
     Bytes(Cow<'a, [u8]>),
     /// `null`, a list or an object: there, but comparable with nothing.
     Other,
@@ -63,12 +64,14 @@ pub(super) struct Expressions {
     text: regex::Regex,
     /// What every text that matches has in it; ASCII, perhaps empty.
     pub(super) literal: Box<str>,
-    /// For bytes; `None` when the expression has characters that are no bytes.
+    /// For bytes; `None` when the path leads to none, or the expression has characters that are no bytes.
     bytes: Option<regex::bytes::Regex>,
 }
 
 /// Most bytes a compiled expression may take.
 const MOST_EXPRESSION_BYTES: usize = 1 << 20;
+/// Most bytes it may take to be fast: there can be many thousands of them.
+const MOST_CACHE_BYTES: usize = 1 << 16;
 
 /// Canonical composition, which LIKE and MATCHES compare by (§9.6).
 pub(super) fn composed(text: &str) -> Cow<'_, str> {
@@ -162,7 +165,11 @@ impl Like {
             }
         }
         expression.push('$');
-        let compiled = regex::RegexBuilder::new(&expression).dot_matches_new_line(true).size_limit(MOST_EXPRESSION_BYTES).build();
+        let compiled = regex::RegexBuilder::new(&expression)
+            .dot_matches_new_line(true)
+            .size_limit(MOST_EXPRESSION_BYTES)
+            .dfa_size_limit(MOST_CACHE_BYTES)
+            .build();
         let literal = text.split(['%', '_']).max_by_key(|part| part.len()).unwrap_or_default().into();
         Ok(Self::Expression { text: Box::new(compiled.map_err(|e| Unusable::expression(&text, &e))?), literal, latin })
     }
@@ -184,17 +191,23 @@ impl Like {
 }
 
 impl Expressions {
-    fn new(text: &str) -> Result<Self, Unusable> {
+    fn new(text: &str, of_bytes: bool) -> Result<Self, Unusable> {
         let text = composed(text);
         let refused = |e: regex::Error| Unusable::expression(&text, &e);
-        let compiled = regex::RegexBuilder::new(&text).size_limit(MOST_EXPRESSION_BYTES).build().map_err(refused)?;
-        let bytes = latin(&text).then(|| {
+        let compiled =
+            regex::RegexBuilder::new(&text).size_limit(MOST_EXPRESSION_BYTES).dfa_size_limit(MOST_CACHE_BYTES).build().map_err(refused)?;
+        let bytes = (of_bytes && latin(&text)).then(|| {
             // A character stands for the byte of its number.
             let mut plain = String::with_capacity(text.len());
             for c in text.chars() {
                 if c.is_ascii() { plain.push(c) } else { plain.push_str(&format!("\\x{:02x}", u32::from(c))) }
             }
-            regex::bytes::RegexBuilder::new(&plain).unicode(false).size_limit(MOST_EXPRESSION_BYTES).build().ok()
+            regex::bytes::RegexBuilder::new(&plain)
+                .unicode(false)
+                .size_limit(MOST_EXPRESSION_BYTES)
+                .dfa_size_limit(MOST_CACHE_BYTES)
+                .build()
+                .ok()
         });
         Ok(Self { text: compiled, literal: necessary(&text).into(), bytes: bytes.flatten() })
     }
@@ -230,7 +243,7 @@ fn necessary(expression: &str) -> String {
 }
 
 impl Test {
-    pub(super) fn new(operation: &Operation) -> Result<Self, Unusable> {
+    pub(super) fn new(path: &ObjectPath, operation: &Operation) -> Result<Self, Unusable> {
         let network = |text: &str| Network::read(text).ok_or_else(|| Unusable::Network(text.chars().take(60).collect()));
         Ok(match operation {
             Operation::Equal(constant) => Self::Equal(Literal::new(constant)?),
@@ -243,7 +256,11 @@ impl Test {
                 Self::In(constants.iter().map(Literal::new).collect::<Result<_, _>>()?)
             }
             Operation::Like(text) => Self::Like(Like::new(text)?),
-            Operation::Matches(text) => Self::Matches(Box::new(Expressions::new(text)?)),
+            Operation::Matches(text) => {
+                let key = path.steps.iter().rev().find_map(|step| if let Step::Key(key) = step { Some(key) } else { None });
+                let of_bytes = key.is_some_and(|key| key.ends_with("_bin") || key.ends_with("_hex"));
+                Self::Matches(Box::new(Expressions::new(text, of_bytes)?))
+            }
             Operation::IsSubset(text) => Self::IsSubset(network(text)?),
             Operation::IsSuperset(text) => Self::IsSuperset(network(text)?),
             Operation::Exists => Self::Exists,

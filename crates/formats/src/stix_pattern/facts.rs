@@ -26,11 +26,21 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// Facts that were seen at no known time.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Facts that were seen then.
+    ///
+    /// ```
+    /// use formats::stix_pattern::{Facts, KnownPath, Program, Scalar};
+    /// let seen = "2026-11-23T09:30:00Z".parse().unwrap();
+    /// let mut facts = Facts::at(seen, seen);
+    /// facts.add(0, &KnownPath::new("mutex:name".parse().unwrap()), Scalar::Text("m"));
+    /// let asks = "[mutex:name = 'm'] START t'2026-11-23T09:00:00Z' STOP t'2026-11-23T10:00:00Z'";
+    /// assert_eq!(Program::parse(asks).unwrap().matches(&[facts]), Ok(true));
+    /// ```
     pub fn at(first: Timestamp, last: Timestamp) -> Self {
         Self { span: Some((first, last.max(first))), ..Self::default() }
     }

@@ -47,10 +47,11 @@ struct Filed {
     broad: bool,
 }
 
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+/// Boxed, because there is one for each pattern and hardly any is the second.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Anchored {
     Key(u64),
-    Superset(u32, bool, u128),
+    Superset(Box<(u32, bool, u128)>),
 }
 
 /// The patterns found by one key, as a chain of links.
@@ -151,7 +152,7 @@ impl Index {
         for anchor in &anchors {
             match anchor {
                 Anchored::Key(key) => self.link(*key, slot),
-                Anchored::Superset(path, v6, bits) => self.supersets.entry((*path, *v6, *bits)).or_default().push(slot),
+                Anchored::Superset(place) => self.supersets.entry(**place).or_default().push(slot),
             }
         }
         self.count += 1;
@@ -161,17 +162,23 @@ impl Index {
     }
 
     /// Removes a pattern; whether there was one.
+    ///
+    /// ```
+    /// use formats::stix_pattern::{Index, Pattern};
+    /// let mut index = Index::new();
+    /// let slot = index.add(&Pattern::parse("[mutex:name = 'm']").unwrap()).unwrap();
+    /// assert!(index.remove(slot) && !index.remove(slot));
+    /// ```
     pub fn remove(&mut self, slot: Slot) -> bool {
         let Some(filed) = self.patterns.get_mut(slot as usize).and_then(Option::take) else { return false };
         for anchor in &filed.anchors {
             match anchor {
                 Anchored::Key(key) => self.unlink(*key, slot),
-                Anchored::Superset(path, v6, bits) => {
-                    let place = (*path, *v6, *bits);
-                    if let Some(slots) = self.supersets.get_mut(&place) {
+                Anchored::Superset(place) => {
+                    if let Some(slots) = self.supersets.get_mut(place) {
                         slots.retain(|other| *other != slot);
                         if slots.is_empty() {
-                            self.supersets.remove(&place);
+                            self.supersets.remove(place);
                         }
                     }
                 }
@@ -188,23 +195,49 @@ impl Index {
         true
     }
 
-    /// The path as patterns here know it, for facts.
+    /// The path as patterns here know it, for facts: fastest when asked again after patterns were added, right in any case.
+    ///
+    /// ```
+    /// use formats::stix_pattern::Index;
+    /// assert_eq!(Index::new().path("url:value".parse().unwrap()).path().to_string(), "url:value");
+    /// ```
     pub fn path(&self, path: ObjectPath) -> Arc<KnownPath> {
         let path = KnownPath::new(path);
         self.find(&path).and_then(|at| self.paths[at as usize].as_ref()).map_or(path, |entry| Arc::clone(&entry.path))
     }
 
     /// The program in this slot.
+    ///
+    /// ```
+    /// assert!(formats::stix_pattern::Index::new().program(0).is_none());
+    /// ```
     pub fn program(&self, slot: Slot) -> Option<&Program> {
         self.patterns.get(slot as usize)?.as_ref().map(|filed| &filed.program)
     }
 
+    /// What it holds.
+    ///
+    /// ```
+    /// use formats::stix_pattern::{Index, Pattern};
+    /// let mut index = Index::new();
+    /// index.add(&Pattern::parse("[file:size > 1000]").unwrap()).unwrap();
+    /// assert_eq!(index.statistics().broad, 1);
+    /// ```
     pub fn statistics(&self) -> Statistics {
         let keys = self.keys.len() + self.supersets.len();
         Statistics { patterns: self.count, broad: self.broad, keys, paths: self.by_path.len() }
     }
 
-    /// Which patterns these observations meet.
+    /// Which patterns these observations together meet.
+    ///
+    /// ```
+    /// use formats::stix_pattern::{Index, Observation, Pattern};
+    /// let mut index = Index::new();
+    /// let slot = index.add(&Pattern::parse("[file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e' OR file:size = 0]").unwrap()).unwrap();
+    /// let seen = serde_json::json!([{"type": "file", "size": 0}]);
+    /// let observation = Observation::of_objects(seen.as_array().unwrap());
+    /// assert_eq!(index.matches(&[observation]).matched, [slot]);
+    /// ```
     pub fn matches<O: Observed>(&self, observations: &[O]) -> Found {
         let mut asked = Vec::new();
         for observation in observations {
@@ -412,7 +445,7 @@ impl Index {
             Place::Prefix(_, network) => entry.set_length(network),
             Place::Superset(_, network) => {
                 entry.superset = true;
-                return Anchored::Superset(at, network.v6, network.bits);
+                return Anchored::Superset(Box::new((at, network.v6, network.bits)));
             }
             Place::Piece(_, tier) => entry.pieces[*tier] = true,
             Place::Path(_) => entry.any = true,

@@ -26,7 +26,9 @@ pub use facts::{Fact, Facts};
 pub use index::{Found, Index, Slot, Statistics};
 pub use observation::{NotObserved, Observation};
 pub use parser::Malformed;
-pub use pattern::{Comparison, Constant, Level, ObjectPath, ObservationExpression, Operation, Order, Pattern, PropertyTest, Qualifier, Step, Version};
+pub use pattern::{
+    Comparison, Constant, Level, ObjectPath, ObservationExpression, Operation, Order, Pattern, PropertyTest, Qualifier, Step, Version,
+};
 pub use program::{KnownPath, Observed, Program, Unevaluated, Unusable, Work};
 
 /// Longest pattern read, in bytes.

@@ -79,7 +79,8 @@ impl<'a> Observation<'a> {
         let time = |name: &str| data[name].as_str().and_then(moment);
         let first = time("first_observed").ok_or_else(|| wrong("first_observed is no time"))?;
         let last = time("last_observed").ok_or_else(|| wrong("last_observed is no time"))?;
-        let count = data["number_observed"].as_u64().filter(|count| *count > 0).ok_or_else(|| wrong("number_observed is no number above 0"))?;
+        let count =
+            data["number_observed"].as_u64().filter(|count| *count > 0).ok_or_else(|| wrong("number_observed is no number above 0"))?;
         if last < first {
             return Err(wrong("last_observed is before first_observed"));
         }

@@ -1,7 +1,9 @@
 //! Does the text follow the grammar of STIX patterns, and where not? By recursive descent, never deeper than [`MOST_DEPTH`].
 
 use super::lexer::{Lexer, Token, is_timestamp};
-use super::pattern::{Comparison, Constant, ObjectPath, ObservationExpression, Operation, Order, Pattern, PropertyTest, Qualifier, Step, Version};
+use super::pattern::{
+    Comparison, Constant, ObjectPath, ObservationExpression, Operation, Order, Pattern, PropertyTest, Qualifier, Step, Version,
+};
 use super::{MOST_BYTES, MOST_DEPTH, MOST_PATH_STEPS};
 
 /// Why a text is no pattern, and where.
@@ -250,7 +252,10 @@ impl<'a> Parser<'a> {
     }
 
     fn constant(&mut self) -> Read<Constant> {
-        if !matches!(self.token, Token::Int(_) | Token::Float(_) | Token::Bool(_) | Token::Text(_) | Token::Hex(_) | Token::Binary(_) | Token::Timestamp(_)) {
+        if !matches!(
+            self.token,
+            Token::Int(_) | Token::Float(_) | Token::Bool(_) | Token::Text(_) | Token::Hex(_) | Token::Binary(_) | Token::Timestamp(_)
+        ) {
             return Err(self.unexpected("a constant"));
         }
         Ok(match self.advance()? {

@@ -4,8 +4,25 @@ use super::parser::{self, Malformed};
 
 /// Words that no property may be called unless it is quoted.
 pub(super) const KEYWORDS: [&str; 19] = [
-    "AND", "OR", "NOT", "FOLLOWEDBY", "LIKE", "MATCHES", "ISSUPERSET", "ISSUBSET", "EXISTS", "LAST", "IN", "START", "STOP", "SECONDS",
-    "true", "false", "WITHIN", "REPEATS", "TIMES",
+    "AND",
+    "OR",
+    "NOT",
+    "FOLLOWEDBY",
+    "LIKE",
+    "MATCHES",
+    "ISSUPERSET",
+    "ISSUBSET",
+    "EXISTS",
+    "LAST",
+    "IN",
+    "START",
+    "STOP",
+    "SECONDS",
+    "true",
+    "false",
+    "WITHIN",
+    "REPEATS",
+    "TIMES",
 ];
 
 /// Letters, digits and underscores, not beginning with a digit; whether it is a keyword is another question.
@@ -45,7 +62,10 @@ pub enum Qualifier {
     /// Seconds.
     Within(f64),
     /// Texts of timestamps; from `start`, before `stop`.
-    StartStop { start: String, stop: String },
+    StartStop {
+        start: String,
+        stop: String,
+    },
 }
 
 /// What must hold for one object of an observation. Lists of operands have two or more.

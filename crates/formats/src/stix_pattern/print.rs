@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::pattern::{
-    Comparison, Constant, KEYWORDS, ObjectPath, ObservationExpression, Operation, Order, Pattern, PropertyTest, Qualifier, Step, is_identifier,
+    Comparison, Constant, KEYWORDS, ObjectPath, ObservationExpression, Operation, Order, Pattern, PropertyTest, Qualifier, Step,
+    is_identifier,
 };
 
 impl Display for Pattern {
@@ -35,7 +36,11 @@ impl Display for ObservationExpression {
             Or(all) => joined(f, all, "OR", |one| matches!(one, One(_) | Qualified(..) | And(_))),
             FollowedBy(all) => joined(f, all, "FOLLOWEDBY", |one| !matches!(one, FollowedBy(_))),
             Qualified(of, qualifiers) => {
-                if matches!(**of, One(_)) { of.fmt(f)? } else { write!(f, "({of})")? }
+                if matches!(**of, One(_)) {
+                    of.fmt(f)?
+                } else {
+                    write!(f, "({of})")?
+                }
                 qualifiers.iter().try_for_each(|qualifier| write!(f, " {qualifier}"))
             }
         }

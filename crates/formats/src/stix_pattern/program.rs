@@ -373,7 +373,8 @@ impl Compiler<'_> {
             Comparison::And(all) => Expression::And(list(all)?),
             Comparison::Or(all) => Expression::Or(list(all)?),
             Comparison::Test(PropertyTest { path, negated, operation }) => {
-                Expression::Test(Asked { path: (self.paths)(path.clone()), negated: *negated, test: Test::new(operation)? })
+                let test = Test::new(path, operation)?;
+                Expression::Test(Asked { path: (self.paths)(path.clone()), negated: *negated, test })
             }
         })
     }

@@ -146,7 +146,9 @@ impl<O: Observed> Search<'_, O> {
             Node::Repeat(node, times) => match (&**node, self.counted(node)?) {
                 (_, Counted::No) => Counted::No,
                 (Node::Leaf(leaf), _) => sure(self.capacity(*leaf)? >= *times),
-                _ if node.size().saturating_mul(*times) > self.observations.iter().map(Observed::count).fold(0, u64::saturating_add) && !has_choice(node) => {
+                _ if node.size().saturating_mul(*times) > self.observations.iter().map(Observed::count).fold(0, u64::saturating_add)
+                    && !has_choice(node) =>
+                {
                     Counted::No
                 }
                 _ => Counted::Perhaps,
@@ -264,7 +266,14 @@ impl<O: Observed> Search<'_, O> {
     }
 
     /// `start` is where the binding of the whole begins; `outer` the floor around it.
-    fn bind_followed(&self, all: &[Node], start: usize, outer: Option<Timestamp>, state: &mut State, next: Next<'_>) -> Result<bool, Unevaluated> {
+    fn bind_followed(
+        &self,
+        all: &[Node],
+        start: usize,
+        outer: Option<Timestamp>,
+        state: &mut State,
+        next: Next<'_>,
+    ) -> Result<bool, Unevaluated> {
         match all {
             [] => {
                 let inner = std::mem::replace(&mut state.floor, outer);

@@ -20,7 +20,10 @@ fn a_mistake_is_named_with_its_place() {
     assert_eq!(wrong("[file:size = 1\n  OR é]"), "line 2, column 6: 'é' has no meaning here");
     assert_eq!(wrong("[a:b = t'2024-13-01T12:00:00Z']"), "line 1, column 8: t'…' holds a time such as t'2026-11-23T09:30:00Z'");
     assert_eq!(wrong("[a:b LIKE 'c' "), r#"line 1, column 15: the pattern ends where "]" is expected"#);
-    assert_eq!(wrong("[a:b-c = 1]"), r#"line 1, column 4: "b-c" stands where a property name, which is quoted when it has a hyphen, is expected"#);
+    assert_eq!(
+        wrong("[a:b-c = 1]"),
+        r#"line 1, column 4: "b-c" stands where a property name, which is quoted when it has a hyphen, is expected"#
+    );
     assert_eq!(wrong("[a:b = 99999999999999999999]"), "line 1, column 8: the whole number does not fit into 64 bits");
     assert_eq!(wrong(r"[a:b = 'c\d']"), r"line 1, column 8: a backslash in a string must be written \\, a quote \'");
     assert_eq!(Pattern::parse("[a:b = 1] x").unwrap_err().offset, 10);
@@ -91,7 +94,17 @@ fn networks_of_both_families_hold_their_parts() {
 #[test]
 fn like_finds_its_parts_in_their_order() {
     let holds = |value: &str, like: &str| asked(&format!("[url:value LIKE '{like}']"), &json!([{"type": "url", "value": value}]));
-    for (value, like) in [("abcabc", "a%c"), ("abcabc", "%b%b%"), ("abc", "a_c"), ("a\nc", "a_c"), ("a\nc", "a%"), ("", "%"), ("", ""), ("aé", "a_"), ("a.c", "a.c")] {
+    for (value, like) in [
+        ("abcabc", "a%c"),
+        ("abcabc", "%b%b%"),
+        ("abc", "a_c"),
+        ("a\nc", "a_c"),
+        ("a\nc", "a%"),
+        ("", "%"),
+        ("", ""),
+        ("aé", "a_"),
+        ("a.c", "a.c"),
+    ] {
         assert_eq!(holds(value, like), Ok(true), "{value:?} LIKE {like:?}");
     }
     for (value, like) in [("abc", "ab"), ("abc", "b%"), ("aa", "aa%a"), ("abc", "a__c"), ("axc", "a.c"), ("", "_"), ("abc", "%b")] {
@@ -128,7 +141,8 @@ fn what_would_take_too_long_is_refused() {
 #[test]
 fn what_was_removed_is_found_no_longer_and_leaves_nothing_behind() {
     let mut index = Index::new();
-    let texts = ["[a:b = 'x']", "[a:b LIKE '%xyzw%']", "[a:b ISSUPERSET '192.0.2.0/24']", "[EXISTS a:c]", "[a:b = 'x' OR a:d > 1]", "[a:b IN ()]"];
+    let texts =
+        ["[a:b = 'x']", "[a:b LIKE '%xyzw%']", "[a:b ISSUPERSET '192.0.2.0/24']", "[EXISTS a:c]", "[a:b = 'x' OR a:d > 1]", "[a:b IN ()]"];
     let slots: Vec<_> = texts.iter().map(|text| index.add(&Pattern::parse(text).unwrap()).unwrap()).collect();
     let seen = json!([{"type": "a", "b": "x", "c": 1}]);
     let observation = [Observation::of_objects(seen.as_array().unwrap())];
@@ -158,10 +172,8 @@ fn constant() -> impl Strategy<Value = Constant> {
 fn path() -> impl Strategy<Value = ObjectPath> {
     let key = || prop_oneof!["[a-z_]{1,4}", Just("AND".to_owned()), Just("SHA-256".to_owned()), ".{0,3}"].prop_map(Step::Key);
     let step = prop_oneof![key(), any::<i64>().prop_map(Step::Index), Just(Step::Any)];
-    ("[a-z]{1,3}(-[a-z]{1,3})?", key(), prop::collection::vec(step, 0..3)).prop_map(|(object_type, first, rest)| ObjectPath {
-        object_type,
-        steps: std::iter::once(first).chain(rest).collect(),
-    })
+    ("[a-z]{1,3}(-[a-z]{1,3})?", key(), prop::collection::vec(step, 0..3))
+        .prop_map(|(object_type, first, rest)| ObjectPath { object_type, steps: std::iter::once(first).chain(rest).collect() })
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -187,7 +199,10 @@ fn comparison(test: impl Strategy<Value = PropertyTest> + 'static) -> impl Strat
     })
 }
 
-fn observed(one: impl Strategy<Value = Comparison> + 'static, qualifier: impl Strategy<Value = Qualifier> + Clone + 'static) -> impl Strategy<Value = ObservationExpression> {
+fn observed(
+    one: impl Strategy<Value = Comparison> + 'static,
+    qualifier: impl Strategy<Value = Qualifier> + Clone + 'static,
+) -> impl Strategy<Value = ObservationExpression> {
     one.prop_map(ObservationExpression::One).prop_recursive(3, 8, 3, move |inner| {
         let some = prop::collection::vec(inner.clone(), 2..4);
         let qualifiers = prop::collection::vec(qualifier.clone(), 1..3);
@@ -211,11 +226,28 @@ fn qualifier() -> impl Strategy<Value = Qualifier> + Clone {
 
 /// Tests of a small world, so that patterns and objects meet.
 fn small_test() -> impl Strategy<Value = PropertyTest> {
-    let text = || prop_oneof![Just("x"), Just("abcdefgh/1"), Just("é"), Just("e\u{301}"), Just("192.0.2.1"), Just("192.0.2.0/24")].prop_map(str::to_owned);
-    let value = prop_oneof![text().prop_map(Constant::Text), (0_i64..3).prop_map(Constant::Int), Just(Constant::Float(1.0)), any::<bool>().prop_map(Constant::Bool), Just(Constant::Hex(b"x".to_vec()))];
-    let like = prop_oneof![text(), text().prop_map(|text| format!("%{text}")), Just("abc%gh__".to_owned()), Just("%".to_owned()), Just("%cdef%".to_owned())];
-    let matches = prop_oneof![Just("x"), Just("^abc(d|e)+efgh"), Just("(?i)CDEF"), Just("[0-9]+\\.0\\.2"), Just("é$"), Just("")].prop_map(str::to_owned);
-    let network = prop_oneof![Just("192.0.2.1"), Just("192.0.2.0/24"), Just("192.0.0.0/8"), Just("0.0.0.0/0"), Just("::/0")].prop_map(str::to_owned);
+    let text = || {
+        prop_oneof![Just("x"), Just("abcdefgh/1"), Just("é"), Just("e\u{301}"), Just("192.0.2.1"), Just("192.0.2.0/24")]
+            .prop_map(str::to_owned)
+    };
+    let value = prop_oneof![
+        text().prop_map(Constant::Text),
+        (0_i64..3).prop_map(Constant::Int),
+        Just(Constant::Float(1.0)),
+        any::<bool>().prop_map(Constant::Bool),
+        Just(Constant::Hex(b"x".to_vec()))
+    ];
+    let like = prop_oneof![
+        text(),
+        text().prop_map(|text| format!("%{text}")),
+        Just("abc%gh__".to_owned()),
+        Just("%".to_owned()),
+        Just("%cdef%".to_owned())
+    ];
+    let matches = prop_oneof![Just("x"), Just("^abc(d|e)+efgh"), Just("(?i)CDEF"), Just("[0-9]+\\.0\\.2"), Just("é$"), Just("")]
+        .prop_map(str::to_owned);
+    let network =
+        prop_oneof![Just("192.0.2.1"), Just("192.0.2.0/24"), Just("192.0.0.0/8"), Just("0.0.0.0/0"), Just("::/0")].prop_map(str::to_owned);
     let operation = prop_oneof![
         value.clone().prop_map(Operation::Equal),
         value.clone().prop_map(Operation::NotEqual),
@@ -232,16 +264,43 @@ fn small_test() -> impl Strategy<Value = PropertyTest> {
 }
 
 fn small_objects() -> impl Strategy<Value = Vec<Value>> {
-    let value = || prop_oneof![Just(json!("x")), Just(json!("abcdefgh/1")), Just(json!("é")), Just(json!("e\u{301}")), Just(json!("192.0.2.1")), Just(json!("192.0.2.0/24")), (0..3).prop_map(|n| json!(n)), Just(json!(1.0)), Just(json!(null)), any::<bool>().prop_map(|b| json!(b))];
+    let value = || {
+        prop_oneof![
+            Just(json!("x")),
+            Just(json!("abcdefgh/1")),
+            Just(json!("é")),
+            Just(json!("e\u{301}")),
+            Just(json!("192.0.2.1")),
+            Just(json!("192.0.2.0/24")),
+            (0..3).prop_map(|n| json!(n)),
+            Just(json!(1.0)),
+            Just(json!(null)),
+            any::<bool>().prop_map(|b| json!(b))
+        ]
+    };
     let hex = prop_oneof![Just(json!("78")), Just(json!("7")), Just(json!("c3a9"))];
-    prop::collection::vec((prop_oneof![Just("a"), Just("b")], prop::option::of(value()), prop::collection::vec(value(), 0..3), 0..3_usize, prop::option::of(hex)), 0..3).prop_map(|objects| {
+    prop::collection::vec(
+        (
+            prop_oneof![Just("a"), Just("b")],
+            prop::option::of(value()),
+            prop::collection::vec(value(), 0..3),
+            0..3_usize,
+            prop::option::of(hex),
+        ),
+        0..3,
+    )
+    .prop_map(|objects| {
         objects
             .into_iter()
             .enumerate()
             .map(|(id, (object_type, v, l, other, hex))| {
                 let mut object = json!({"type": object_type, "id": id.to_string(), "l": l, "o_ref": other.to_string()});
-                v.map(|v| object["v"] = v);
-                hex.map(|hex| object["v_hex"] = hex);
+                if let Some(v) = v {
+                    object["v"] = v;
+                }
+                if let Some(hex) = hex {
+                    object["v_hex"] = hex;
+                }
                 object
             })
             .collect()
@@ -252,7 +311,8 @@ fn small_objects() -> impl Strategy<Value = Vec<Value>> {
 fn bindings(expression: &ObservationExpression, spans: &[(i64, i64, usize)], values: &[i64]) -> Vec<Vec<usize>> {
     let free = |binding: &[usize]| (0..spans.len()).all(|at| binding.iter().filter(|bound| **bound == at).count() <= spans[at].2);
     let join = |left: Vec<Vec<usize>>, right: &[Vec<usize>], may: &dyn Fn(&[usize], &[usize]) -> bool| {
-        let mut all: Vec<Vec<usize>> = left.iter().flat_map(|l| right.iter().filter(|r| may(l, r)).map(|r| [&l[..], r].concat())).filter(|b| free(b)).collect();
+        let mut all: Vec<Vec<usize>> =
+            left.iter().flat_map(|l| right.iter().filter(|r| may(l, r)).map(|r| [&l[..], r].concat())).filter(|b| free(b)).collect();
         all.sort();
         all.dedup();
         all
@@ -269,27 +329,31 @@ fn bindings(expression: &ObservationExpression, spans: &[(i64, i64, usize)], val
             let follows = |l: &[usize], r: &[usize]| l.iter().map(|at| spans[*at].0).max() <= r.iter().map(|at| spans[*at].1).min();
             list(all).into_iter().reduce(|l, r| join(l, &r, &follows)).unwrap_or_default()
         }
-        ObservationExpression::Qualified(of, qualifiers) => qualifiers.iter().fold(bindings(of, spans, values), |found, qualifier| match qualifier {
-            Qualifier::Repeats(times) => (1..*times).fold(found.clone(), |all, _| join(all, &found, &|_, _| true)),
-            Qualifier::Within(seconds) => found
-                .into_iter()
-                .filter(|binding| {
-                    let last_first = binding.iter().map(|at| spans[*at].0).max().unwrap();
-                    let first_last = binding.iter().map(|at| spans[*at].1).min().unwrap();
-                    (last_first - first_last) as f64 <= *seconds
-                })
-                .collect(),
-            Qualifier::StartStop { start, stop } => {
-                let second = |text: &str| text[18..19].parse::<i64>().unwrap();
-                let (start, stop) = (second(start), second(stop));
-                found.into_iter().filter(|b| start < stop && b.iter().all(|at| spans[*at].0 < stop && spans[*at].1 >= start)).collect()
-            }
-        }),
+        ObservationExpression::Qualified(of, qualifiers) => {
+            qualifiers.iter().fold(bindings(of, spans, values), |found, qualifier| match qualifier {
+                Qualifier::Repeats(times) => (1..*times).fold(found.clone(), |all, _| join(all, &found, &|_, _| true)),
+                Qualifier::Within(seconds) => found
+                    .into_iter()
+                    .filter(|binding| {
+                        let last_first = binding.iter().map(|at| spans[*at].0).max().unwrap();
+                        let first_last = binding.iter().map(|at| spans[*at].1).min().unwrap();
+                        (last_first - first_last) as f64 <= *seconds
+                    })
+                    .collect(),
+                Qualifier::StartStop { start, stop } => {
+                    let second = |text: &str| text[18..19].parse::<i64>().unwrap();
+                    let (start, stop) = (second(start), second(stop));
+                    found.into_iter().filter(|b| start < stop && b.iter().all(|at| spans[*at].0 < stop && spans[*at].1 >= start)).collect()
+                }
+            })
+        }
     }
 }
 
 fn number_test() -> impl Strategy<Value = Comparison> {
-    (0_i64..2).prop_map(|n| Comparison::Test(PropertyTest { path: "a:v".parse().unwrap(), negated: false, operation: Operation::Equal(Constant::Int(n)) }))
+    (0_i64..2).prop_map(|n| {
+        Comparison::Test(PropertyTest { path: "a:v".parse().unwrap(), negated: false, operation: Operation::Equal(Constant::Int(n)) })
+    })
 }
 
 proptest! {
