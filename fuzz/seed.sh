@@ -105,4 +105,18 @@ LTIzIiwic2hhMjU2IjoiZDFkOGZmZTA2M2FhZGIxOWZlNzdhYjY3NmU1YzhmYmJiNGFkZDY4Y2I2MTUx
 OiIiLCJhcHByb3hpbWF0ZSI6ZmFsc2UsInJvd3MiOjJ9AAAAAAAAAAAAAABA/////wAAAIABAAAAAAAAAAAAAAAAAAAAAAAAAP/////w+wAAAAAAAAcASlDx
 +wAABwAAAAUAS1JFeGFtcGxlT3RoZXK33Nhwcaelqqw+rro5g7CmcfVq8xHvdHwwtsohU0523A==
 IMAGE
+# Patterns, alone and with what they are asked of.
+mkdir -p fuzz/corpus/stix_pattern fuzz/corpus/stix_pattern_match
+n=0
+while read -r pattern; do
+    n=$((n + 1))
+    printf '%s' "$pattern" > "fuzz/corpus/stix_pattern/seed-$n"
+    printf '%s\0%s' "$pattern" '[{"type":"observed-data","first_observed":"2026-11-23T09:30:00Z","last_observed":"2026-11-23T09:31:00Z","number_observed":2,"objects":{"0":{"type":"a","v":"192.0.2.7","n":1,"l":["x","y"],"o_ref":"0","p_bin":"eA=="}}}]' \
+        > "fuzz/corpus/stix_pattern_match/seed-$n"
+done << 'PATTERNS'
+[a:v = '192.0.2.7' AND (a:n >= 1.0 OR a:l[*] IN ('x', 'z'))]
+([a:v ISSUBSET '192.0.2.0/24'] AND [a:n NOT != 2] REPEATS 2 TIMES) WITHIN 5.5 SECONDS
+[a:o_ref.v LIKE '%.2._'] FOLLOWEDBY [NOT EXISTS a:'x-y'.z[0]] START t'2026-11-23T09:30:00Z' STOP t'2026-11-23T09:31:00.5Z'
+[a:p_bin MATCHES '\\x78' OR a:p_bin = h'78' OR a:v ISSUPERSET '2001:db8::/32'] OR [b:t < t'2026-11-23T09:30:00Z']
+PATTERNS
 echo "seeds: $(find fuzz/corpus -name 'seed-*' | wc -l) in $(find fuzz/corpus -mindepth 1 -type d | wc -l) corpora"

@@ -21,6 +21,7 @@ pub mod rsit;
 pub mod security_txt;
 pub mod shadowserver;
 pub mod stix;
+pub mod stix_pattern;
 pub mod taxii;
 mod text;
 pub mod time;
