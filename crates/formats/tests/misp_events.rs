@@ -1,0 +1,73 @@
+//! Events that others wrote, when they are at hand: each is read, checked and written again without loss.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "the events are files")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use formats::misp::list::Events;
+use formats::misp::{event, value};
+use serde_json::Value;
+
+fn published(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let shared =
+        std::env::var_os("MUSUBI_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let folder = shared.join("data/misp").join(folder);
+    let Ok(entries) = fs::read_dir(&folder) else {
+        println!("skipped: there is no {}", folder.display());
+        return Vec::new();
+    };
+    let mut paths: Vec<_> =
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn real_events_say_the_same_when_they_are_written_again() {
+    for folder in ["events", "feed-eset"] {
+        let mut attributes = 0;
+        let mut count = 0;
+        for (path, bytes) in published(folder).iter().filter(|(path, _)| !path.ends_with("manifest.json")) {
+            let read = event::read(bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let (was, is): (Value, Value) = (serde_json::from_slice(bytes).unwrap(), serde_json::from_slice(&event::write(&read)).unwrap());
+            assert_eq!(was, is, "{}", path.display());
+            let again = event::write(&read);
+            assert_eq!(event::write(&event::read(&again).unwrap()), again, "{}", path.display());
+            attributes += read.all_attributes().count();
+            count += 1;
+        }
+        if count > 0 {
+            assert_eq!((count, attributes), (57, 4194), "{folder}");
+        }
+    }
+}
+
+#[test]
+fn real_values_are_what_their_types_say_and_stay_as_they_are() {
+    for (path, bytes) in published("events") {
+        for attribute in event::read(&bytes).unwrap().all_attributes() {
+            let (kind, text) = (attribute.kind.as_deref().unwrap(), attribute.value.as_deref().unwrap());
+            assert_eq!(value::read(kind, text).as_deref(), Ok(text), "{}", path.display());
+            assert_eq!(value::fits(kind, attribute.category.as_deref().unwrap()), Ok(()), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_list_of_real_events_is_read_one_at_a_time() {
+    let all = published("events");
+    let mut answer = b"{\"response\": [".to_vec();
+    for (n, (_, bytes)) in all.iter().enumerate() {
+        answer.extend_from_slice(if n > 0 { b",\n" } else { b"\n" });
+        answer.extend_from_slice(bytes);
+    }
+    answer.extend_from_slice(b"]}");
+    let mut events = Events::new(&answer[..]).unwrap();
+    let mut count = 0;
+    while let Some(event) = events.next() {
+        event.unwrap();
+        count += 1;
+    }
+    assert_eq!(count, all.len());
+    assert_eq!(event::read_all(&answer).unwrap().len(), all.len());
+}
