@@ -1,9 +1,11 @@
 //! Events that others wrote, when they are at hand: each is read, checked and written again without loss.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "the events are files")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use formats::misp::feed::{Feed, Manifest, Publish, hashes};
 use formats::misp::list::Events;
 use formats::misp::{event, value};
 use serde_json::Value;
@@ -70,4 +72,32 @@ fn a_list_of_real_events_is_read_one_at_a_time() {
     }
     assert_eq!(count, all.len());
     assert_eq!(event::read_all(&answer).unwrap().len(), all.len());
+}
+
+/// What PyMISP made of the same events. It hashes times as Python prints them, which is not what stands in the file: one event has such.
+#[test]
+fn the_feed_of_the_real_events_is_the_one_that_pymisp_made() {
+    let files = published("feed-eset");
+    let Some((path, bytes)) = files.iter().find(|(path, _)| path.ends_with("manifest.json")) else { return };
+    let theirs = Manifest::read(bytes).unwrap();
+    let mut ours = Feed::default();
+    for (_, bytes) in files.iter().filter(|(path, _)| !path.ends_with("manifest.json")) {
+        let event = event::read(bytes).unwrap();
+        let file = ours.add(&event, &Publish { with_local_tags: true, ..Publish::default() }).unwrap();
+        assert!(ours.manifest.check(event.uuid.as_deref().unwrap(), &file).unwrap());
+        assert!(ours.manifest.check(event.uuid.as_deref().unwrap(), b"").is_err());
+    }
+    assert_eq!(ours.manifest.events.len(), theirs.events.len());
+    assert_eq!(theirs.wanted(|_| None).count(), 57);
+    for (uuid, entry) in &theirs.events {
+        let own = &ours.manifest.events[uuid];
+        assert_eq!((&own.info, &own.date, &own.timestamp, &own.orgc), (&entry.info, &entry.date, &entry.timestamp, &entry.orgc));
+        assert_eq!((&own.analysis, &own.threat_level_id, own.tags.len()), (&entry.analysis, &entry.threat_level_id, entry.tags.len()));
+    }
+    let csv = fs::read(path.with_file_name("hashes.csv")).unwrap();
+    let told: BTreeSet<_> = hashes(&csv).collect();
+    let made = ours.hashes_csv();
+    let made: BTreeSet<_> = hashes(made.as_bytes()).collect();
+    let differ: BTreeSet<_> = told.symmetric_difference(&made).map(|(_, uuid)| *uuid).collect();
+    assert_eq!(differ.into_iter().collect::<Vec<_>>(), ["ea593018-b2e9-4e7e-8da9-cc20a751e3f6"]);
 }

@@ -76,7 +76,7 @@ pub fn all() -> impl Iterator<Item = AttributeType> {
 /// let parts: Vec<_> = formats::misp::attribute_type::parts("ip-dst|port", "192.0.2.1|443").collect();
 /// assert_eq!(parts, [("ip-dst", "192.0.2.1"), ("port", "443")]);
 /// ```
-pub fn parts<'a>(kind: &'a str, value: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+pub fn parts<'a>(kind: &'a str, value: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
     // A malware sample is `name|md5` under a name that does not say so.
     let kinds = if kind == "malware-sample" { Some(("filename", "md5")) } else { kind.split_once('|') };
     let (first, second) = match (kinds, value.split_once('|')) {

@@ -523,7 +523,7 @@ pub fn seconds(text: Option<&str>) -> Option<i64> {
 
 impl<'a> Event<'a> {
     /// All attributes, those of the objects too.
-    pub fn all_attributes(&self) -> impl Iterator<Item = &Attribute<'a>> {
+    pub fn all_attributes(&self) -> impl Iterator<Item = &Attribute<'a>> + Clone {
         self.attributes.iter().chain(self.objects.iter().flat_map(|object| &object.attributes))
     }
 
@@ -548,7 +548,7 @@ impl<'a> Attribute<'a> {
     }
 
     /// The values it is made of: `name|hash` has two, with the type of each.
-    pub fn parts(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         super::attribute_type::parts(self.kind.as_deref().unwrap_or_default(), self.value.as_deref().unwrap_or_default())
     }
 

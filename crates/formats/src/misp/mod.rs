@@ -6,17 +6,14 @@
 //!
 //! MISP writes numbers as strings and is lax about what it accepts: so are the readers here, and the writers write as MISP does.
 
-// pub mod api;
+pub mod api;
 pub mod attribute_type;
 pub mod event;
-// pub mod feed;
+pub mod feed;
+pub mod feed_list;
 pub mod list;
 mod record;
-// pub mod search;
 // pub mod stix;
-// mod stix_in;
-// mod stix_out;
-// mod stix_shape;
 pub mod tag;
 pub mod value;
 

@@ -249,6 +249,6 @@ impl<'a> Tag<'a> {
 }
 
 /// The names of tags.
-pub fn names<'t>(tags: &'t [Tag<'_>]) -> impl Iterator<Item = &'t str> {
+pub fn names<'t>(tags: &'t [Tag<'_>]) -> impl Iterator<Item = &'t str> + Clone {
     tags.iter().map(Tag::text)
 }
