@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use formats::misp::feed::{Feed, Manifest, Publish, hashes};
 use formats::misp::list::Events;
-use formats::misp::{event, value};
+use formats::misp::{event, stix, value};
 use serde_json::Value;
 
 fn published(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
@@ -100,4 +100,27 @@ fn the_feed_of_the_real_events_is_the_one_that_pymisp_made() {
     let made: BTreeSet<_> = hashes(made.as_bytes()).collect();
     let differ: BTreeSet<_> = told.symmetric_difference(&made).map(|(_, uuid)| *uuid).collect();
     assert_eq!(differ.into_iter().collect::<Vec<_>>(), ["ea593018-b2e9-4e7e-8da9-cc20a751e3f6"]);
+}
+
+#[test]
+fn real_events_come_back_from_stix_as_they_were() {
+    for (path, bytes) in
+        published("events").into_iter().chain(published("feed-eset").into_iter().filter(|(path, _)| !path.ends_with("manifest.json")))
+    {
+        let was = event::read(&bytes).unwrap();
+        let bundle = serde_json::to_vec(&stix::to_bundle(&was)).unwrap();
+        let read = stix::from_bundle(&bundle).unwrap();
+        assert_eq!(read.left, Vec::<String>::new(), "{}", path.display());
+        let (before, after): (Value, Value) =
+            (serde_json::from_slice(&event::write(&was)).unwrap(), serde_json::from_slice(&event::write(&read.event)).unwrap());
+        let keys = |value: &Value| value["Event"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(keys(&before), keys(&after), "{}", path.display());
+        for list in ["Attribute", "Object"] {
+            let of = |value: &Value| value["Event"][list].as_array().cloned().unwrap_or_default();
+            for (one, other) in of(&before).iter().zip(&of(&after)) {
+                assert_eq!(one, other, "{}", path.display());
+            }
+        }
+        assert!(before == after, "{}", path.display());
+    }
 }

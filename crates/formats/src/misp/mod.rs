@@ -13,7 +13,7 @@ pub mod feed;
 pub mod feed_list;
 pub mod list;
 mod record;
-// pub mod stix;
+pub mod stix;
 pub mod tag;
 pub mod value;
 

@@ -64,6 +64,9 @@ pub struct Span {
     pub to: i64,
 }
 
+/// All time: what `"last": 0` asks for.
+const EVER: Span = Span { from: 0, to: i64::MAX };
+
 impl Span {
     pub fn has(self, at: i64) -> bool {
         (self.from..=self.to).contains(&at)
@@ -255,8 +258,7 @@ impl Search {
             "published" => self.published = Some(flag(value)?),
             "timestamp" => self.timestamp = Some(span(value, now)?),
             "event_timestamp" => self.event_timestamp = Some(span(value, now)?),
-            // "last": 0 is how a MISP asks for all sightings.
-            "publish_timestamp" | "last" => self.publish_timestamp = Some(span(value, now)?).filter(|span| span.from > 0),
+            "publish_timestamp" | "last" => self.publish_timestamp = Some(span(value, now)?).filter(|span| *span != EVER),
             "first_seen" => self.first_seen = Some(span(value, now)?),
             "last_seen" => self.last_seen = Some(span(value, now)?),
             "from" | "datefrom" | "date_from" => self.date_from = Some(date(value, now)?),
