@@ -120,8 +120,9 @@ impl<'a> Out<'a> {
         let kind = attribute.kind.as_deref().unwrap_or_default();
         let text = attribute.value.as_deref().unwrap_or_default();
         let for_detection = attribute.is_for_detection() && !attribute.is_deleted();
+        let spelled = full_key(kind, text);
         let rule = rule_type(kind).filter(|rule| for_detection && !text.is_empty() && (*rule != "stix" || paths::terms(text).is_some()));
-        let terms = if rule.is_some() { None } else { terms_of(kind, text) };
+        let terms = if rule.is_some() { None } else { terms_of(kind, &spelled) };
         let stix = match (&terms, rule) {
             (_, Some(_)) => "indicator",
             (Some(_), None) if for_detection => "indicator",
@@ -164,7 +165,7 @@ impl<'a> Out<'a> {
             kind: None,
             category: None,
             to_ids: None,
-            value: None,
+            value: attribute.value.clone().filter(|_| terms.is_some() && *spelled != *text),
             comment: attribute.comment.clone().filter(|_| !described),
             ..attribute.clone()
         };
@@ -186,10 +187,11 @@ impl<'a> Out<'a> {
         for (said, attribute) in said.iter_mut().zip(&misp.attributes) {
             let relation = attribute.object_relation.as_deref().unwrap_or_default();
             let (Some(path), Some(text)) = (paths::of_relation(name, relation), attribute.value.as_deref()) else { continue };
+            let spelled = full_key(attribute.kind.as_deref().unwrap_or_default(), text);
             let taken = terms.iter().any(|(other, value)| *other == path && (!path.contains("[*]") || value == text));
-            if !taken && sayable(path, attribute.kind.as_deref().unwrap_or_default(), text) && !attribute.is_deleted() {
-                terms.push((path, text.to_owned()));
-                *said = true;
+            if !taken && sayable(path, attribute.kind.as_deref().unwrap_or_default(), &spelled) && !attribute.is_deleted() {
+                *said = *spelled == *text;
+                terms.push((path, spelled.into_owned()));
             }
         }
         if !complete(&terms) {
@@ -514,6 +516,25 @@ fn terms_of(kind: &str, text: &str) -> Option<Vec<Term>> {
     (complete(&terms) && terms.len() == 1 + usize::from(composite)).then_some(terms)
 }
 
+const HIVES: [(&str, &str); 5] = [
+    ("HKLM", "HKEY_LOCAL_MACHINE"),
+    ("HKCU", "HKEY_CURRENT_USER"),
+    ("HKCR", "HKEY_CLASSES_ROOT"),
+    ("HKCC", "HKEY_CURRENT_CONFIG"),
+    ("HKU", "HKEY_USERS"),
+];
+
+/// A registry key with its hive in full: STIX allows no other (§6.17.1). The value as it was then rides beside.
+fn full_key<'a>(kind: &str, text: &'a str) -> Cow<'a, str> {
+    if matches!(kind, "regkey" | "regkey|value")
+        && let Some((root, rest)) = text.split_once('\\')
+        && let Some((_, hive)) = HIVES.iter().find(|(short, _)| root.eq_ignore_ascii_case(short))
+    {
+        return Cow::Owned(format!("{hive}\\{rest}"));
+    }
+    Cow::Borrowed(text)
+}
+
 /// The value can be said and found again: it is what its type asks for, in the form in which it is kept.
 fn sayable(path: &str, kind: &str, text: &str) -> bool {
     if text.is_empty() || text.contains(char::is_control) {
@@ -534,6 +555,7 @@ fn sayable(path: &str, kind: &str, text: &str) -> bool {
         Err(_) => false,
     };
     let there = match path {
+        "windows-registry-key:key" => !HIVES.iter().any(|(short, _)| text.contains(short) || text.contains(&short.to_lowercase())),
         "url:value" => text.contains("://"),
         _ if path.ends_with("ref.value") && path.starts_with("network-traffic") || path.ends_with("resolves_to_refs[*].value") => {
             matches!(kind, "ip-src" | "ip-dst" | "hostname" | "domain")
