@@ -124,3 +124,42 @@ fn real_events_come_back_from_stix_as_they_were() {
         assert!(before == after, "{}", path.display());
     }
 }
+
+#[test]
+fn our_table_of_types_is_the_one_that_pymisp_carries() {
+    for (path, bytes) in published("fixtures") {
+        if path.ends_with("describeTypes.json") {
+            let theirs: Value = serde_json::from_slice(&bytes).unwrap();
+            let ours: Value = serde_json::from_slice(&formats::misp::api::answer::describe_types()).unwrap();
+            for part in ["sane_defaults", "types", "categories"] {
+                assert_eq!(ours["result"][part], theirs["result"][part], "{part}");
+            }
+            // There the order within a category is that of no other list.
+            for (category, types) in theirs["result"]["category_type_mappings"].as_object().unwrap() {
+                let set = |list: &Value| list.as_array().unwrap().iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+                assert_eq!(set(&ours["result"]["category_type_mappings"][category]), set(types), "{category}");
+            }
+        }
+    }
+}
+
+/// Events that PyMISP tests itself with, in the forms in which answers come.
+#[test]
+fn the_events_of_pymisp_s_own_tests_are_read() {
+    let mut count = 0;
+    for folder in ["fixtures", "fixtures/pymisp_mispevent_testfiles"] {
+        for (path, bytes) in published(folder) {
+            let Ok(was) = serde_json::from_slice::<Value>(&bytes) else { continue };
+            if let Some(inner) = was.get("Event") {
+                let read = event::read(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                let is: Value = serde_json::from_slice(&event::write(&read)).unwrap();
+                assert_eq!(is["Event"].as_object().unwrap().len(), inner.as_object().unwrap().len(), "{}", path.display());
+                let back = stix::from_bundle(&serde_json::to_vec(&stix::to_bundle(&read)).unwrap()).unwrap();
+                let attributes = |event: &formats::misp::Event<'_>| event.all_attributes().map(|one| one.value.clone()).collect::<Vec<_>>();
+                assert_eq!(attributes(&back.event), attributes(&read), "{}", path.display());
+                count += 1;
+            }
+        }
+    }
+    println!("{count} events");
+}

@@ -61,7 +61,17 @@ fn plain(mut value: Value) -> Value {
 
 #[test]
 fn what_is_no_event_is_refused_and_does_not_harm() {
-    for text in ["", "7", "{}", "[7]", r#"{"Event": 7}"#, r#"{"response": 7}"#, r#"{"errors": "x"}"#, r#"{"Event": {"Attribute": [7]}}"#, "{\"Event\": {"] {
+    for text in [
+        "",
+        "7",
+        "{}",
+        "[7]",
+        r#"{"Event": 7}"#,
+        r#"{"response": 7}"#,
+        r#"{"errors": "x"}"#,
+        r#"{"Event": {"Attribute": [7]}}"#,
+        "{\"Event\": {",
+    ] {
         assert!(event::read(text.as_bytes()).is_err(), "{text}");
     }
     // Nested as deep as it may be, and deeper.

@@ -97,12 +97,23 @@ fn own() -> Event<'static> {
             timestamp: Some("1774224000".into()),
             comment: Some(if n % 2 == 0 { "" } else { "why" }.into()),
             first_seen: (n % 3 == 0).then(|| "2026-03-22T10:00:00.000000+00:00".into()),
+            sightings: (n % 7 == 0)
+                .then(|| event::Sighting {
+                    uuid: uuid(30_000 + n),
+                    date_sighting: Some("1774224900".into()),
+                    kind: Some((n % 4).to_string().into()),
+                    ..Default::default()
+                })
+                .into_iter()
+                .collect(),
             tags: if n % 5 == 0 { vec![event::Tag::named("tlp:amber")] } else { Vec::new() },
             ..Attribute::new(kind.to_owned(), value(kind))
         }
     };
-    let mut attributes: Vec<_> =
-        formats::misp::attribute_type::all().flat_map(|kind| [(kind.name(), true), (kind.name(), false)]).map(|(kind, on)| attribute(kind, None, on)).collect();
+    let mut attributes: Vec<_> = formats::misp::attribute_type::all()
+        .flat_map(|kind| [(kind.name(), true), (kind.name(), false)])
+        .map(|(kind, on)| attribute(kind, None, on))
+        .collect();
     attributes[7].deleted = Some(true.into());
     let objects: &[(&str, &[(&str, &str)])] = &[
         ("file", &[("filename", "filename"), ("md5", "md5"), ("sha256", "sha256"), ("size-in-bytes", "size-in-bytes"), ("text", "state")]),
@@ -148,7 +159,12 @@ fn own() -> Event<'static> {
             uuid: Some("55f6ea5e-2c60-40e5-964f-47a8950d210f".into()),
             ..Default::default()
         })),
-        reports: vec![event::EventReport { uuid: uuid(20_000), name: Some("Report".into()), content: Some("# What\nhappened".into()), ..Default::default() }],
+        reports: vec![event::EventReport {
+            uuid: uuid(20_000),
+            name: Some("Report".into()),
+            content: Some("# What\nhappened".into()),
+            ..Default::default()
+        }],
         attributes,
         objects,
         ..Event::default()

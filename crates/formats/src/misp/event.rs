@@ -21,6 +21,8 @@ pub enum Error {
     Json(#[from] serde_json::Error),
     #[error("no MISP event: {0} bytes are more than {EVENT_LIMIT}")]
     TooLong(usize),
+    #[error("{0} MISP events where one is meant")]
+    NotOne(usize),
     #[error("no MISP event: neither \"Event\" nor \"response\" nor the keys of an event stand at its top")]
     NoEvent,
 }
@@ -330,7 +332,7 @@ pub fn read(bytes: &[u8]) -> Result<Event<'_>, Error> {
     let mut all = read_all(bytes)?;
     match all.len() {
         1 => Ok(all.remove(0)),
-        _ => Err(Error::NoEvent),
+        count => Err(Error::NotOne(count)),
     }
 }
 
@@ -517,6 +519,10 @@ impl<'de> Deserialize<'de> for Top {
 }
 
 /// A number of seconds since 1970 in one of the texts that carry it.
+///
+/// ```
+/// assert_eq!(formats::misp::event::seconds(Some("1774224000")), Some(1_774_224_000));
+/// ```
 pub fn seconds(text: Option<&str>) -> Option<i64> {
     text?.trim().parse().ok()
 }

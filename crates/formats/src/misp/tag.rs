@@ -145,7 +145,7 @@ impl Pap {
 }
 
 /// What a tag of the Reference Security Incident Taxonomy says: `rsit:intrusions="system-compromise"`, in the spelling of any
-/// version (`_` for `-`, `unauthorized` for `unauthorised`), and the same under the old names `ecsirt:` and `europol-incident:` not.
+/// version (`_` or a blank for `-`, `unauthorized` for `unauthorised`).
 ///
 /// ```
 /// assert_eq!(formats::misp::tag::rsit(r#"rsit:fraud="phishing""#).unwrap().type_(), "phishing");
@@ -249,6 +249,11 @@ impl<'a> Tag<'a> {
 }
 
 /// The names of tags.
+///
+/// ```
+/// use formats::misp::{event::Tag, tag};
+/// assert_eq!(tag::Tlp::strictest(tag::names(&[Tag::named("tlp:red")])), Some(tag::Tlp::Red));
+/// ```
 pub fn names<'t>(tags: &'t [Tag<'_>]) -> impl Iterator<Item = &'t str> + Clone {
     tags.iter().map(Tag::text)
 }

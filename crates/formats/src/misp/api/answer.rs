@@ -123,7 +123,7 @@ pub fn describe_types() -> Vec<u8> {
     text(&attribute_type::describe_types())
 }
 
-/// One event: `events/view`, `events/add`, `events/edit`. `attribute_count` is set from what is in it where nothing is said.
+/// One event: `events/view`, `events/add`, `events/edit`.
 ///
 /// ```
 /// assert_eq!(formats::misp::api::answer::event(&formats::misp::Event::default()), br#"{"Event":{}}"#);
@@ -232,6 +232,10 @@ pub fn attributes_added(taken: &[Attribute<'_>], refused: &[(usize, Vec<(&'stati
 }
 
 /// What is wrong, key by key, as MISP says it.
+///
+/// ```
+/// assert_eq!(formats::misp::api::answer::reasons(&[("info", "is empty".to_owned())])["info"][0], "is empty");
+/// ```
 pub fn reasons(wrong: &[(&'static str, String)]) -> Value {
     wrong.iter().map(|(key, reason)| ((*key).to_owned(), json!([reason]))).collect()
 }

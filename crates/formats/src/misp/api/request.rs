@@ -100,9 +100,9 @@ pub struct View {
     pub exclude_galaxy: bool,
     pub exclude_local_tags: bool,
     pub no_sightings: bool,
-    /// The event without what is in it.
+    /// The event without what is in it: all that a synchronising MISP wants back from `events/add/metadata:1`.
     pub metadata: bool,
-    /// `events/add/metadata:1`: a synchronising MISP wants no more than the head of the event back.
+    /// With the events that extend it.
     pub extended: bool,
 }
 

@@ -247,7 +247,7 @@ impl Search {
             "sharinggroup" => self.sharing_group = Terms::read(&alternatives(value))?,
             "eventinfo" if self.scope == Scope::Index => self.event_info = Terms::read(&within(value))?,
             "eventinfo" => self.event_info = Terms::read(value)?,
-            "searchall" | "quickFilter" | "searchDatefrom" | "all" => self.anywhere = Terms::read(value)?,
+            "searchall" | "quickFilter" | "all" => self.anywhere = Terms::read(value)?,
             "to_ids" => {
                 self.to_ids = match value {
                     Value::Array(both) if both.len() > 1 => None,

@@ -79,7 +79,18 @@ impl Observables {
             });
         let sorted: BTreeMap<&String, &Value> = properties.iter().collect();
         let name = serde_json::to_string(&sorted).expect("texts as keys");
-        let id = format!("{kind}--{}", named(if plain { OBSERVABLES } else { OWN }, &name));
+        let mut uuid = named(if plain { OBSERVABLES } else { OWN }, &name);
+        // §2.9: where none of the properties that make an id is there, it must look like chance.
+        let makes_id: &[&str] = match kind {
+            "email-message" => &["from_ref", "subject", "body"],
+            "x509-certificate" => &["hashes", "serial_number"],
+            "process" => &[],
+            _ => &["value", "name", "number", "hashes", "key", "src_ref", "dst_ref"],
+        };
+        if !makes_id.iter().any(|property| properties.contains_key(*property)) {
+            uuid = uuid::Builder::from_random_bytes(uuid.into_bytes()).into_uuid();
+        }
+        let id = format!("{kind}--{uuid}");
         if self.ids.insert(id.clone(), ()).is_none() {
             let mut object = Map::with_capacity(properties.len() + 3);
             object.insert("type".to_owned(), kind.into());

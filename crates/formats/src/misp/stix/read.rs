@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::observables::said_by;
 use super::write::ABSENT;
 use super::{Error, MOST, derived, labelled, paths, seconds, tlp_of};
-use crate::misp::event::{Attribute, Event, Object, Organisation, Tag};
+use crate::misp::event::{Attribute, Event, Object, Organisation, Sighting, Tag};
 use crate::misp::{More, value};
 
 /// A bundle read as an event.
@@ -90,7 +90,35 @@ impl<'a> Source<'a> {
                 self.object(one, report, &observed, &mut read)?;
             }
         }
+        self.sightings(&mut read.event);
         Ok(read)
+    }
+
+    /// What others say that they have seen; what we wrote rides with the attributes.
+    fn sightings(&self, event: &mut Event<'static>) {
+        let mut of: BTreeMap<String, Vec<Sighting<'static>>> = BTreeMap::new();
+        for one in self
+            .objects
+            .iter()
+            .filter_map(Value::as_object)
+            .filter(|one| kind(one) == "sighting" && labelled(one, "sighting-type").is_none())
+        {
+            let Some((_, target)) = text(one, "sighting_of_ref").and_then(|id| id.rsplit_once("--")) else { continue };
+            let at = ["last_seen", "first_seen", "modified"].iter().find_map(|key| one.get(*key).and_then(seconds));
+            of.entry(target.to_owned()).or_default().push(Sighting {
+                uuid: uuid_of(one).map(Cow::Owned),
+                date_sighting: at.map(|at| at.to_string().into()),
+                kind: Some("0".into()),
+                organisation: text(one, "created_by_ref").and_then(|id| self.organisation(id)),
+                ..Sighting::default()
+            });
+        }
+        let attributes = event.attributes.iter_mut().chain(event.objects.iter_mut().flat_map(|object| &mut object.attributes));
+        for attribute in attributes {
+            if let Some(seen) = attribute.uuid.as_deref().and_then(|uuid| of.remove(uuid)) {
+                attribute.sightings.extend(seen);
+            }
+        }
     }
 
     /// Observables that an observed-data (or another observable) refers to: they are not read for themselves.
@@ -181,6 +209,7 @@ impl<'a> Source<'a> {
             "identity"
                 if report.or_else(|| Some(one)).is_some_and(|by| text(by, "created_by_ref") == Some(id)) || observed.contains_key(id) => {}
             "marking-definition" | "relationship" | "sighting" | "extension-definition" | "language-content" => {}
+            "opinion" if labelled(one, "sighting-type").is_some() => {}
             "note" if read.event.reports.iter().any(|report| report.uuid.as_deref() == id.strip_prefix("note--")) => {}
             "report" | "grouping" if report.is_some_and(|report| text(report, "id") == Some(id)) => {}
             _ => {

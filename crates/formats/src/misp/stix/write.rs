@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::observables::Observables;
 use super::paths::{self, Term};
 use super::{definition, derived, galaxy_type, label, marking, time};
-use crate::misp::event::{Attribute, Event, Galaxy, Object, Tag, seconds};
+use crate::misp::event::{Attribute, Event, Galaxy, Object, Sighting, Tag, seconds};
 use crate::misp::tag::{self, Tlp};
 use crate::misp::{Flag, value};
 
@@ -91,9 +91,10 @@ impl<'a> Out<'a> {
 
     fn head(&mut self, kind: &str, uuid: Option<&str>, timestamp: Option<&str>, tags: &[Tag<'_>], salt: &str) -> Head {
         let own = uuid.and_then(|text| Uuid::try_parse(text).ok());
-        let uuid_said = own.is_some_and(|own| uuid == Some(own.to_string().as_str()) && !self.ids.contains(&own));
+        let free = own.is_some_and(|own| !self.ids.contains(&own));
+        let uuid_said = free && own.is_some_and(|own| uuid == Some(own.to_string().as_str()));
         let id = match own {
-            Some(own) if uuid_said => own,
+            Some(own) if free => own,
             // A second one with this UUID, or one that has none.
             _ => derived(&format!("{} {} {salt}", self.event.uuid.as_deref().unwrap_or_default(), self.ids.len())),
         };
@@ -132,7 +133,8 @@ impl<'a> Out<'a> {
         };
         let Head { mut object, id, uuid_said, time_said } =
             self.head(stix, attribute.uuid.as_deref(), attribute.timestamp.as_deref(), &attribute.tags, text);
-        let labels = labels(&[("type", attribute.kind.as_deref()), ("category", attribute.category.as_deref())], attribute.to_ids);
+        let labels =
+            labels(&[("type", attribute.kind.as_deref()), ("category", attribute.category.as_deref())], attribute.to_ids, &attribute.tags);
         object.insert("labels".to_owned(), labels);
         let described = attribute.comment.as_deref().is_some_and(|comment| !comment.is_empty()) && stix != "observed-data";
         if described {
@@ -176,6 +178,9 @@ impl<'a> Out<'a> {
         for galaxy in &attribute.galaxies {
             self.galaxy(galaxy, Some(&id));
         }
+        for sighting in &attribute.sightings {
+            self.sighting(sighting, &id);
+        }
     }
 
     fn object(&mut self, misp: &'a Object<'a>) {
@@ -218,7 +223,7 @@ impl<'a> Out<'a> {
         let Head { mut object, id, uuid_said, time_said } = self.head(stix, misp.uuid.as_deref(), misp.timestamp.as_deref(), &[], name);
         object.insert(
             "labels".to_owned(),
-            labels(&[("name", misp.name.as_deref()), ("meta-category", misp.meta_category.as_deref())], Some(for_detection.into())),
+            labels(&[("name", misp.name.as_deref()), ("meta-category", misp.meta_category.as_deref())], Some(for_detection.into()), &[]),
         );
         let described = misp.comment.as_deref().is_some_and(|comment| !comment.is_empty()) && stix != "observed-data";
         if described {
@@ -271,8 +276,13 @@ impl<'a> Out<'a> {
             }
         }
         self.add(object, &id, misp.uuid.as_deref());
-        for galaxy in misp.attributes.iter().flat_map(|one| &one.galaxies) {
-            self.galaxy(galaxy, Some(&id));
+        for attribute in &misp.attributes {
+            for galaxy in &attribute.galaxies {
+                self.galaxy(galaxy, Some(&id));
+            }
+            for sighting in &attribute.sightings {
+                self.sighting(sighting, &id);
+            }
         }
     }
 
@@ -331,6 +341,33 @@ impl<'a> Out<'a> {
                 self.relation(of, kind, &id, None, None);
             }
         }
+    }
+
+    /// Seen is a sighting, a false positive an opinion; an expiry has no word in STIX. The whole rides with the attribute.
+    fn sighting(&mut self, sighting: &Sighting<'_>, of: &str) {
+        let kind = sighting.kind.as_deref().unwrap_or("0");
+        let stix = match kind {
+            "0" | "3" => "sighting",
+            "1" => "opinion",
+            _ => return,
+        };
+        let at = sighting.date_sighting.as_deref();
+        let Head { mut object, .. } = self.head(stix, sighting.uuid.as_deref(), at, &[], &format!("{of} {}", at.unwrap_or_default()));
+        object.insert("labels".to_owned(), json!([label("sighting-type", kind)]));
+        if stix == "sighting" {
+            if at.is_some() {
+                let seen = object["modified"].clone();
+                object.insert("first_seen".to_owned(), seen.clone());
+                object.insert("last_seen".to_owned(), seen);
+            }
+            object.insert("count".to_owned(), 1.into());
+            object.insert("sighting_of_ref".to_owned(), of.into());
+        } else {
+            object.insert("opinion".to_owned(), "strongly-disagree".into());
+            object.insert("object_refs".to_owned(), json!([of]));
+        }
+        self.refs.push(object["id"].clone());
+        self.relations.push(Value::Object(object));
     }
 
     fn add(&mut self, object: Map<String, Value>, id: &str, uuid: Option<&'a str>) {
@@ -456,11 +493,13 @@ fn observe(object: &mut Map<String, Value>, refs: Vec<Value>, seen: &Seen<'_>) {
     object.insert("object_refs".to_owned(), Value::Array(refs));
 }
 
-fn labels(texts: &[(&str, Option<&str>)], to_ids: Option<Flag>) -> Value {
+/// What it was in MISP, then its tags.
+fn labels(texts: &[(&str, Option<&str>)], to_ids: Option<Flag>, tags: &[Tag<'_>]) -> Value {
     let mut all: Vec<Value> = texts.iter().filter_map(|(key, text)| Some(label(key, (*text)?))).collect();
     if let Some(to_ids) = to_ids {
         all.push(label("to_ids", if to_ids.on() { "True" } else { "False" }));
     }
+    all.extend(tag::names(tags).filter(|name| !name.is_empty() && !name.starts_with("misp:")).map(Value::from));
     Value::Array(all)
 }
 
