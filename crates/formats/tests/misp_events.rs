@@ -155,7 +155,9 @@ fn the_events_of_pymisp_s_own_tests_are_read() {
                 let is: Value = serde_json::from_slice(&event::write(&read)).unwrap();
                 assert_eq!(is["Event"].as_object().unwrap().len(), inner.as_object().unwrap().len(), "{}", path.display());
                 let back = stix::from_bundle(&serde_json::to_vec(&stix::to_bundle(&read)).unwrap()).unwrap();
-                let attributes = |event: &formats::misp::Event<'_>| event.all_attributes().map(|one| one.value.clone()).collect::<Vec<_>>();
+                let attributes = |event: &formats::misp::Event<'_>| {
+                    event.all_attributes().map(|one| one.value.as_deref().map(str::to_owned)).collect::<Vec<_>>()
+                };
                 assert_eq!(attributes(&back.event), attributes(&read), "{}", path.display());
                 count += 1;
             }

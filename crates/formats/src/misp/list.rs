@@ -99,6 +99,8 @@ impl<R: Read> Attributes<R> {
     }
 }
 
+type Record<'a> = (&'a [u8], u64, u64);
+
 #[derive(Debug)]
 struct Records<R> {
     elements: Elements<Unclosed<io::Chain<io::Cursor<Vec<u8>>, R>>>,
@@ -119,7 +121,8 @@ impl<R: Read> Records<R> {
         Ok(Self { elements: elements.with_limit(EVENT_LIMIT) })
     }
 
-    fn next(&mut self) -> Option<Result<(&[u8], u64, u64), Error>> {
+    /// Its bytes, number and offset.
+    fn next(&mut self) -> Option<Result<Record<'_>, Error>> {
         Some(match self.elements.next()? {
             Ok(element) => Ok((element.bytes, element.number, element.offset)),
             Err(error) => Err(error.into()),

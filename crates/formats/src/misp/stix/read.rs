@@ -206,8 +206,7 @@ impl<'a> Source<'a> {
                     read.event.tags.push(Tag::named(format!("misp-galaxy:{}=\"{}\"", kind(one), name.replace('"', "'"))));
                 }
             }
-            "identity"
-                if report.or_else(|| Some(one)).is_some_and(|by| text(by, "created_by_ref") == Some(id)) || observed.contains_key(id) => {}
+            "identity" if report.is_some_and(|report| text(report, "created_by_ref") == Some(id)) || observed.contains_key(id) => {}
             "marking-definition" | "relationship" | "sighting" | "extension-definition" | "language-content" => {}
             "opinion" if labelled(one, "sighting-type").is_some() => {}
             "note" if read.event.reports.iter().any(|report| report.uuid.as_deref() == id.strip_prefix("note--")) => {}

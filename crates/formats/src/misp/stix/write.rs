@@ -123,7 +123,7 @@ impl<'a> Out<'a> {
         let for_detection = attribute.is_for_detection() && !attribute.is_deleted();
         let spelled = full_key(kind, text);
         let rule = rule_type(kind).filter(|rule| for_detection && !text.is_empty() && (*rule != "stix" || paths::terms(text).is_some()));
-        let terms = if rule.is_some() { None } else { terms_of(kind, &spelled) };
+        let terms = if rule.is_some() { None } else { terms_of(kind, &spelled).filter(|terms| for_detection || observable(terms)) };
         let stix = match (&terms, rule) {
             (_, Some(_)) => "indicator",
             (Some(_), None) if for_detection => "indicator",
@@ -199,7 +199,7 @@ impl<'a> Out<'a> {
                 terms.push((path, spelled.into_owned()));
             }
         }
-        if !complete(&terms) {
+        if !complete(&terms) || !(for_detection || observable(&terms)) {
             terms.clear();
             said.fill(false);
         }
@@ -602,6 +602,12 @@ fn sayable(path: &str, kind: &str, text: &str) -> bool {
         _ => true,
     };
     normal && there
+}
+
+/// A URL in an observable must be one by RFC 3986 §2; a pattern may ask for any text.
+fn observable(terms: &[Term]) -> bool {
+    let uri = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    terms.iter().all(|(path, value)| *path != "url:value" || value.bytes().all(uri))
 }
 
 /// An object of STIX can be made of these: traffic has an end, a certificate or file something that names it.
