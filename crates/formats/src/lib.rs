@@ -15,6 +15,7 @@ pub mod lines;
 pub mod mail;
 pub mod mail_address;
 pub mod mail_fields;
+pub mod misp;
 pub mod rdap;
 pub mod rpsl;
 pub mod rsit;

@@ -1,0 +1,10 @@
+//! STIX bundles read as MISP events.
+#![no_main]
+
+use formats::misp::{event, stix};
+
+musubi_fuzz::fuzz_target!(|input: &[u8]| {
+    if let Ok(read) = stix::from_bundle(input) {
+        event::write(&read.event);
+    }
+});
