@@ -5,6 +5,9 @@
 //! who doubts it, and fades by [`decay`]; [`block`] chooses what goes into the list of a party. `docs/indicators.md` tells it to analysts.
 
 pub mod class;
+pub mod decay;
+pub mod indicator;
+mod moment;
 mod names;
 mod networks;
 pub mod warning;
