@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use formats::rsit::Class;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::decay::{HalfLives, left};
@@ -94,6 +94,12 @@ pub enum Source {
     /// 32 hexadecimal digits.
     Event(String),
     Case(String),
+    /// What a rule found in the events of one reporter, under these terms.
+    Rule {
+        rule: String,
+        reporter: String,
+        terms: Vec<i64>,
+    },
     /// SHA-256 of the evidence.
     Evidence(String),
     /// The id of an object elsewhere: a STIX id, the UUID of a MISP attribute.
@@ -105,8 +111,11 @@ pub enum Source {
 pub struct Support {
     /// Feed, sensor or party: further ones confirm.
     pub reporter: String,
-    /// Number of its terms in the register.
-    pub terms: i64,
+    /// Numbers, in the register, of the terms that all of it came under: who may know it may know all of them.
+    pub terms: Vec<i64>,
+    /// Some of the events that it rests on, the newest first.
+    #[serde(default)]
+    pub events: Vec<String>,
     /// It was seen, not only said to be bad: a sighting.
     pub sighting: bool,
     /// 0 to 100, as the source or rule says; already lowered by warning lists.
@@ -232,6 +241,24 @@ pub struct Worth {
     pub marked: Vec<String>,
     /// In words, the decisive one first.
     pub reasons: Vec<String>,
+    fading: Option<Fading>,
+}
+
+/// How a score falls from the last word on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Fading {
+    last: Timestamp,
+    half_life: SignedDuration,
+    confidence: u64,
+    /// Hundredths of parts of a hundred that doubt takes.
+    doubted: u64,
+}
+
+impl Fading {
+    fn score(&self, age: SignedDuration) -> u64 {
+        let faded = left(self.confidence * HUNDREDTHS, age, self.half_life);
+        faded * (100 * HUNDREDTHS).saturating_sub(self.doubted) / (100 * HUNDREDTHS) / HUNDREDTHS
+    }
 }
 
 impl Indicator {
@@ -280,7 +307,7 @@ impl Indicator {
 
     /// Numbers of the terms that its sources came under.
     pub fn terms(&self) -> std::collections::BTreeSet<i64> {
-        self.support.values().map(|support| support.terms).collect()
+        self.support.values().flat_map(|support| support.terms.iter().copied()).collect()
     }
 
     /// Takes in a word; `false` when it says nothing new. To hear it again changes nothing, nor does the order in which words come.
@@ -331,7 +358,7 @@ impl Indicator {
 
     /// What it is worth now to one who may know what came under the terms that `open` allows.
     pub fn worth(&self, half_lives: &HalfLives, now: Timestamp, open: impl Fn(i64) -> bool) -> Worth {
-        let known: Vec<&Support> = self.support.values().filter(|support| open(support.terms)).collect();
+        let known: Vec<&Support> = self.support.values().filter(|support| support.terms.iter().all(|terms| open(*terms))).collect();
         let mut worth = Worth::of(&known);
         worth.doubts = self.doubts.len();
         if let Some(ruling) = self.ruling.as_ref().filter(|ruling| ruling.revoked) {
@@ -351,7 +378,9 @@ impl Indicator {
         // A doubt is as old as the newest evidence makes it, not as today: so a score never rises by waiting.
         let doubted: u64 =
             self.doubts.values().map(|doubt| left(u64::from(doubt.trust) * HUNDREDTHS, last.duration_since(doubt.at), half_life)).sum();
-        let score = faded * (100 * HUNDREDTHS).saturating_sub(doubted) / (100 * HUNDREDTHS) / HUNDREDTHS;
+        let fading = Fading { last, half_life, confidence: u64::from(worth.confidence), doubted };
+        let score = fading.score(now.duration_since(last));
+        worth.fading = Some(fading);
         let age = crate::model::day::span_text(now.duration_since(last));
         if doubted > 0 {
             let trust = doubted.div_ceil(HUNDREDTHS).min(100);
@@ -379,7 +408,8 @@ impl Support {
             (
                 one.last,
                 one.confidence,
-                one.terms,
+                one.terms.clone(),
+                one.events.clone(),
                 one.reporter.clone(),
                 one.class.clone(),
                 one.malware.clone(),
@@ -436,7 +466,22 @@ impl Worth {
             malware: by_age.iter().find_map(|support| support.malware.clone()),
             marked,
             reasons,
+            fading: None,
         }
+    }
+
+    /// From when on its score is below `least`, if nothing more is said of it; `None` when it is so already.
+    pub fn holds_until(&self, least: u8) -> Option<Timestamp> {
+        let fading = self.fading.filter(|_| self.standing == Standing::Active && self.score >= least.max(1))?;
+        let least = u64::from(least.max(1));
+        // It halves 64 times at most; between two ages the score falls only once below.
+        let (mut holds, mut below) = (0_i64, fading.half_life.as_secs().saturating_mul(64));
+        while below - holds > 1 {
+            let middle = holds + (below - holds) / 2;
+            if fading.score(SignedDuration::from_secs(middle)) >= least { holds = middle } else { below = middle }
+        }
+        let faded = fading.last.checked_add(SignedDuration::from_secs(below)).unwrap_or(Timestamp::MAX);
+        Some(self.valid_until.map_or(faded, |until| until.min(faded)))
     }
 
     fn none(mut self, standing: Standing, because: String) -> Self {

@@ -14,7 +14,8 @@ fn c2() -> Indicator {
 fn support(reporter: &str, at: i64, confidence: u8) -> Support {
     Support {
         reporter: reporter.into(),
-        terms: 1,
+        terms: vec![1],
+        events: Vec::new(),
         sighting: false,
         confidence,
         first: day(at),
@@ -84,7 +85,7 @@ fn what_may_not_be_known_changes_no_score() {
     let mut c2 = c2();
     c2.hear(Said::For(event(1), support("open-feed", 0, 60)));
     let before = c2.worth(&HalfLives::default(), day(1), |terms| terms == 1);
-    c2.hear(Said::For(event(2), Support { terms: 2, malware: Some("Secret".into()), ..support("closed", 1, 100) }));
+    c2.hear(Said::For(event(2), Support { terms: vec![2], malware: Some("Secret".into()), ..support("closed", 1, 100) }));
     assert_eq!(c2.worth(&HalfLives::default(), day(1), |terms| terms == 1), before);
     assert_eq!(c2.worth(&HalfLives::default(), day(1), |_| false).standing, Standing::Groundless);
 }
@@ -124,7 +125,7 @@ fn said() -> impl Strategy<Value = Said> {
     prop_oneof![
         6 => supported.prop_map(|(source, at, confidence, reporter, terms, sighting, until, times)| {
             let base = support(["a", "b", "c"][reporter], at, confidence);
-            Said::For(event(source), Support { terms, sighting, times, valid_until: until.map(day), ..base })
+            Said::For(event(source), Support { terms: vec![terms], sighting, times, valid_until: until.map(day), ..base })
         }),
         2 => (0_usize..3, 0_i64..60, 0_u8..=100).prop_map(|(by, at, trust)| Said::Against(["x", "y", "z"][by].into(), Doubt { at: day(at), trust, because: String::new() })),
         1 => (0_i64..60, any::<bool>()).prop_map(|(at, revoked)| Said::Ruled(Ruling { at: day(at), revoked, by: "x".into(), because: String::new() })),
@@ -154,6 +155,22 @@ proptest! {
         said.into_iter().for_each(|word| _ = indicator.hear(word));
         prop_assert!(score(&indicator, at + more) <= score(&indicator, at));
         prop_assert!(worth(&indicator, at).score <= worth(&indicator, at).confidence);
+    }
+
+    #[test]
+    fn it_holds_until_its_score_falls_below(said in prop::collection::vec(said(), 1..10), at in 0_i64..100, least in 1_u8..=100) {
+        let mut indicator = c2();
+        said.into_iter().for_each(|word| _ = indicator.hear(word));
+        let now = worth(&indicator, at);
+        match now.holds_until(least) {
+            None => prop_assert!(now.score < least),
+            Some(until) => {
+                let score_at = |moment| indicator.worth(&HalfLives::default(), moment, |_| true).score;
+                prop_assert!(until > day(at));
+                prop_assert!(score_at(until) < least);
+                prop_assert!(score_at(until - SignedDuration::from_secs(1)) >= least);
+            }
+        }
     }
 
     #[test]
