@@ -1,11 +1,11 @@
 //! How many values does a core hold against millions of entries of warning lists in a second?
 //!
 //! ```text
-//! cargo run --release -p casework --example warning_speed [FOLDER-OF-LISTS [FILE-OF-VALUES]]
+//! cargo run --release -p casework --example warning_speed [FOLDER-OF-LISTS [FILE-OF-VALUES [say]]]
 //! ```
 //!
 //! Without a folder, 2.5 M entries of all types are made up in the proportions of the published lists; without a file, values are.
-//! A file has a value a line, held against every list whatever kinds it names.
+//! A file has a value a line, held against every list whatever kinds it names; `say` prints which lists each hits.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -40,6 +40,9 @@ fn main() {
         Some(file) => fs::read_to_string(file).expect("a file").lines().map(|value| (Kinds::ALL, value.to_owned())).collect(),
         None => some_values(),
     };
+    if arguments.next().as_deref() == Some("say") {
+        return say(&warnings, &values);
+    }
     let rounds = (4_000_000 / values.len()).max(1);
     let (mut hits, mut hit_values, mut all_hits) = (Vec::new(), 0_u64, 0_u64);
     for (kinds, value) in &values {
@@ -75,6 +78,16 @@ fn main() {
         "by_kind_per_cpu_s": by_kind,
     });
     println!("{}", serde_json::to_string_pretty(&found).expect("numbers"));
+}
+
+/// A line for each value: the value and the names of the lists that it hits.
+fn say(warnings: &Warnings, values: &[(Kinds, String)]) {
+    let mut hits = Vec::new();
+    for (kinds, value) in values {
+        warnings.look_up(*kinds, value, &mut hits);
+        let names: Vec<&str> = hits.iter().map(|hit| warnings.list(*hit).name.as_str()).collect();
+        println!("{value}\t{}", names.join("\t"));
+    }
 }
 
 fn of_kind(warnings: &Warnings, values: &[(Kinds, String)], kind: Kind) -> Option<(String, serde_json::Value)> {

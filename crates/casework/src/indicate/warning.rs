@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use formats::value::{Network, host_of, split_port};
 use formats::warning_list::{self, Matching, WarningList};
 use regex::bytes::{RegexBuilder, RegexSet, RegexSetBuilder};
@@ -28,6 +28,8 @@ const LISTS_LIMIT: usize = 10_000;
 /// Entries of all substring lists together, and of one list of expressions: each costs kilobytes.
 const SUBSTRINGS_LIMIT: usize = 200_000;
 const EXPRESSIONS_LIMIT: usize = 2_000;
+/// Substrings of so many bytes together are found by a table: twice as fast, for some hundred bytes of memory for each of theirs.
+const TABLE_BYTES: usize = 200_000;
 /// Memory of one compiled expression, and of a list of them.
 const EXPRESSION_BYTES: usize = 1 << 20;
 const EXPRESSIONS_BYTES: usize = 64 << 20;
@@ -105,6 +107,7 @@ pub struct Compiler {
     networks: Vec<(Network, u32)>,
     substrings: Vec<(String, u32)>,
     expressions: Vec<Expressions>,
+    numeric_hostname: bool,
 }
 
 /// The expressions of one list.
@@ -115,13 +118,25 @@ struct Expressions {
     set: RegexSet,
 }
 
+/// Finds the substrings of all lists that name the same kinds.
+#[derive(Clone, Debug)]
+struct Automaton {
+    kinds: Kinds,
+    /// Number of its first pattern among all substrings.
+    first: u32,
+    finds: AhoCorasick,
+    /// Some of them could occur in an IPv4 address.
+    numeric: bool,
+}
+
 /// Which kinds are asked of lists of one type: what no list asks for costs nothing.
 #[derive(Clone, Copy, Debug, Default)]
 struct Asked {
     string: Kinds,
     hostname: Kinds,
-    substring: Kinds,
     cidr: Kinds,
+    /// A host name of some list could be the end of an IPv4 address.
+    numeric_hostname: bool,
 }
 
 /// All lists, compiled.
@@ -132,7 +147,7 @@ pub struct Warnings {
     names: Names,
     networks: Networks,
     substrings: Vec<(Box<str>, u32)>,
-    automaton: Option<AhoCorasick>,
+    automata: Vec<Automaton>,
     expressions: Vec<Expressions>,
 }
 
@@ -160,6 +175,7 @@ impl Compiler {
             networks: Vec::new(),
             substrings: Vec::new(),
             expressions: Vec::new(),
+            numeric_hostname: false,
         }
     }
 
@@ -192,6 +208,8 @@ impl Compiler {
             Matching::Hostname => {
                 for entry in &list.entries {
                     let entry = lower(entry.trim_matches('.'));
+                    let last = entry.rsplit('.').next().unwrap_or_default();
+                    self.numeric_hostname |= last.bytes().all(|b| b.is_ascii_digit());
                     self.names.add(entry.as_bytes(), number, true).map_err(|_| full("texts"))?;
                 }
             }
@@ -239,31 +257,37 @@ impl Compiler {
     /// # Errors
     /// When the substrings are too many for one automaton.
     pub fn finish(self) -> Result<Warnings, CompileError> {
-        let mut asked = Asked::default();
+        let mut asked = Asked { numeric_hostname: self.numeric_hostname, ..Asked::default() };
         for List { matching, kinds, .. } in &self.lists {
             let place = match matching {
                 Matching::String => &mut asked.string,
                 Matching::Hostname => &mut asked.hostname,
-                Matching::Substring => &mut asked.substring,
                 Matching::Cidr => &mut asked.cidr,
-                Matching::Regex => continue,
+                Matching::Substring | Matching::Regex => continue,
             };
             *place = place.and(*kinds);
         }
-        let substrings: Vec<(Box<str>, u32)> = self.substrings.into_iter().map(|(text, list)| (text.into(), list)).collect();
-        let automaton = if substrings.is_empty() {
-            None
-        } else {
-            let build = AhoCorasick::builder().match_kind(MatchKind::Standard).build(substrings.iter().map(|(text, _)| text.as_bytes()));
-            Some(build.map_err(|error| CompileError::Substrings(error.to_string()))?)
-        };
+        let kinds_of = |list: u32| self.lists[list as usize].kinds;
+        let mut substrings: Vec<(Box<str>, u32)> = self.substrings.into_iter().map(|(text, list)| (text.into(), list)).collect();
+        substrings.sort_by_key(|(_, list)| (kinds_of(*list).0, *list));
+        let mut automata: Vec<Automaton> = Vec::new();
+        for group in substrings.chunk_by(|(_, one), (_, other)| kinds_of(*one) == kinds_of(*other)) {
+            let first = automata.last().map_or(0, |last| last.first + last.finds.patterns_len() as u32);
+            let bytes: usize = group.iter().map(|(text, _)| text.len()).sum();
+            let kind = (bytes <= TABLE_BYTES).then_some(AhoCorasickKind::DFA);
+            let finds =
+                AhoCorasick::builder().match_kind(MatchKind::Standard).kind(kind).build(group.iter().map(|(text, _)| text.as_bytes()));
+            let finds = finds.map_err(|error| CompileError::Substrings(error.to_string()))?;
+            let numeric = group.iter().any(|(text, _)| text.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+            automata.push(Automaton { kinds: kinds_of(group[0].1), first, finds, numeric });
+        }
         Ok(Warnings {
             lists: self.lists,
             asked,
             names: self.names.finish(),
             networks: Networks::new(self.networks),
             substrings,
-            automaton,
+            automata,
             expressions: self.expressions,
         })
     }
@@ -297,12 +321,13 @@ impl Warnings {
     /// The same for a text as somebody wrote it; `hits` is emptied first. [`Kinds::ALL`] asks every list.
     pub fn look_up(&self, kinds: Kinds, value: &str, hits: &mut Vec<Hit>) {
         hits.clear();
+        let ipv4 = formats::value::ipv4(value.as_bytes()).is_some();
         if kinds.meets(self.asked.string)
             && let Some((number, members)) = self.names.find(value.as_bytes())
         {
             self.take_members(members, false, kinds, number, hits);
         }
-        if kinds.meets(self.asked.hostname) {
+        if kinds.meets(self.asked.hostname) && (self.asked.numeric_hostname || !ipv4) {
             let host = lower(host(value));
             let mut rest = &*host;
             loop {
@@ -326,15 +351,10 @@ impl Warnings {
                 }
             }
         }
-        if kinds.meets(self.asked.substring)
-            && let Some(automaton) = &self.automaton
-        {
-            for found in automaton.find_overlapping_iter(value) {
-                let number = found.pattern().as_u32();
-                let list = self.substrings[number as usize].1;
-                if self.lists[list as usize].kinds.meets(kinds) {
-                    hits.push(Hit { list, at: At::Substring(number) });
-                }
+        for automaton in self.automata.iter().filter(|automaton| automaton.kinds.meets(kinds) && (automaton.numeric || !ipv4)) {
+            for found in automaton.finds.find_overlapping_iter(value) {
+                let number = automaton.first + found.pattern().as_u32();
+                hits.push(Hit { list: self.substrings[number as usize].1, at: At::Substring(number) });
             }
         }
         for (of, expressions) in self.expressions.iter().enumerate() {
@@ -398,7 +418,10 @@ impl Warnings {
     /// Bytes that the tables hold; those of expressions are not counted.
     pub fn size_bytes(&self) -> usize {
         let substrings: usize = self.substrings.iter().map(|(text, _)| text.len() + size_of::<(Box<str>, u32)>()).sum();
-        self.names.size_bytes() + self.networks.size_bytes() + substrings + self.automaton.as_ref().map_or(0, AhoCorasick::memory_usage)
+        self.names.size_bytes()
+            + self.networks.size_bytes()
+            + substrings
+            + self.automata.iter().map(|automaton| automaton.finds.memory_usage()).sum::<usize>()
     }
 }
 
