@@ -93,7 +93,12 @@ impl Classes {
 
     /// The class of the list of this name (its folder, or the name of its file); [`Class::Warn`] when no table names it.
     pub fn of(&self, list: &str) -> Class {
-        self.named.iter().find(|(name, _)| fits(name, list)).map_or_else(Class::default, |(_, class)| *class)
+        self.named(list).unwrap_or_default()
+    }
+
+    /// The class that a table gives to a list; `None` when none names it.
+    pub fn named(&self, list: &str) -> Option<Class> {
+        self.named.iter().find(|(name, _)| fits(name, list)).map(|(_, class)| *class)
     }
 }
 

@@ -97,7 +97,7 @@ pub fn left(amount: u64, age: SignedDuration, half_life: SignedDuration) -> u64 
     if halved >= 64 {
         return 0;
     }
-    let left = u128::from(amount) * (2 * half_life - rest) / (2 * half_life << halved);
+    let left = u128::from(amount) * (2 * half_life - rest) / ((2 * half_life) << halved);
     u64::try_from(left).unwrap_or(amount)
 }
 

@@ -159,6 +159,7 @@ pub struct Ruling {
 }
 
 /// One word about an indicator.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
     For(Source, Support),

@@ -178,3 +178,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_read() {
+    let page = include_str!("../../../../../docs/indicators.md");
+    let blocks: Vec<&str> = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(Rules::read(blocks[0]).unwrap().iter().count(), 1);
+    assert_eq!(Classes::read(blocks[1]).unwrap().of("customers-a"), super::super::class::Class::NeverBlock);
+    assert!(HalfLives::read("address = \"36h\"").is_ok() && page.contains("`address = \"36h\"`"));
+    for rule in Rules::default().iter() {
+        assert!(page.contains(&format!("| `{}` |", rule.name)), "{} is not in the table", rule.name);
+    }
+}
