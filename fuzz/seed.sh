@@ -61,6 +61,13 @@ mkdir -p fuzz/corpus/release_statement
 printf 'musubi release v1\nsalt %032d\nid n-1\nto isp.example\npurpose notify\nchannel mail\nsha256 %064d\nat 2026-11-23T09:30:00Z\nbasis %064d\n' 0 0 0 \
     > fuzz/corpus/release_statement/seed-zeros
 
+mkdir -p fuzz/corpus/warning_list fuzz/corpus/warning_classes fuzz/corpus/observable
+printf '{"name":"n","version":3,"type":"cidr","matching_attributes":["ip-src","domain|ip"],"list":["10.0.0.0/8","2001:db8::/32"]}' > fuzz/corpus/warning_list/seed-cidr
+printf '/^(noc|abuse)\\@.*\\..*$/i\n.example.com\n192.0.2.0/24\nabuse@a.example.com\n' > fuzz/corpus/warning_list/seed-lines
+cp crates/casework/src/indicate/*.toml fuzz/corpus/warning_classes/
+printf '3:AXGBicFlgVNhBGcL6wCrFQEv:AXGHsNhxLsr2C' > fuzz/corpus/observable/seed-ssdeep
+printf 'hxxp://user@login.example[.]com:8080/a?b#c' > fuzz/corpus/observable/seed-url
+
 # Containers in containers.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -29,4 +29,5 @@ pub mod time;
 pub mod tlog;
 pub mod unpack;
 pub mod value;
+pub mod warning_list;
 pub mod xarf;
