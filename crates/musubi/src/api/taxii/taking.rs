@@ -165,6 +165,11 @@ pub(crate) fn one(bytes: &[u8], definitions: &Definitions) -> Result<(Object, Ma
     if header.object_type == "bundle" {
         return Err(fail(&header.id, "a bundle is no object: send the objects in it".to_owned()));
     }
+    // Of an older specification only what a hub needs is looked at.
+    let wrong = if header.spec_version == SpecVersion::V21 { formats::stix::check::must(&header) } else { Vec::new() };
+    if let Some(wrong) = wrong.into_iter().next() {
+        return Err(fail(&header.id, format!("{}: {}", wrong.pointer, wrong.message)));
+    }
     let object = Object {
         id: header.id.clone().into_owned(),
         kind: header.object_type.clone().into_owned(),
