@@ -19,6 +19,8 @@ pub struct Collection {
     pub terms: Option<i64>,
     /// Microseconds since 1970.
     pub created_at: i64,
+    /// For what those who open it have it: a word of `casework::model::agreement::Purpose`.
+    pub purpose: String,
 }
 
 /// Who may open a collection, and for what.
@@ -34,7 +36,7 @@ pub struct Grant {
 /// Whoever signs in.
 pub const EVERYBODY: &str = "*";
 
-const COLUMNS: &str = "number, id, title, description, alias, terms, created_at";
+const COLUMNS: &str = "number, id, title, description, alias, terms, created_at, purpose";
 
 impl Register {
     /// All collections, by their ids.
@@ -61,8 +63,8 @@ impl Register {
     /// When id or alias is in use, or the register cannot be written.
     pub async fn add_collection(&self, collection: &Collection) -> Result<Collection, StoreError> {
         let number: i64 = sqlx::query(
-            "INSERT INTO collection (number, id, title, description, alias, terms, created_at) \
-             SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5, $6 FROM collection RETURNING number",
+            "INSERT INTO collection (number, id, title, description, alias, terms, created_at, purpose) \
+             SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM collection RETURNING number",
         )
         .bind(&collection.id)
         .bind(&collection.title)
@@ -70,6 +72,7 @@ impl Register {
         .bind(&collection.alias)
         .bind(collection.terms)
         .bind(collection.created_at)
+        .bind(&collection.purpose)
         .fetch_one(&self.pool)
         .await
         .map_err(|error| match error.as_database_error().is_some_and(|e| e.is_unique_violation()) {

@@ -70,6 +70,8 @@ pub struct Asked<'a> {
     pub limit: usize,
     /// The objects themselves are wanted, not only their names.
     pub bytes: bool,
+    /// Not what the reader gave itself: it would be an echo.
+    pub from_others: bool,
 }
 
 impl Register {
@@ -132,12 +134,15 @@ pub(crate) fn visible(row: &str, eyes: &Eyes) -> String {
 
 /// The question without order and end. `$1` is the party, then come the ids and the types.
 pub(crate) fn select(asked: &Asked<'_>, eyes: &Eyes) -> String {
-    let Asked { collection, filter, after, bytes, .. } = *asked;
+    let Asked { collection, filter, after, bytes, from_others, .. } = *asked;
     let bytes = if bytes { "o.bytes" } else { "NULL" };
     let mut sql = format!(
         "SELECT o.number, o.date_added, o.id, o.version, o.version_text, o.spec, o.terms, {bytes} FROM shared_object o WHERE o.collection = {collection} AND {}",
         visible("o", eyes)
     );
+    if from_others {
+        sql.push_str(" AND o.giver <> $1");
+    }
     if let Some(after) = filter.added_after.max(after) {
         let _ = write!(sql, " AND o.date_added > {after}");
     }

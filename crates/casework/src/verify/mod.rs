@@ -9,6 +9,7 @@ pub mod measures;
 pub mod quiet;
 pub mod takedown;
 pub mod watching;
+pub mod wire;
 
 use jiff::Timestamp;
 

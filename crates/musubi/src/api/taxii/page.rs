@@ -73,7 +73,7 @@ async fn read(asked: &Asked<'_>, collection: &Collection, filter: &Filter, bytes
     };
     let limits = &asked.server.limits;
     let limit = filter.limit.unwrap_or(limits.page).min(limits.largest_page);
-    let question = shared::Asked { collection: collection.number, filter, after, limit, bytes };
+    let question = shared::Asked { collection: collection.number, filter, after, limit, bytes, from_others: false };
     Ok(asked.server.register.shared(&question, &asked.guest.view.eyes).await?)
 }
 

@@ -97,8 +97,14 @@ impl Listener {
         let guest = self.server.guest(&self.headers, &self.peer, Channel::Taxii).await.map_err(Refusal::Shut)?;
         let asked = Asked { server: &self.server, guest: &guest, headers: &self.headers, query: "" };
         let collection = asked.readable(&self.name)?;
-        let question =
-            shared::Asked { collection: collection.number, filter: &self.filter, after: Some(self.after), limit: PAGE, bytes: true };
+        let question = shared::Asked {
+            collection: collection.number,
+            filter: &self.filter,
+            after: Some(self.after),
+            limit: PAGE,
+            bytes: true,
+            from_others: false,
+        };
         let page = self.server.register.shared(&question, &guest.view.eyes).await?;
         // Objects and withdrawals share one order; behind the end of a page that is not the last nothing is told yet.
         let end = page.objects.last().filter(|_| page.more).map_or(i64::MAX, |last| last.date_added);

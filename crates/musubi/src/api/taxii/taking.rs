@@ -144,7 +144,8 @@ async fn definitions(server: &Server, collection: &Collection, giver: &PartyId, 
     if !unknown.is_empty() {
         let filter = Filter { ids: unknown.into_iter().collect(), versions: Wanted::default(), ..Filter::default() };
         let own = Eyes { party: giver.to_string(), terms: Vec::new() };
-        let question = shared::Asked { collection: collection.number, filter: &filter, after: None, limit: 1000, bytes: true };
+        let question =
+            shared::Asked { collection: collection.number, filter: &filter, after: None, limit: 1000, bytes: true, from_others: false };
         for object in server.register.shared(&question, &own).await?.objects {
             if let Ok(header) = Header::read(&object.bytes) {
                 definitions.learn(&header);
