@@ -365,7 +365,7 @@ fn said(bytes: &[u8]) -> Result<Option<Marking<'static>>, Fault> {
     if text("definition_type").is_some_and(|kind| kind.eq_ignore_ascii_case("pap"))
         && let Some(level) = text("definition/pap")
     {
-        let level = level.trim_start_matches(|c: char| !c.is_ascii_lowercase() && c != ':').trim_start_matches(':');
+        let level = level.rsplit(':').next().unwrap_or_default();
         return Ok(pap_level(level).map(Marking::Pap));
     }
     Ok(text("definition/statement").map(|statement| Marking::Statement(Cow::Owned(statement.to_owned()))))
@@ -485,6 +485,7 @@ mod tests {
             ),
             (r#""definition_type":"PAP","definition":{"pap":"red"}"#, Marking::Pap(Pap::Red)),
             (r#""definition_type":"PAP","definition":{"pap":"PAP:RED"}"#, Marking::Pap(Pap::Red)),
+            (r#""definition_type":"pap","definition":{"pap":"AMBER"}"#, Marking::Pap(Pap::Amber)),
             (r#""definition_type":"TLP:RED","definition":{}"#, Marking::Tlp2(Tlp2::Red)),
             (r#""name":"PAP:CLEAR","extensions":{"x-ext":{}}"#, Marking::Pap(Pap::Clear)),
             (r#""definition_type":"tlp","definition":{"tlp":"green"}"#, Marking::Tlp1(Tlp1::Green)),

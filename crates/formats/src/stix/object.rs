@@ -344,7 +344,7 @@ impl<'a> Reading<'a> {
             }
             "created_by_ref" => {
                 let id = string(scanner, "created_by_ref")?;
-                self.note(name, &id);
+                self.note(name, id.clone());
                 self.created_by_ref = Some(id);
             }
             "object_marking_refs" => {
@@ -355,7 +355,7 @@ impl<'a> Reading<'a> {
                 let mut first = true;
                 while scanner.element(&mut first)? {
                     let id = string(scanner, "object_marking_refs")?;
-                    self.note(name, &id);
+                    self.note(name, id.clone());
                     self.object_marking_refs.push(id);
                 }
             }
@@ -381,7 +381,7 @@ impl<'a> Reading<'a> {
             while let Some(name) = scanner.name(&mut first)? {
                 if name.is("marking_ref") {
                     let id = string(scanner, "marking_ref")?;
-                    self.note(name, &id);
+                    self.note(name, id.clone());
                     self.granular_marking_refs.push(id);
                 } else {
                     self.references(scanner, name)?;
@@ -391,9 +391,9 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn note(&mut self, property: Text<'a>, id: &Cow<'a, str>) {
+    fn note(&mut self, property: Text<'a>, id: Cow<'a, str>) {
         if self.every_reference {
-            self.references.push(Reference { property: property.decoded(), id: id.clone() });
+            self.references.push(Reference { property: property.decoded(), id });
         }
     }
 

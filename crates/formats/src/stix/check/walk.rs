@@ -20,7 +20,10 @@ pub(super) fn object(bytes: &[u8], object_type: &str, version: SpecVersion, full
     let mut walk = Walk { scanner, full, findings: Vec::new(), path: Vec::new(), nested: false, used: Used::default(), version, bytes };
     let walked = match walk.scanner.kind() {
         Ok(Json::Object) => walk.top(object_type).and_then(|()| walk.scanner.end()),
-        Ok(_) => Ok(walk.must("json", "not a JSON object")),
+        Ok(_) => {
+            walk.must("json", "not a JSON object");
+            Ok(())
+        }
         Err(fault) => Err(fault),
     };
     if let Err(fault) = walked {
@@ -204,10 +207,9 @@ impl<'a> Walk<'a> {
         // §3.2: a STIX 2.0 object. What is the same in both versions is asked of it.
         if self.version == SpecVersion::V20 && !self.nested {
             self.should("spec-version", "an object of STIX 2.0");
-            for at in ["created", "modified"].map(|name| known.place(name).expect("custom has it")) {
-                if !seen.has(at) && !(object_type == "marking-definition" && known.properties[at].name == "modified") {
-                    self.must("required", format!("{} is required", known.properties[at].name));
-                }
+            let needed = if object_type == "marking-definition" { &["created"][..] } else { &["created", "modified"] };
+            for name in needed.iter().filter(|name| known.place(name).is_some_and(|at| !seen.has(at))) {
+                self.must("required", format!("{name} is required"));
             }
             return;
         }
