@@ -69,7 +69,7 @@ impl Work {
     ///
     /// # Errors
     /// When it was one too many.
-    pub(super) fn step(&self) -> Result<(), Unevaluated> {
+    pub fn step(&self) -> Result<(), Unevaluated> {
         self.steps(1)
     }
 
@@ -88,6 +88,8 @@ pub struct KnownPath {
 }
 
 impl KnownPath {
+    /// A path to be shared by facts; [`super::Index::path`] gives the one that patterns have already.
+    ///
     /// ```
     /// use formats::stix_pattern::KnownPath;
     /// assert_eq!(KnownPath::new("file:hashes.'SHA-256'".parse().unwrap()).path().object_type, "file");
