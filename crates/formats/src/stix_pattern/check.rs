@@ -1,7 +1,5 @@
 //! What is wrong with a pattern that follows the grammar? Rules the grammar cannot say (errors), and what is likely a slip (hints).
 
-use std::fmt;
-
 use super::pattern::{Comparison, Constant, ObjectPath, ObservationExpression, Operation, Pattern, PropertyTest, Qualifier, Step};
 
 /// One thing found in a pattern.
@@ -316,11 +314,5 @@ fn names(path: &ObjectPath, found: &mut Vec<Finding>) {
         && !own(key)
     {
         found.push(Finding::UnknownProperty(path.clone()));
-    }
-}
-
-impl fmt::Display for super::Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "level {}", *self as u8)
     }
 }

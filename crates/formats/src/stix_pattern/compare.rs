@@ -56,20 +56,22 @@ pub(super) enum Literal {
 #[derive(Debug)]
 pub(super) enum Like {
     Parts { parts: Box<[Box<str>]>, latin: bool },
-    Expression { text: Box<regex::Regex>, literal: Box<str>, latin: bool },
+    Expression { text: Box<regex::Regex>, literal: Box<str>, latin: bool, weight: u32 },
 }
 
 #[derive(Debug)]
 pub(super) struct Expressions {
     text: regex::Regex,
+    weight: u32,
     /// What every text that matches has in it; ASCII, perhaps empty.
     pub(super) literal: Box<str>,
     /// For bytes; `None` when the path leads to none, or the expression has characters that are no bytes.
     bytes: Option<regex::bytes::Regex>,
 }
 
-/// Most bytes a compiled expression may take.
-const MOST_EXPRESSION_BYTES: usize = 1 << 20;
+/// Most bytes a compiled expression may take, and the steps of search it is worth for each 64 bytes of text: an expression asks at
+/// most all its states of each byte.
+const SIZES: [(usize, u32); 4] = [(1 << 14, 32), (1 << 16, 128), (1 << 18, 512), (1 << 20, 2048)];
 /// Most bytes it may take to be fast: there can be many thousands of them.
 const MOST_CACHE_BYTES: usize = 1 << 16;
 
@@ -165,13 +167,13 @@ impl Like {
             }
         }
         expression.push('$');
-        let compiled = regex::RegexBuilder::new(&expression)
-            .dot_matches_new_line(true)
-            .size_limit(MOST_EXPRESSION_BYTES)
-            .dfa_size_limit(MOST_CACHE_BYTES)
-            .build();
+        let (expression, weight) = sized(|size| {
+            let mut builder = regex::RegexBuilder::new(&expression);
+            builder.dot_matches_new_line(true).size_limit(size).dfa_size_limit(MOST_CACHE_BYTES).build()
+        })
+        .map_err(|e| Unusable::expression(&text, &e))?;
         let literal = text.split(['%', '_']).max_by_key(|part| part.len()).unwrap_or_default().into();
-        Ok(Self::Expression { text: Box::new(compiled.map_err(|e| Unusable::expression(&text, &e))?), literal, latin })
+        Ok(Self::Expression { text: Box::new(expression), literal, latin, weight })
     }
 
     fn holds(&self, value: &str) -> bool {
@@ -190,12 +192,23 @@ impl Like {
     }
 }
 
+/// Compiles within the smallest size that is enough.
+fn sized<T>(build: impl Fn(usize) -> Result<T, regex::Error>) -> Result<(T, u32), regex::Error> {
+    let [smaller @ .., (largest, most)] = SIZES;
+    for (size, weight) in smaller {
+        match build(size) {
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            built => return Ok((built?, weight)),
+        }
+    }
+    Ok((build(largest)?, most))
+}
+
 impl Expressions {
     fn new(text: &str, of_bytes: bool) -> Result<Self, Unusable> {
         let text = composed(text);
-        let refused = |e: regex::Error| Unusable::expression(&text, &e);
-        let compiled =
-            regex::RegexBuilder::new(&text).size_limit(MOST_EXPRESSION_BYTES).dfa_size_limit(MOST_CACHE_BYTES).build().map_err(refused)?;
+        let build = |size| regex::RegexBuilder::new(&text).size_limit(size).dfa_size_limit(MOST_CACHE_BYTES).build();
+        let (compiled, weight) = sized(build).map_err(|e| Unusable::expression(&text, &e))?;
         let bytes = (of_bytes && latin(&text)).then(|| {
             // A character stands for the byte of its number.
             let mut plain = String::with_capacity(text.len());
@@ -204,12 +217,12 @@ impl Expressions {
             }
             regex::bytes::RegexBuilder::new(&plain)
                 .unicode(false)
-                .size_limit(MOST_EXPRESSION_BYTES)
+                .size_limit(SIZES[SIZES.len() - 1].0)
                 .dfa_size_limit(MOST_CACHE_BYTES)
                 .build()
                 .ok()
         });
-        Ok(Self { text: compiled, literal: necessary(&text).into(), bytes: bytes.flatten() })
+        Ok(Self { text: compiled, weight, literal: necessary(&text).into(), bytes: bytes.flatten() })
     }
 }
 
@@ -265,6 +278,21 @@ impl Test {
             Operation::IsSuperset(text) => Self::IsSuperset(network(text)?),
             Operation::Exists => Self::Exists,
         })
+    }
+
+    /// The steps of search that asking this value is worth.
+    pub(super) fn cost(&self, value: &Scalar<'_>) -> u64 {
+        let weight = match self {
+            Self::Matches(expressions) => expressions.weight,
+            Self::Like(Like::Expression { weight, .. }) => *weight,
+            _ => return 0,
+        };
+        let length = match value {
+            Scalar::Text(text) => text.len(),
+            Scalar::Bytes(bytes) => bytes.len(),
+            _ => 0,
+        };
+        length as u64 * u64::from(weight) / 64
     }
 
     /// Whether the value passes, `negated` by NOT. What has no order is in none, with NOT or without.

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::pattern::{
-    Comparison, Constant, KEYWORDS, ObjectPath, ObservationExpression, Operation, Order, Pattern, PropertyTest, Qualifier, Step,
+    Comparison, Constant, KEYWORDS, Level, ObjectPath, ObservationExpression, Operation, Order, Pattern, PropertyTest, Qualifier, Step,
     is_identifier,
 };
 
@@ -25,6 +25,12 @@ fn joined<T: Display>(f: &mut Formatter<'_>, all: &[T], word: &str, bare: impl F
         if bare(one) { one.fmt(f)? } else { write!(f, "({one})")? }
     }
     Ok(())
+}
+
+impl Display for Level {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "level {}", *self as u8)
+    }
 }
 
 impl Display for ObservationExpression {

@@ -52,7 +52,7 @@ impl Unusable {
 pub enum Unevaluated {
     #[error("{0:?} is compared with a time but is none")]
     Timestamp(String),
-    #[error("the question needs too many steps: the pattern can be met in too many ways")]
+    #[error("the question needs too many steps: the pattern can be met in too many ways, or the text is too long for its expression")]
     TooMany,
 }
 
@@ -69,8 +69,12 @@ impl Work {
     ///
     /// # Errors
     /// When it was one too many.
-    pub(super) fn step(&self) -> Result<(), Unevaluated> {
-        let left = self.0.get().checked_sub(1).ok_or(Unevaluated::TooMany)?;
+    pub fn step(&self) -> Result<(), Unevaluated> {
+        self.steps(1)
+    }
+
+    pub(super) fn steps(&self, steps: u64) -> Result<(), Unevaluated> {
+        let left = self.0.get().checked_sub(steps).ok_or(Unevaluated::TooMany)?;
         self.0.set(left);
         Ok(())
     }
@@ -84,6 +88,8 @@ pub struct KnownPath {
 }
 
 impl KnownPath {
+    /// A path to be shared by facts; [`super::Index::path`] gives the one that patterns have already.
+    ///
     /// ```
     /// use formats::stix_pattern::KnownPath;
     /// assert_eq!(KnownPath::new("file:hashes.'SHA-256'".parse().unwrap()).path().object_type, "file");
@@ -315,7 +321,10 @@ impl Asked {
         if matches!(self.test, Test::Exists) {
             return Ok(observation.exists(object, &self.path, work)? != self.negated);
         }
-        observation.any(object, &self.path, work, &mut |value| self.test.passes(self.negated, value))
+        observation.any(object, &self.path, work, &mut |value| {
+            work.steps(self.test.cost(value))?;
+            self.test.passes(self.negated, value)
+        })
     }
 }
 

@@ -118,6 +118,11 @@ fn what_would_take_too_long_is_refused() {
     for pattern in [r"[a:b MATCHES '(\\w{500}){500}']", "[a:b MATCHES '(?=x)']", r"[a:b MATCHES '(x)\\1']"] {
         assert!(matches!(Program::parse(pattern), Err(Unusable::Expression(..))), "{pattern}");
     }
+    // An expression of many states on a long text; a short one is answered.
+    let long = |length: usize| json!([{"type": "a", "b": "x".repeat(length)}]);
+    assert_eq!(asked("[a:b MATCHES '(x?y?){2000}z']", &long(4_000_000)), Err(Unevaluated::TooMany));
+    assert_eq!(asked("[a:b MATCHES '(x?y?){2000}z']", &long(100)), Ok(false));
+    assert_eq!(asked("[a:b MATCHES 'xz$']", &long(20_000)), Ok(false));
     // References to all from all.
     let ids: Vec<_> = (0..50).map(|n| n.to_string()).collect();
     let objects: Vec<_> = ids.iter().map(|id| json!({"type": "a", "id": id, "b_refs": ids})).collect();
