@@ -47,6 +47,8 @@ struct Out<'a> {
     /// STIX id of what has a UUID in MISP.
     by_uuid: BTreeMap<&'a str, String>,
     clusters: BTreeSet<String>,
+    /// Observables that the report refers to already; all else is referred to once anyway.
+    observed: BTreeSet<String>,
     markings: BTreeSet<Tlp>,
     relations: Vec<Value>,
 }
@@ -84,6 +86,7 @@ impl<'a> Out<'a> {
             ids: BTreeSet::new(),
             by_uuid: BTreeMap::new(),
             clusters: BTreeSet::new(),
+            observed: BTreeSet::new(),
             markings: BTreeSet::new(),
             relations: Vec::new(),
         }
@@ -100,9 +103,9 @@ impl<'a> Out<'a> {
         };
         self.ids.insert(id);
         let id = format!("{kind}--{id}");
-        let at = seconds(timestamp).filter(|at| time(*at).is_some());
-        let time_said = at.is_some_and(|at| timestamp == Some(at.to_string().as_str()));
-        let at = time(at.unwrap_or(self.changed)).unwrap_or_else(|| "1970-01-01T00:00:00.000Z".to_owned());
+        let own_time = seconds(timestamp).and_then(|at| Some((at, time(at)?)));
+        let time_said = own_time.as_ref().is_some_and(|(at, _)| timestamp == Some(at.to_string().as_str()));
+        let at = own_time.map(|(_, text)| text).or_else(|| time(self.changed)).unwrap_or_else(|| "1970-01-01T00:00:00.000Z".to_owned());
         let mut object = Map::with_capacity(14);
         object.insert("type".to_owned(), kind.into());
         object.insert("spec_version".to_owned(), "2.1".into());
@@ -149,7 +152,7 @@ impl<'a> Out<'a> {
             "observed-data" => {
                 let refs = self.observables.say(terms.as_deref().unwrap_or_default());
                 observe(&mut object, refs.clone(), &seen);
-                self.refs.extend(refs);
+                self.refs.extend(refs.into_iter().filter(|id| self.observed.insert(id.as_str().unwrap_or_default().to_owned())));
             }
             "vulnerability" => {
                 object.insert("name".to_owned(), text.into());
@@ -235,7 +238,7 @@ impl<'a> Out<'a> {
             "observed-data" => {
                 let refs = self.observables.say(&terms);
                 observe(&mut object, refs.clone(), &seen);
-                self.refs.extend(refs);
+                self.refs.extend(refs.into_iter().filter(|id| self.observed.insert(id.as_str().unwrap_or_default().to_owned())));
             }
             "vulnerability" | "identity" => {
                 let text = named.and_then(|at| misp.attributes[at].value.as_deref()).unwrap_or_default();
@@ -419,8 +422,6 @@ impl<'a> Out<'a> {
             self.objects.push(Value::Object(object));
         }
         let mut refs = std::mem::take(&mut self.refs);
-        let mut known = BTreeSet::new();
-        refs.retain(|id| known.insert(id.as_str().unwrap_or_default().to_owned()));
         if refs.is_empty() {
             refs.push(self.author.as_str().into());
         }
