@@ -317,6 +317,11 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
+/// The members of a record as JSON, some left out.
+pub(super) trait Without {
+    fn without(&self, keys: &[&str]) -> serde_json::Map<String, Value>;
+}
+
 /// Writes one field, unless it says nothing.
 pub(super) fn write_field<M: SerializeMap, T: Kept + Serialize>(map: &mut M, key: &'static str, field: &T) -> Result<(), M::Error> {
     if field.is_absent() { Ok(()) } else { map.serialize_entry(key, field) }
@@ -354,6 +359,19 @@ macro_rules! record {
             }
             fn own(self) -> $name<'static> {
                 $name { $($field: $crate::misp::record::Kept::own(self.$field),)* more: self.more.own() }
+            }
+        }
+
+        impl $crate::misp::record::Without for $name<'_> {
+            fn without(&self, keys: &[&str]) -> serde_json::Map<String, serde_json::Value> {
+                let mut members = serde_json::Map::with_capacity(16);
+                $(if !keys.contains(&$key) && !$crate::misp::record::Kept::is_absent(&self.$field) {
+                    members.insert($key.to_owned(), serde_json::json!(self.$field));
+                })*
+                for (key, value) in self.more.iter().filter(|(key, _)| !self.has_field(key)) {
+                    members.insert(key.to_owned(), value.clone());
+                }
+                members
             }
         }
 

@@ -308,6 +308,17 @@ impl Search {
                     .map(|name| name.as_str().map(str::to_owned).ok_or("a list of columns"))
                     .collect::<Result<_, _>>()?;
             }
+            // PyMISP sends these with every search; nothing here decays, and sharing groups are given as they are.
+            "includeDecayScore"
+            | "excludeDecayed"
+            | "includeFullModel"
+            | "decayingModel"
+            | "modelOverrides"
+            | "score"
+            | "sgReferenceOnly"
+            | "extensionList"
+            | "attackGalaxy"
+            | "includeWarninglistHits" => {}
             _ if self.unknown.len() < 64 => self.unknown.push(key.chars().take(64).collect()),
             _ => {}
         }

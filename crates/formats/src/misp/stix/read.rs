@@ -209,7 +209,7 @@ impl<'a> Source<'a> {
             "identity" if report.is_some_and(|report| text(report, "created_by_ref") == Some(id)) || observed.contains_key(id) => {}
             "marking-definition" | "relationship" | "sighting" | "extension-definition" | "language-content" => {}
             "opinion" if labelled(one, "sighting-type").is_some() => {}
-            "note" if read.event.reports.iter().any(|report| report.uuid.as_deref() == id.strip_prefix("note--")) => {}
+            "note" if read.event.reports.iter().any(|report| report.content.as_deref() == text(one, "content")) => {}
             "report" | "grouping" if report.is_some_and(|report| text(report, "id") == Some(id)) => {}
             _ => {
                 let terms = said_by(one, &|id| self.find(id));

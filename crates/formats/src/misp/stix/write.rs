@@ -10,6 +10,7 @@ use super::observables::Observables;
 use super::paths::{self, Term};
 use super::{definition, derived, galaxy_type, label, marking, time};
 use crate::misp::event::{Attribute, Event, Galaxy, Object, Sighting, Tag, seconds};
+use crate::misp::record::Without as _;
 use crate::misp::tag::{self, Tlp};
 use crate::misp::{Flag, value};
 
@@ -47,6 +48,8 @@ struct Out<'a> {
     /// STIX id of what has a UUID in MISP.
     by_uuid: BTreeMap<&'a str, String>,
     clusters: BTreeSet<String>,
+    /// Observables that the report refers to already; all else is referred to once anyway.
+    observed: BTreeSet<String>,
     markings: BTreeSet<Tlp>,
     relations: Vec<Value>,
 }
@@ -84,6 +87,7 @@ impl<'a> Out<'a> {
             ids: BTreeSet::new(),
             by_uuid: BTreeMap::new(),
             clusters: BTreeSet::new(),
+            observed: BTreeSet::new(),
             markings: BTreeSet::new(),
             relations: Vec::new(),
         }
@@ -100,9 +104,9 @@ impl<'a> Out<'a> {
         };
         self.ids.insert(id);
         let id = format!("{kind}--{id}");
-        let at = seconds(timestamp).filter(|at| time(*at).is_some());
-        let time_said = at.is_some_and(|at| timestamp == Some(at.to_string().as_str()));
-        let at = time(at.unwrap_or(self.changed)).unwrap_or_else(|| "1970-01-01T00:00:00.000Z".to_owned());
+        let own_time = seconds(timestamp).and_then(|at| Some((at, time(at)?)));
+        let time_said = own_time.as_ref().is_some_and(|(at, _)| timestamp == Some(at.to_string().as_str()));
+        let at = own_time.map(|(_, text)| text).or_else(|| time(self.changed)).unwrap_or_else(|| "1970-01-01T00:00:00.000Z".to_owned());
         let mut object = Map::with_capacity(14);
         object.insert("type".to_owned(), kind.into());
         object.insert("spec_version".to_owned(), "2.1".into());
@@ -149,7 +153,7 @@ impl<'a> Out<'a> {
             "observed-data" => {
                 let refs = self.observables.say(terms.as_deref().unwrap_or_default());
                 observe(&mut object, refs.clone(), &seen);
-                self.refs.extend(refs);
+                self.refs.extend(refs.into_iter().filter(|id| self.observed.insert(id.as_str().unwrap_or_default().to_owned())));
             }
             "vulnerability" => {
                 object.insert("name".to_owned(), text.into());
@@ -161,19 +165,14 @@ impl<'a> Out<'a> {
                 object.insert("x_misp_value".to_owned(), text.into());
             }
         }
-        let rest = Attribute {
-            uuid: attribute.uuid.clone().filter(|_| !uuid_said),
-            timestamp: attribute.timestamp.clone().filter(|_| !time_said),
-            kind: None,
-            category: None,
-            to_ids: None,
-            value: attribute.value.clone().filter(|_| terms.is_some() && *spelled != *text),
-            comment: attribute.comment.clone().filter(|_| !described),
-            ..attribute.clone()
-        };
+        let value_said = !(terms.is_some() && *spelled != *text);
+        let rest = attribute.without(&leave_out(
+            ["type", "category", "to_ids"],
+            [("uuid", uuid_said), ("timestamp", time_said), ("value", value_said), ("comment", described)],
+        ));
         let absent =
             [("uuid", attribute.uuid.is_none()), ("timestamp", attribute.timestamp.is_none()), ("value", attribute.value.is_none())];
-        keep(&mut object, "x_misp_attribute", json!(rest), &absent);
+        keep(&mut object, "x_misp_attribute", rest, &absent);
         self.add(object, &id, attribute.uuid.as_deref());
         for galaxy in &attribute.galaxies {
             self.galaxy(galaxy, Some(&id));
@@ -235,7 +234,7 @@ impl<'a> Out<'a> {
             "observed-data" => {
                 let refs = self.observables.say(&terms);
                 observe(&mut object, refs.clone(), &seen);
-                self.refs.extend(refs);
+                self.refs.extend(refs.into_iter().filter(|id| self.observed.insert(id.as_str().unwrap_or_default().to_owned())));
             }
             "vulnerability" | "identity" => {
                 let text = named.and_then(|at| misp.attributes[at].value.as_deref()).unwrap_or_default();
@@ -255,21 +254,16 @@ impl<'a> Out<'a> {
         if matches!(stix, "x-misp-object") {
             object.insert("x_misp_name".to_owned(), if name.is_empty() { "unknown".into() } else { name.into() });
         }
-        let rest = Object {
-            uuid: misp.uuid.clone().filter(|_| !uuid_said),
-            timestamp: misp.timestamp.clone().filter(|_| !time_said),
-            name: None,
-            meta_category: None,
-            comment: misp.comment.clone().filter(|_| !described),
-            attributes: misp
-                .attributes
-                .iter()
-                .zip(&said)
-                .map(|(one, said)| Attribute { value: one.value.clone().filter(|_| !said), ..one.clone() })
-                .collect(),
-            ..misp.clone()
-        };
-        keep(&mut object, "x_misp_object", json!(rest), &[("uuid", misp.uuid.is_none()), ("timestamp", misp.timestamp.is_none())]);
+        let mut rest = misp.without(&leave_out(
+            ["name", "meta-category", "Attribute"],
+            [("uuid", uuid_said), ("timestamp", time_said), ("comment", described), ("", false)],
+        ));
+        if !misp.attributes.is_empty() {
+            let parts = misp.attributes.iter().zip(&said);
+            let parts = parts.map(|(one, said)| Value::Object(one.without(if *said { &["value"] } else { &[] })));
+            rest.insert("Attribute".to_owned(), parts.collect());
+        }
+        keep(&mut object, "x_misp_object", rest, &[("uuid", misp.uuid.is_none()), ("timestamp", misp.timestamp.is_none())]);
         for attribute in &misp.attributes {
             if let Some(uuid) = attribute.uuid.as_deref() {
                 self.by_uuid.entry(uuid).or_insert_with(|| id.clone());
@@ -404,42 +398,37 @@ impl<'a> Out<'a> {
         if !names.is_empty() {
             object.insert("labels".to_owned(), Value::Array(names));
         }
-        for report in &event.reports {
+        // Whose content is found again by the UUID of the note.
+        let mut noted = vec![false; event.reports.len()];
+        for (report, noted) in event.reports.iter().zip(&mut noted) {
             let content = report.content.as_deref().unwrap_or_default();
             if content.is_empty() {
                 continue;
             }
-            let Head { mut object, id: note, .. } = self.head("note", report.uuid.as_deref(), report.timestamp.as_deref(), &[], content);
+            let Head { mut object, id: note, uuid_said, .. } =
+                self.head("note", report.uuid.as_deref(), report.timestamp.as_deref(), &[], content);
             if let Some(name) = report.name.as_deref().filter(|name| !name.is_empty()) {
                 object.insert("abstract".to_owned(), name.into());
             }
             object.insert("content".to_owned(), content.into());
+            *noted = uuid_said;
             object.insert("object_refs".to_owned(), json!([id]));
             self.refs.push(note.into());
             self.objects.push(Value::Object(object));
         }
         let mut refs = std::mem::take(&mut self.refs);
-        let mut known = BTreeSet::new();
-        refs.retain(|id| known.insert(id.as_str().unwrap_or_default().to_owned()));
         if refs.is_empty() {
             refs.push(self.author.as_str().into());
         }
         object.insert("object_refs".to_owned(), Value::Array(refs));
-        let rest = Event {
-            uuid: event.uuid.clone().filter(|_| !uuid_said),
-            timestamp: event.timestamp.clone().filter(|_| !time_said),
-            info: event.info.clone().filter(|_| info.is_empty()),
-            attributes: Vec::new(),
-            objects: Vec::new(),
-            // A list without content would say that there are none: those are kept in `more` and not here.
-            reports: event.reports.iter().map(|report| crate::misp::event::EventReport { content: None, ..report.clone() }).collect(),
-            ..event.clone()
-        };
-        let mut rest = json!(rest);
-        for (report, kept) in event.reports.iter().zip(rest.get_mut("EventReport").and_then(Value::as_array_mut).into_iter().flatten()) {
-            if report.content.as_deref() == Some("") {
-                kept["content"] = "".into();
-            }
+        let mut rest = event.without(&leave_out(
+            ["Attribute", "Object", "EventReport"],
+            [("uuid", uuid_said), ("timestamp", time_said), ("info", !info.is_empty()), ("", false)],
+        ));
+        if !event.reports.is_empty() {
+            let reports = event.reports.iter().zip(&noted);
+            let reports = reports.map(|(report, noted)| Value::Object(report.without(if *noted { &["content"] } else { &[] })));
+            rest.insert("EventReport".to_owned(), reports.collect());
         }
         let absent = [("uuid", event.uuid.is_none()), ("timestamp", event.timestamp.is_none()), ("info", event.info.is_none())];
         keep(&mut object, "x_misp_event", rest, &absent);
@@ -503,16 +492,20 @@ fn labels(texts: &[(&str, Option<&str>)], to_ids: Option<Flag>, tags: &[Tag<'_>]
     Value::Array(all)
 }
 
+/// Keys that are not kept: those that STIX always says, and those that it says this time.
+fn leave_out(always: [&'static str; 3], said: [(&'static str, bool); 4]) -> Vec<&'static str> {
+    always.into_iter().chain(said.into_iter().filter(|(_, is)| *is).map(|(key, _)| key)).collect()
+}
+
 /// Keeps what STIX has no words for; `absent` are keys that the object would otherwise seem to say.
-fn keep(object: &mut Map<String, Value>, key: &str, mut rest: Value, absent: &[(&str, bool)]) {
-    let Value::Object(kept) = &mut rest else { return };
+fn keep(object: &mut Map<String, Value>, key: &str, mut kept: Map<String, Value>, absent: &[(&str, bool)]) {
     for (name, is) in absent {
         if *is && !kept.contains_key(*name) {
             kept.insert((*name).to_owned(), Value::from(ABSENT));
         }
     }
     if !kept.is_empty() {
-        object.insert(key.to_owned(), rest);
+        object.insert(key.to_owned(), Value::Object(kept));
     }
 }
 
