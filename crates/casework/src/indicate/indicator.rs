@@ -18,8 +18,9 @@ use super::moment;
 use crate::model::identity::EventId;
 use crate::model::observable::Observable;
 
-/// Sources kept of one indicator, words against it, and names of malware: the newest.
+/// Sources kept of one indicator: the newest.
 const SOURCES_LIMIT: usize = 1_000;
+/// Parties that speak against it: no more are heard, for these are enough.
 const DOUBTS_LIMIT: usize = 1_000;
 /// What each further reporter adds to the confidence of the best, and how much all of them at most.
 const CONFIRMED: u64 = 5;
