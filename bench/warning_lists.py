@@ -12,9 +12,8 @@ means the same as ours; it is asked fewer values, because it takes a second for 
 import argparse
 import json
 import os
+import pathlib
 import subprocess
-import sys
-import time
 import venv
 
 import measure
@@ -78,7 +77,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--speed', required=True, help='the example warning_speed')
     parser.add_argument('--work', default=os.path.expanduser('~/.cache/musubi-bench'))
-    parser.add_argument('--out', default=os.path.join(os.path.dirname(__file__), 'results', 'warning_lists.json'))
     parser.add_argument('--values', type=int, default=20000)
     parser.add_argument('--slow', type=int, default=300, help='values for the slow mode of the peer')
     args = parser.parse_args()
@@ -94,30 +92,35 @@ def main():
     peer = json.loads(peer.stdout)
     ours = json.loads(subprocess.run([args.speed, lists, values], check=True, capture_output=True, text=True).stdout)
     made_up = json.loads(subprocess.run([args.speed], check=True, capture_output=True, text=True).stdout)
+    by_kind = json.loads(subprocess.run([args.speed, lists], check=True, capture_output=True, text=True).stdout)
     found = subprocess.run([args.speed, lists, values, 'say'], check=True, capture_output=True, text=True).stdout
-    ours_found = {line.split('\t')[0]: sorted(set(line.split('\t')[1:])) for line in found.split('\n') if line}
+    # The peer does not evaluate expressions at all.
+    written = (json.loads(path.read_text(encoding="utf-8")) for path in pathlib.Path(lists).glob("*/list.json"))
+    expressions = {one["name"] for one in written if one["type"] == "regex"}
+    ours_found = {}
+    for line in found.split("\n")[:-1]:
+        value, *names = line.split("\t")
+        ours_found[value] = set(names) - expressions - {""}
     theirs_found = json.load(open(values + '.found', encoding='utf-8'))
-    more = {value: sorted(set(ours_found.get(value, [])) - set(names)) for value, names in theirs_found.items()}
-    less = {value: sorted(set(names) - set(ours_found.get(value, []))) for value, names in theirs_found.items()}
+    more = {value: sorted(ours_found.get(value, set()) - set(names)) for value, names in theirs_found.items()}
+    less = {value: sorted(set(names) - ours_found.get(value, set())) for value, names in theirs_found.items()}
     result = {
-        'command': 'bench/warning_lists.py --speed ' + args.speed,
-        'date': time.strftime('%Y-%m-%d'),
-        'machine': measure.machine() if hasattr(measure, 'machine') else {'cores': os.cpu_count(), 'load': os.getloadavg()},
-        'musubi': ours,
-        'musubi_made_up_lists': made_up,
-        'pymispwarninglists': peer,
-        'compared_with_slow_mode': {
-            'values': len(theirs_found),
-            'same': sum(1 for value in theirs_found if not more[value] and not less[value]),
-            'we_find_more': {value: names for value, names in more.items() if names},
-            'we_find_less': {value: names for value, names in less.items() if names},
+        "musubi": ours,
+        "musubi_values_of_known_kinds": by_kind,
+        "musubi_made_up_lists": made_up,
+        "pymispwarninglists": peer,
+        "ratio_to_slow_mode": round(ours["look_ups_per_cpu_s"] / peer["slow"]["look_ups_per_cpu_s"]),
+        "ratio_to_fast_mode": round(ours["look_ups_per_cpu_s"] / peer["fast"]["look_ups_per_cpu_s"], 1),
+        "compared_with_slow_mode": {
+            "values": len(theirs_found),
+            "without": sorted(expressions),
+            "same": sum(1 for value in theirs_found if not more[value] and not less[value]),
+            "we_find_more": {value: names for value, names in more.items() if names},
+            "we_find_less": {value: names for value, names in less.items() if names},
         },
     }
-    with open(args.out, 'w', encoding='utf-8') as out:
-        json.dump(result, out, indent=2)
-        out.write('\n')
-    json.dump(result, sys.stdout, indent=2)
+    measure.keep("warning_lists", result)
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     main()

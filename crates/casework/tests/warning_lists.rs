@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use casework::indicate::class::{Class, Classes};
 use casework::indicate::harm::Harm;
@@ -11,7 +12,21 @@ use casework::model::observable::{Kind, Observable};
 use formats::value::host_of;
 use formats::warning_list::{Matching, WarningList, expression, network, read_json};
 
-fn lists() -> Option<Vec<(String, WarningList)>> {
+type Lists = Vec<(String, WarningList)>;
+
+/// Read and compiled once for all tests.
+fn published() -> Option<&'static (Lists, Warnings)> {
+    static PUBLISHED: OnceLock<Option<(Lists, Warnings)>> = OnceLock::new();
+    PUBLISHED
+        .get_or_init(|| {
+            let lists = lists()?;
+            let warnings = compiled(&lists);
+            Some((lists, warnings))
+        })
+        .as_ref()
+}
+
+fn lists() -> Option<Lists> {
     let shared =
         std::env::var_os("MUSUBI_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let folder = shared.join("data/misp/warninglists");
@@ -42,9 +57,8 @@ fn compiled(lists: &[(String, WarningList)]) -> Warnings {
 
 #[test]
 fn every_published_list_is_read_whole_and_has_a_class() {
-    let Some(lists) = lists() else { return };
+    let Some((lists, warnings)) = published() else { return };
     assert!(lists.len() >= 135, "{}", lists.len());
-    let warnings = compiled(&lists);
     for list in warnings.lists() {
         assert!(list.set_aside.is_empty(), "{}: {:?}", list.slug, list.set_aside);
         assert!(list.entries > 0, "{}", list.slug);
@@ -56,17 +70,16 @@ fn every_published_list_is_read_whole_and_has_a_class() {
 
 #[test]
 fn every_entry_is_found_by_a_value_that_it_is_about() {
-    let Some(lists) = lists() else { return };
-    let warnings = compiled(&lists);
+    let Some((lists, warnings)) = published() else { return };
     let mut hits = Vec::new();
-    for (slug, list) in &lists {
+    for (slug, list) in lists {
         for entry in list.entries.iter().step_by(1 + list.entries.len() / 500) {
             let value = match list.matching {
                 Matching::String => entry.clone(),
                 Matching::Hostname => format!("http://x.{}:8080/a", entry.trim_matches('.')),
                 Matching::Substring => format!("abc{entry}def"),
                 Matching::Cidr => network(entry).unwrap().last().to_string(),
-                // Those of one list are put together here.
+                // No value can be made of an expression.
                 Matching::Regex => continue,
             };
             warnings.look_up(Kinds::ALL, &value, &mut hits);
@@ -78,8 +91,7 @@ fn every_entry_is_found_by_a_value_that_it_is_about() {
 /// Values as reports have them, against every entry of every list one by one.
 #[test]
 fn the_look_up_finds_what_asking_every_entry_finds() {
-    let Some(lists) = lists() else { return };
-    let warnings = compiled(&lists);
+    let Some((lists, warnings)) = published() else { return };
     let values = [
         "10.1.2.3",
         "8.8.8.8",
@@ -105,17 +117,19 @@ fn the_look_up_finds_what_asking_every_entry_finds() {
     let mut hits = Vec::new();
     for value in values {
         let mut want = Vec::new();
-        for (slug, list) in &lists {
+        for (slug, list) in lists {
             let names = Kinds::of_misp(&list.matching_attributes).meets(Kinds::of(Kind::Domain));
-            let host = host_of(value).unwrap_or(value);
+            let host = host_of(value).unwrap_or(value).as_bytes();
+            let asked = network(value);
             let hit = list.entries.iter().any(|entry| match list.matching {
-                Matching::String => value == entry || names && value == entry.to_ascii_lowercase(),
+                Matching::String => value == entry || names && value.eq_ignore_ascii_case(entry),
                 Matching::Hostname => {
-                    let entry = entry.trim_matches('.').to_ascii_lowercase();
-                    host == entry || host.strip_suffix(entry.as_str()).is_some_and(|before| before.ends_with('.'))
+                    let entry = entry.trim_matches('.').as_bytes();
+                    let (before, end) = host.split_at(host.len().saturating_sub(entry.len()));
+                    end.eq_ignore_ascii_case(entry) && before.last().is_none_or(|last| *last == b'.')
                 }
                 Matching::Substring => value.contains(entry.as_str()),
-                Matching::Cidr => network(value).zip(network(entry)).is_some_and(|(asked, around)| around.contains(asked.address())),
+                Matching::Cidr => asked.is_some_and(|asked| network(entry).is_some_and(|around| around.contains(asked.address()))),
                 Matching::Regex => regex::Regex::new(&expression(entry).unwrap()).unwrap().is_match(value),
             });
             if hit {
@@ -131,9 +145,8 @@ fn the_look_up_finds_what_asking_every_entry_finds() {
 
 #[test]
 fn what_must_never_be_blocked_is_not_and_what_may_be_is() {
-    let Some(lists) = lists() else { return };
-    let warnings = compiled(&lists);
-    let class = |kind, value| Harm::of(&Observable::read(kind, value).unwrap(), &warnings).class;
+    let Some((_, warnings)) = published() else { return };
+    let class = |kind, value| Harm::of(&Observable::read(kind, value).unwrap(), warnings).class;
     for (kind, value) in [
         (Kind::Address, "104.16.1.1"),
         (Kind::Domain, "bit.ly"),
@@ -145,6 +158,7 @@ fn what_must_never_be_blocked_is_not_and_what_may_be_is() {
         assert_eq!(class(kind, value), Some(Class::NeverBlock), "{value}");
     }
     assert_eq!(class(Kind::Url, "http://bit.ly/3evil"), Some(Class::Warn));
-    assert_eq!(class(Kind::Domain, "evil.duckdns.org"), Some(Class::Context));
+    assert_eq!(class(Kind::Domain, "evil.0000000000000000000000.com"), Some(Class::Context), "dynamic DNS");
+    assert_eq!(class(Kind::Domain, "evil.duckdns.org"), Some(Class::Warn), "dynamic DNS, and among the most popular names");
     assert_eq!(class(Kind::Domain, "quite-unknown-evil.com"), None);
 }

@@ -207,6 +207,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn whatever_is_filed_is_found_by_its_own_value(text in "[0-9a-f.:/@]{1,40}|[a-z]{1,5}(\\.[a-z]{2,4}){1,3}|3:[a-zA-Z]{8,20}:[a-zA-Z]{8,20}") {
             if let Some(observable) = Observable::guess(&text) {

@@ -18,8 +18,9 @@ use super::moment;
 use crate::model::identity::EventId;
 use crate::model::observable::Observable;
 
-/// Sources kept of one indicator, words against it, and names of malware: the newest.
+/// Sources kept of one indicator: the newest.
 const SOURCES_LIMIT: usize = 1_000;
+/// Parties that speak against it: no more are heard, for these are enough.
 const DOUBTS_LIMIT: usize = 1_000;
 /// What each further reporter adds to the confidence of the best, and how much all of them at most.
 const CONFIRMED: u64 = 5;
@@ -359,7 +360,7 @@ impl Indicator {
 
     /// What it is worth now to one who may know what came under the terms that `open` allows.
     pub fn worth(&self, half_lives: &HalfLives, now: Timestamp, open: impl Fn(i64) -> bool) -> Worth {
-        let known: Vec<&Support> = self.support.values().filter(|support| support.terms.iter().all(|terms| open(*terms))).collect();
+        let known: Vec<&Support> = self.support.values().filter(|support| support.is_open(&open)).collect();
         let mut worth = Worth::of(&known);
         worth.doubts = self.doubts.len();
         if let Some(ruling) = self.ruling.as_ref().filter(|ruling| ruling.revoked) {
@@ -402,6 +403,11 @@ impl Indicator {
 const HUNDREDTHS: u64 = 100;
 
 impl Support {
+    /// What came under no terms at all is closed to everybody.
+    fn is_open(&self, open: &impl Fn(i64) -> bool) -> bool {
+        !self.terms.is_empty() && self.terms.iter().all(|terms| open(*terms))
+    }
+
     /// What either says.
     fn join(&self, other: &Self) -> Self {
         // Where they differ the later word holds; of two at the same time any, as long as it is always the same.

@@ -9,7 +9,8 @@
 //! | `regex` | the expression finds something; letters are bytes, as in PHP without `u` |
 //!
 //! One hash table holds the texts of all `string` and `hostname` lists (a name costs one probe for each of its labels), one tree
-//! of nested networks all `cidr` lists, one automaton all `substring` lists. A list is asked only about the kinds it names.
+//! of nested networks all `cidr` lists, one automaton the `substring` lists that name the same kinds.
+//! A list is asked only about the kinds it names.
 
 use std::borrow::Cow;
 
@@ -24,7 +25,7 @@ use super::networks::Networks;
 use crate::model::observable::{Kind, Observable};
 
 /// Lists that are taken.
-const LISTS_LIMIT: usize = 10_000;
+const LISTS_LIMIT: usize = 2_000;
 /// Entries of all substring lists together, and of one list of expressions: each costs kilobytes.
 const SUBSTRINGS_LIMIT: usize = 200_000;
 const EXPRESSIONS_LIMIT: usize = 2_000;

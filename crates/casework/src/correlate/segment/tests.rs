@@ -74,6 +74,7 @@ fn an_empty_segment_is_one_and_nothing_is_none() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn what_was_filed_is_found_and_nothing_else(filed in filed(), most in 1_u32..20, asked in prop::collection::vec((0_u64..50, 0_u16..4), 0..20)) {
         let bytes = write(filed.clone(), most);

@@ -88,6 +88,9 @@ fn what_may_not_be_known_changes_no_score() {
     c2.hear(Said::For(event(2), Support { terms: vec![2], malware: Some("Secret".into()), ..support("closed", 1, 100) }));
     assert_eq!(c2.worth(&HalfLives::default(), day(1), |terms| terms == 1), before);
     assert_eq!(c2.worth(&HalfLives::default(), day(1), |_| false).standing, Standing::Groundless);
+    let mut unmarked = self::c2();
+    unmarked.hear(Said::For(event(1), Support { terms: Vec::new(), ..support("a", 0, 60) }));
+    assert_eq!(worth(&unmarked, 0).standing, Standing::Groundless, "what came under no terms is closed");
 }
 
 #[test]

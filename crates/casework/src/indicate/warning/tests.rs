@@ -127,7 +127,7 @@ fn some_list() -> impl Strategy<Value = WarningList> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn the_hits_are_those_of_asking_every_entry(
         lists in prop::collection::vec(some_list(), 0..6),
