@@ -51,6 +51,8 @@ pub(crate) struct Serve {
     pub(crate) streams: u32,
     /// Connections to the register.
     pub(crate) readers: u32,
+    /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
+    pub(crate) exchange_seconds: u64,
 }
 
 impl Default for Serve {
@@ -70,6 +72,7 @@ impl Default for Serve {
             connections: 2000,
             streams: 200,
             readers: 4,
+            exchange_seconds: 60,
         }
     }
 }

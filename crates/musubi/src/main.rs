@@ -6,6 +6,7 @@ mod config;
 mod deliver;
 mod demo;
 mod faults;
+mod federate;
 mod jobs;
 mod keys;
 mod pipeline;

@@ -44,6 +44,9 @@ pub struct About {
     pub last_seen: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
+    /// Under which terms the one who is asked holds the evidence, as we write terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<String>,
     /// Events in the keys of the IntelMQ Data Format.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Value>,
@@ -75,8 +78,8 @@ fn name(parts: &[&str]) -> Uuid {
     let hash = Sha256::digest(parts.join("\n").as_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
-    // Version 8 (RFC 9562 §5.8): bits of our own.
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    // In the shape of version 4, as STIX wants of such objects (§2.9).
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
 /// The incident of a request.
@@ -186,6 +189,7 @@ mod tests {
             first_seen: "2026-03-01T00:00:00Z".into(),
             last_seen: "2026-03-02T00:00:00Z".into(),
             country: Some("JP".into()),
+            terms: Some("tlp:green community:circle".into()),
             evidence: vec![serde_json::json!({"source.ip": "192.0.2.1", "classification.type": "infected-system"})],
         });
         let party = |id: &str| id.parse().unwrap();

@@ -4,6 +4,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod listen;
+mod log;
 pub(crate) mod rates;
 pub(crate) mod scribe;
 pub(crate) mod standing;
@@ -22,6 +23,7 @@ use axum::routing::{any, get};
 use casework::model::agreement::Channel;
 use casework::model::party::PartyId;
 use jiff::Timestamp;
+use store::collections::Collection;
 use store::home::Home;
 use store::register::Register;
 use tokio::sync::{Notify, Semaphore};
@@ -75,15 +77,22 @@ pub(crate) struct Peer {
 pub(crate) struct Guest {
     pub(crate) caller: Caller,
     pub(crate) standing: Arc<Standing>,
-    pub(crate) view: Arc<View>,
+    channel: Channel,
     pub(crate) now: Timestamp,
+}
+
+impl Guest {
+    /// What it sees of a collection.
+    pub(crate) fn view(&self, collection: &Collection) -> Arc<View> {
+        self.standing.view(&self.caller.party, self.channel, crate::federate::sync::purpose(collection), self.now)
+    }
 }
 
 /// Why somebody does not get in.
 #[derive(Debug)]
 pub(crate) enum Shut {
-    /// 401.
-    Unknown(Unknown),
+    /// 401; why is told to us alone.
+    Unknown,
     /// 429, and when to come again.
     TooMany(Duration),
     Failed(anyhow::Error),
@@ -136,19 +145,18 @@ impl Server {
             Err(Unknown::Nothing) if self.limits.anonymous.is_some() => match self.limits.anonymous.as_deref().and_then(|p| p.parse().ok())
             {
                 Some(party) => Caller { party, role: crate::sign_in::Role::Reader, token: None },
-                None => return Err(Shut::Unknown(Unknown::Nothing)),
+                None => return Err(Shut::Unknown),
             },
             Err(unknown) => {
                 if unknown != Unknown::Nothing {
                     let _ = self.failures.take(&peer.address, Instant::now());
                     tracing::info!(peer = %peer.address, "somebody could not sign in: {unknown:?}");
                 }
-                return Err(Shut::Unknown(unknown));
+                return Err(Shut::Unknown);
             }
         };
         self.rates.take(&caller.party, Instant::now()).map_err(Shut::TooMany)?;
-        let view = standing.view(&caller.party, channel, now);
-        Ok(Guest { caller, standing, view, now })
+        Ok(Guest { caller, standing, channel, now })
     }
 }
 
@@ -160,6 +168,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/taxii2", any(taxii::serve))
         .route("/taxii2/", any(taxii::serve))
         .route("/taxii2/{*rest}", any(taxii::serve))
+        .route("/log/{*rest}", any(log::serve))
         .fallback(nothing_here)
         .with_state(server)
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Result;
-use casework::model::agreement::{Channel, Purpose};
+use casework::model::agreement::{Agreement, Channel, Purpose};
 use casework::model::party::{Party, PartyId};
 use casework::model::terms::Terms;
 use casework::share::taken_in::TakenIn;
@@ -31,12 +31,13 @@ pub(crate) struct Standing {
     pub(crate) parties: Vec<Party>,
     pub(crate) own: Option<PartyId>,
     me: Option<PartyNumber>,
+    agreements: Vec<Agreement>,
     terms: Vec<(i64, Compiled)>,
     defaults: BTreeMap<DefaultOf, Terms>,
     pub(crate) collections: Vec<Collection>,
     grants: Vec<Grant>,
     pub(crate) doorkeeper: Doorkeeper,
-    views: Mutex<HashMap<(PartyId, Channel), (i64, Arc<View>)>>,
+    views: Mutex<HashMap<(PartyId, Channel, Purpose), (i64, Arc<View>)>>,
 }
 
 /// What one party sees now, and why.
@@ -102,6 +103,7 @@ impl Standing {
             minute: now.as_second() / 60,
             own,
             me,
+            agreements,
             terms,
             defaults: register.terms_defaults().await?,
             collections: register.collections().await?,
@@ -114,20 +116,20 @@ impl Standing {
     }
 
     /// What a party sees over a channel. Embargoes and expiries are looked at anew each second.
-    pub(crate) fn view(&self, party: &PartyId, channel: Channel, now: Timestamp) -> Arc<View> {
+    pub(crate) fn view(&self, party: &PartyId, channel: Channel, purpose: Purpose, now: Timestamp) -> Arc<View> {
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (party.clone(), channel);
+        let key = (party.clone(), channel, purpose);
         if let Some((second, view)) = views.get(&key)
             && *second == now.as_second()
         {
             return Arc::clone(view);
         }
-        let view = Arc::new(self.look(party, channel, now));
+        let view = Arc::new(self.look(party, channel, purpose, now));
         views.insert(key, (now.as_second(), Arc::clone(&view)));
         view
     }
 
-    fn look(&self, party: &PartyId, channel: Channel, now: Timestamp) -> View {
+    fn look(&self, party: &PartyId, channel: Channel, purpose: Purpose, now: Timestamp) -> View {
         let mut reasons = BTreeMap::new();
         if let (Some(me), Some(to)) = (self.me, self.universe.number(party)) {
             let holder = self.universe.holder(me);
@@ -139,7 +141,7 @@ impl Standing {
                     affected: Affected::Perhaps,
                     consent: false,
                     paying: false,
-                    purpose: Purpose::Defend,
+                    purpose,
                     channel,
                     now,
                 };
@@ -156,9 +158,39 @@ impl Standing {
         View { eyes, reasons, own: self.own.as_ref() == Some(party) }
     }
 
-    /// Whether policy lets a party have something held under these terms, unchanged.
-    pub(crate) fn admits(&self, party: &PartyId, terms: i64, channel: Channel, now: Timestamp) -> bool {
-        self.view(party, channel, now).eyes.terms.binary_search(&terms).is_ok()
+    /// An agreement in force covers this party and us, over a channel, for a purpose or for any.
+    pub(crate) fn bound(&self, party: &PartyId, channel: Channel, purpose: Option<Purpose>, now: Timestamp) -> bool {
+        let Some(own) = &self.own else { return false };
+        let member = |agreement: &Agreement, id: &PartyId| {
+            let communities = self.parties.iter().find(|party| party.id == *id).map(|party| &party.communities);
+            agreement.parties.contains(id) || communities.is_some_and(|mine| mine.iter().any(|one| agreement.communities.contains(one)))
+        };
+        self.agreements.iter().any(|agreement| {
+            agreement.in_force(now)
+                && (agreement.channels.is_empty() || agreement.channels.contains(&channel))
+                && purpose.is_none_or(|purpose| agreement.purposes.contains(&purpose))
+                && member(agreement, own)
+                && member(agreement, party)
+        })
+    }
+
+    /// Under which terms a party holds what we give it under these.
+    pub(crate) fn given(&self, terms: &Terms, to: &PartyId) -> Terms {
+        match (self.me, self.universe.number(to)) {
+            (Some(me), Some(to)) => self.universe.holder(me).transfer(&self.universe.compile(terms), to),
+            _ => terms.join(&Terms::of(casework::model::terms::Tlp::UNMARKED)),
+        }
+    }
+
+    /// The same for terms by their number, as text.
+    pub(crate) fn given_under(&self, terms: i64, to: &PartyId) -> String {
+        let unmarked = Terms::of(casework::model::terms::Tlp::UNMARKED);
+        self.given(self.terms(terms).unwrap_or(&unmarked), to).to_string()
+    }
+
+    /// Terms by their number.
+    pub(crate) fn terms(&self, id: i64) -> Option<&Terms> {
+        self.terms.iter().find(|(known, _)| *known == id).map(|(_, terms)| terms.terms())
     }
 
     /// What a party may do with a collection: read, write.
@@ -177,11 +209,18 @@ impl Standing {
 
     /// The terms of what a party adds to a collection under markings: those of its markings, else the default of the collection, else that of
     /// the party, else AMBER+STRICT; then what becomes of them on the way to us.
-    pub(crate) fn held_under(&self, marked: Marked, collection: &Collection, giver: &PartyId) -> Terms {
+    /// Terms that the giver stated beside the object tighten them.
+    pub(crate) fn held_under(&self, marked: Marked, stated: Option<&Terms>, collection: &Collection, giver: &PartyId) -> Terms {
         let by_feed = collection.terms.and_then(|id| self.terms.iter().find(|(known, _)| *known == id)).map(|(_, terms)| terms.terms());
         let by_giver = self.defaults.get(&DefaultOf::Party(giver.to_string()));
         let held = TakenIn { stated: None, by_feed, by_giver }.held_under(marked.tlp);
-        self.transferred(&marked.tighten(held), giver)
+        let held = marked.tighten(held);
+        let held = match stated {
+            // Named recipients are the giver's to name; joining would drop them.
+            Some(stated) => Terms { recipients: stated.recipients.clone(), ..held.join(stated) },
+            None => held,
+        };
+        self.transferred(&held, giver)
     }
 
     /// Under which terms we hold what a party held under these.

@@ -47,6 +47,10 @@ pub(crate) struct Add {
     /// Terms of objects that carry no marking; without them the default of whoever gives, else AMBER+STRICT
     #[arg(long, value_name = "TERMS")]
     terms: Option<String>,
+    /// For what those who open it have it, as agreements name it: defend, respond, notify, investigate, research. What is for respond is
+    /// open only under an agreement in force
+    #[arg(long, value_name = "PURPOSE", default_value = "defend", value_parser = view::purpose)]
+    purpose: casework::model::agreement::Purpose,
     /// UUID of version 4 to use instead of a new one
     #[arg(long, value_name = "UUID")]
     id: Option<uuid::Uuid>,
@@ -133,7 +137,7 @@ async fn told(register: &Register, collection: &Collection) -> Result<Value> {
     let grants = register.grants().await?.into_iter().filter(|grant| grant.collection == collection.number);
     let grants: Vec<Value> = grants.map(|grant| json!({"party": grant.party, "read": grant.can_read, "write": grant.can_write})).collect();
     Ok(json!({
-        "id": collection.id, "alias": collection.alias, "title": collection.title, "description": collection.description, "terms": terms,
+        "id": collection.id, "alias": collection.alias, "title": collection.title, "description": collection.description, "terms": terms, "purpose": collection.purpose,
         "objects": register.shared_count(collection.number).await?, "grants": grants,
     }))
 }
@@ -165,6 +169,7 @@ impl Add {
             alias: Some(self.alias),
             terms,
             created_at: pipeline::now().as_microsecond(),
+            purpose: self.purpose.as_str().to_owned(),
         };
         let collection = register.add_collection(&collection).await?;
         if place.json {
@@ -252,7 +257,7 @@ impl Import {
         let standing = Desk::new(register.clone(), Issuers::default()).standing(now).await?;
         let own = standing.own.clone();
         let giver = self.from.or(own).ok_or_else(|| anyhow!("nobody is marked as ourselves: say with --from who gave them"))?;
-        let view = standing.view(&giver, casework::model::agreement::Channel::Taxii, now);
+        let view = standing.view(&giver, casework::model::agreement::Channel::Taxii, crate::federate::sync::purpose(&collection), now);
         let eyes: Eyes = view.eyes.clone();
         let (mut read, mut added, mut rejections) = (0_u64, 0, Vec::new());
         for path in &self.files {
@@ -279,7 +284,7 @@ impl Import {
                             object.terms = match known.get(&marked) {
                                 Some(id) => *id,
                                 None => {
-                                    let id = register.terms(&standing.held_under(marked, &collection, &giver)).await?;
+                                    let id = register.terms(&standing.held_under(marked, None, &collection, &giver)).await?;
                                     known.insert(marked, id);
                                     id
                                 }

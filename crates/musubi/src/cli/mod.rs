@@ -23,6 +23,7 @@ pub(crate) mod notice;
 mod party;
 mod party_find;
 mod party_import;
+mod peer;
 mod query;
 mod read;
 mod receipt;
@@ -90,6 +91,8 @@ enum Command {
     Agreement(agreement::Agreements),
     #[command(subcommand)]
     Collection(collection::Collections),
+    #[command(subcommand)]
+    Peer(peer::Peers),
     #[command(subcommand)]
     Token(token::Tokens),
     Serve(serve::Serve),
@@ -188,6 +191,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Party(command) => command.run(&place).await,
         Command::Agreement(command) => command.run(&place).await,
         Command::Collection(command) => command.run(&place).await,
+        Command::Peer(command) => command.run(&place).await,
         Command::Token(command) => command.run(&place).await,
         Command::Serve(command) => command.run(&place).await,
         Command::Log(command) => command.run(&place).await,

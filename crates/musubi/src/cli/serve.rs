@@ -36,9 +36,37 @@ impl Serve {
             say(format!("{door}  (TAXII 2.1 at {door}/taxii2/; Ctrl-C ends)"))?;
         }
         let worker = tokio::spawn(taxii::taking::work(std::sync::Arc::clone(&server)));
+        let exchange = tokio::spawn(exchange(std::sync::Arc::clone(&server)));
         door.serve(api::router(std::sync::Arc::clone(&server)), ended()).await;
         worker.abort();
+        exchange.abort();
         Ok(())
+    }
+}
+
+/// Exchanges with peers as often as is set up; whoever failed waits for its turn.
+async fn exchange(server: std::sync::Arc<Server>) {
+    let every = std::time::Duration::from_secs(server.limits.exchange_seconds);
+    if every.is_zero() {
+        return;
+    }
+    loop {
+        let done = async {
+            let key = crate::keys::log_key(&server.home, None)?;
+            crate::federate::sync::sync(&server.home, &server.register, &key, None, true).await
+        };
+        match done.await {
+            Ok(all) => {
+                for one in all.iter().filter(|one| !one.waiting) {
+                    match &one.error {
+                        Some(error) => tracing::warn!(party = %one.party, "the exchange failed: {error}"),
+                        None => tracing::info!(party = %one.party, "{} fetched, {} given", one.fetched, one.given),
+                    }
+                }
+            }
+            Err(error) => tracing::error!("no exchange was possible: {error:#}"),
+        }
+        tokio::time::sleep(every).await;
     }
 }
 

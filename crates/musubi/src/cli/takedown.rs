@@ -21,8 +21,11 @@ use super::acting::{Acting, ahead};
 use super::case::{key, sentence, time_text};
 use super::measures::Measures;
 use super::{Place, WrongUsage};
+use crate::api::standing::Desk;
+use crate::federate::takedowns;
 use crate::jobs::verify::verify;
 use crate::show::{self, grouped, say, table};
+use crate::sign_in::bearer::Issuers;
 
 /// Ask for a threat to be ended, and follow it until the network shows that it is gone
 #[derive(Debug, clap::Subcommand)]
@@ -178,7 +181,19 @@ impl Request {
             last_seen: span.last.min(now),
             asked_by: self.asked_by.as_ref().map(ToString::to_string).zip(self.their_id.clone()),
         };
+        // A partner whose node exchanges with ours is asked over the wire: what policy keeps from it is not sent, and without anything to
+        // send nothing is begun.
+        let peers = register.peers().await?;
+        let peer =
+            self.party.as_ref().filter(|party| self.channel.as_deref() == Some("taxii") && peers.iter().any(|p| p.party == party.as_str()));
+        let Some(party) = peer else {
+            let row = register.begin_takedown(&new, asking.as_ref(), now, &by).await?;
+            return told(place, &row);
+        };
+        let standing = Desk::new(register.clone(), Issuers::default()).standing(now).await?;
+        let ready = takedowns::prepare(&place.home, &register, &standing, &new.target, party, now).await?;
         let row = register.begin_takedown(&new, asking.as_ref(), now, &by).await?;
+        takedowns::request(&register, &standing, &row, party, ready, now).await?;
         told(place, &row)
     }
 }

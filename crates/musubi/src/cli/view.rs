@@ -38,7 +38,7 @@ pub(crate) fn party(text: &str) -> Result<PartyId, String> {
     text.parse().map_err(|error: casework::model::party::BadPartyId| error.to_string())
 }
 
-fn purpose(text: &str) -> Result<Purpose, String> {
+pub(crate) fn purpose(text: &str) -> Result<Purpose, String> {
     let known = || Purpose::ALL.map(Purpose::as_str).join(", ");
     Purpose::read(text).ok_or_else(|| format!("{text:?} is no purpose: {}", known()))
 }

@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use casework::model::agreement::Channel;
+use casework::model::agreement::{Channel, Purpose};
 use formats::taxii::media::{MEDIA_TYPE, STIX, is_acceptable};
 use formats::taxii::resource::{ApiRoot, Collection, Collections, Discovery, ErrorMessage};
 use formats::taxii::{BadFilter, Filter};
@@ -65,12 +65,14 @@ pub(crate) struct Given {
     body: Vec<u8>,
     added: Option<(i64, i64)>,
     etag: Option<String>,
+    /// Of the release, for a node that asked for it.
+    receipt: Option<String>,
 }
 
 impl Given {
     fn json<T: Serialize>(value: &T) -> Result<Self, Refusal> {
         let body = serde_json::to_vec(value).map_err(|error| Refusal::Failed(error.into()))?;
-        Ok(Self { status: StatusCode::OK, body, added: None, etag: None })
+        Ok(Self { status: StatusCode::OK, body, added: None, etag: None, receipt: None })
     }
 }
 
@@ -170,6 +172,11 @@ impl Asked<'_> {
         let party = &self.guest.caller.party;
         let collection = standing.collection(name, party).ok_or(Refusal::NotFound("there is no such collection"))?;
         let (read, write) = standing.rights(collection.number, party);
+        let purpose = crate::federate::sync::purpose(collection);
+        let own = standing.own.as_ref() == Some(party);
+        if purpose == Purpose::Respond && !own && !standing.bound(party, Channel::Taxii, Some(purpose), self.guest.now) {
+            return Err(Refusal::Forbidden("no agreement in force between us covers this collection"));
+        }
         let write = write && self.guest.caller.role != crate::sign_in::Role::Reader;
         Ok((collection, read, write))
     }
@@ -179,6 +186,11 @@ impl Asked<'_> {
             (collection, true, _) => Ok(collection),
             _ => Err(Refusal::Forbidden("this collection can only be written to")),
         }
+    }
+
+    /// A node like us asks: it understands what stands beside objects.
+    fn is_node(&self) -> bool {
+        self.headers.contains_key("x-musubi")
     }
 
     fn filter(&self) -> Result<Filter, Refusal> {
@@ -221,6 +233,9 @@ fn response(headers: &HeaderMap, given: Given) -> Response {
     }
     if let Some(etag) = &given.etag {
         response = response.header(header::ETAG, etag);
+    }
+    if let Some(receipt) = &given.receipt {
+        response = response.header("x-musubi-receipt", receipt);
     }
     if let Some(name) = packing.name() {
         response = response.header(header::CONTENT_ENCODING, name);
@@ -279,7 +294,7 @@ fn refused(server: &Server, refusal: Refusal) -> Response {
             extra = Some((header::RETRY_AFTER, "10".to_owned()));
             plain(StatusCode::SERVICE_UNAVAILABLE, "Too much is being sent at once", None)
         }
-        Refusal::Shut(Shut::Unknown(_)) => {
+        Refusal::Shut(Shut::Unknown) => {
             extra = Some((header::WWW_AUTHENTICATE, "Basic realm=\"musubi\", charset=\"UTF-8\", Bearer realm=\"musubi\"".to_owned()));
             plain(StatusCode::UNAUTHORIZED, "Who is it?", Some("sign in with a token (HTTP Basic or Bearer) or a certificate".to_owned()))
         }

@@ -1,7 +1,9 @@
 //! Reading: pages of objects, manifests and versions. Whatever a party is given of a collection is a release, logged before it is sent.
 
 use axum::http::StatusCode;
-use casework::model::agreement::{Channel, Purpose};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use casework::model::agreement::Channel;
 use casework::model::release::{Basis, Release};
 use formats::taxii::resource::{Manifest, ManifestRecord, Versions, envelope};
 use formats::taxii::{Cursor, Filter, Wanted};
@@ -15,13 +17,20 @@ use super::{Asked, Given, Refusal};
 use crate::api::answer::{etag, is_known};
 use crate::api::scribe::chance;
 use crate::api::{Guest, Server};
+use crate::federate::sync::with_terms;
 
 /// `GET {root}/collections/{id}/objects/` (§5.4).
 pub(super) async fn objects(asked: &Asked<'_>, name: &str) -> Result<Given, Refusal> {
     let collection = asked.readable(name)?;
     let filter = asked.filter()?;
     let page = read(asked, collection, &filter, true).await?;
-    give(asked, collection, "objects", &page, body(&page, &filter)).await
+    let mut body = body(&page, &filter);
+    if asked.is_node() {
+        let party = &asked.guest.caller.party;
+        let terms: Vec<String> = page.objects.iter().map(|object| asked.guest.standing.given_under(object.terms, party)).collect();
+        body = with_terms(body, &terms);
+    }
+    give(asked, collection, "objects", &page, body).await
 }
 
 /// `GET {root}/collections/{id}/objects/{object}/` (§5.6).
@@ -57,7 +66,7 @@ pub(super) async fn versions(asked: &Asked<'_>, name: &str, id: &str) -> Result<
 
 /// An object that this party does not see is one that does not exist; one of which the filter leaves nothing is there.
 async fn known(asked: &Asked<'_>, collection: &Collection, id: &str, page: &Page) -> Result<(), Refusal> {
-    if page.objects.is_empty() && !asked.server.register.sees(collection.number, id, &asked.guest.view.eyes).await? {
+    if page.objects.is_empty() && !asked.server.register.sees(collection.number, id, &asked.guest.view(collection).eyes).await? {
         return Err(Refusal::NotFound("there is no such object"));
     }
     Ok(())
@@ -74,7 +83,7 @@ async fn read(asked: &Asked<'_>, collection: &Collection, filter: &Filter, bytes
     let limits = &asked.server.limits;
     let limit = filter.limit.unwrap_or(limits.page).min(limits.largest_page);
     let question = shared::Asked { collection: collection.number, filter, after, limit, bytes, from_others: false };
-    Ok(asked.server.register.shared(&question, &asked.guest.view.eyes).await?)
+    Ok(asked.server.register.shared(&question, &asked.guest.view(collection).eyes).await?)
 }
 
 pub(super) fn body(page: &Page, filter: &Filter) -> Vec<u8> {
@@ -93,10 +102,15 @@ async fn give(asked: &Asked<'_>, collection: &Collection, kind: &'static str, pa
     let etag = etag(&body);
     if is_known(asked.headers, &etag) {
         // It has what it asks for: nothing is given.
-        return Ok(Given { status: StatusCode::NOT_MODIFIED, body: Vec::new(), added, etag: Some(etag) });
+        return Ok(Given { status: StatusCode::NOT_MODIFIED, body: Vec::new(), added, etag: Some(etag), receipt: None });
     }
-    let body = release(asked.server, asked.guest, collection, kind, page, body).await?;
-    Ok(Given { status: StatusCode::OK, body, added, etag: Some(etag) })
+    let (body, release) = release(asked.server, asked.guest, collection, kind, page, body).await?;
+    // A node like us wants to hold the proof of what it was given.
+    let receipt = match release {
+        Some(id) if asked.is_node() => asked.server.register.receipt(&id).await?.map(|proof| STANDARD.encode(proof.to_string())),
+        _ => None,
+    };
+    Ok(Given { status: StatusCode::OK, body, added, etag: Some(etag), receipt })
 }
 
 /// Logs a page and gives back what may be sent. What is empty tells nothing, and what we look at ourselves is no release.
@@ -107,21 +121,22 @@ pub(super) async fn release(
     kind: &'static str,
     page: &Page,
     body: Vec<u8>,
-) -> Result<Vec<u8>, Refusal> {
-    if page.objects.is_empty() || guest.view.own {
-        return Ok(body);
+) -> Result<(Vec<u8>, Option<String>), Refusal> {
+    let view = guest.view(collection);
+    if page.objects.is_empty() || view.own {
+        return Ok((body, None));
     }
     server.counters.objects_given.fetch_add(page.objects.len() as u64, Ordering::Relaxed);
     let mut terms: Vec<i64> = page.objects.iter().map(|object| object.terms).collect();
     terms.sort_unstable();
     terms.dedup();
     let mut reasons = vec![format!("TAXII: {kind} of collection {}", collection.id)];
-    reasons.extend(guest.view.reasons(&terms));
+    reasons.extend(view.reasons(&terms));
     let id = uuid::Builder::from_random_bytes(((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes()).into_uuid();
     let release = Release {
         id: format!("page-{id}"),
         recipient: guest.caller.party.clone(),
-        purpose: Purpose::Defend,
+        purpose: crate::federate::sync::purpose(collection),
         channel: Channel::Taxii,
         content: Sha256::digest(&body).into(),
         at: guest.now,
@@ -129,5 +144,6 @@ pub(super) async fn release(
     };
     let objects = page.objects.iter().map(|object| (object.number, object.date_added)).collect();
     let released = server.scribe.release(PageGiven { release, body, collection: collection.number, kind, objects }).await?;
-    Ok(released.into_content())
+    let id = released.release().id.clone();
+    Ok((released.into_content(), Some(id)))
 }

@@ -97,6 +97,7 @@ impl Listener {
         let guest = self.server.guest(&self.headers, &self.peer, Channel::Taxii).await.map_err(Refusal::Shut)?;
         let asked = Asked { server: &self.server, guest: &guest, headers: &self.headers, query: "" };
         let collection = asked.readable(&self.name)?;
+        let view = guest.view(collection);
         let question = shared::Asked {
             collection: collection.number,
             filter: &self.filter,
@@ -105,10 +106,10 @@ impl Listener {
             bytes: true,
             from_others: false,
         };
-        let page = self.server.register.shared(&question, &guest.view.eyes).await?;
+        let page = self.server.register.shared(&question, &view.eyes).await?;
         // Objects and withdrawals share one order; behind the end of a page that is not the last nothing is told yet.
         let end = page.objects.last().filter(|_| page.more).map_or(i64::MAX, |last| last.date_added);
-        let gone = self.server.register.withdrawals(collection.number, self.after, &guest.view.eyes, PAGE as i64).await?;
+        let gone = self.server.register.withdrawals(collection.number, self.after, &view.eyes, PAGE as i64).await?;
         let mut events: Vec<(i64, Vec<u8>)> = Vec::new();
         for object in &page.objects {
             let mut event = format!("id: {}\nevent: object\n", timestamp(object.date_added)).into_bytes();
@@ -127,7 +128,7 @@ impl Listener {
         events.sort_by_key(|(at, _)| *at);
         let last = events.last().map(|(at, _)| *at);
         let body: Vec<u8> = events.into_iter().flat_map(|(_, event)| event).collect();
-        let body = super::page::release(&self.server, &guest, collection, "objects", &page, body).await?;
+        let (body, _) = super::page::release(&self.server, &guest, collection, "objects", &page, body).await?;
         self.after = last.unwrap_or(self.after);
         Ok(body)
     }

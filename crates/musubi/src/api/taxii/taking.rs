@@ -7,6 +7,7 @@ use anyhow::Result;
 use axum::http::{StatusCode, header};
 use casework::model::agreement::Channel;
 use casework::model::party::PartyId;
+use casework::model::terms::Terms;
 use casework::share::Marked;
 use formats::stix::marking::{Definitions, Marking};
 use formats::stix::object::SpecVersion;
@@ -14,9 +15,11 @@ use formats::stix::{Envelope, Header, Limits};
 use formats::taxii::media::is_envelope;
 use formats::taxii::resource::{Status, StatusDetail};
 use formats::taxii::{Filter, Wanted, timestamp};
+use sha2::{Digest as _, Sha256};
 use std::sync::atomic::Ordering;
 use store::collections::Collection;
 use store::posting::{Given as Object, Pending, Post, Posted};
+use store::register::Register;
 use store::shared::{self, Eyes};
 
 use super::{Asked, Given, Refusal};
@@ -24,6 +27,7 @@ use crate::api::Server;
 use crate::api::answer::BadBody;
 use crate::api::scribe::chance;
 use crate::api::standing::Standing;
+use crate::federate::sync;
 use crate::pipeline;
 
 /// More objects than these are taken at once and worked on later (§5.5, `pending`).
@@ -67,13 +71,19 @@ pub(super) async fn objects(asked: &Asked<'_>, name: &str, body: Result<Vec<u8>,
         let mut post = Post {
             request: Some(id.clone()),
             collection: collection.number,
-            eyes: asked.guest.view.eyes.clone(),
+            eyes: asked.guest.view(collection).eyes.clone(),
             objects: Vec::new(),
             requested_at,
         };
         let envelope = Envelope::read(&body, &limits()).map_err(|fault| Refusal::Bad(fault.to_string()))?;
-        post.objects = read(asked.server, &asked.guest.standing, collection, giver, &envelope.objects).await?;
+        let stated = stated(asked, &body, envelope.objects.len())?;
+        let received = received(asked, giver, &body).await?;
+        post.objects = read_given(&asked.server.register, &asked.guest.standing, collection, giver, &envelope.objects, &stated).await?;
         let posted = asked.server.scribe.post(post).await?;
+        if let Some((release, proof)) = received {
+            let content: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+            asked.server.register.keep_receipt(giver.as_str(), &release, &content, &proof, requested_at).await?;
+        }
         told(id, requested_at, count, Some(posted))
     };
     Ok(Given { status: StatusCode::ACCEPTED, ..Given::json(&status)? })
@@ -96,26 +106,44 @@ fn told(id: String, requested_at: i64, count: usize, posted: Option<Posted>) -> 
     }
 }
 
-/// Each object with the terms under which it is held, or why it is not taken.
-async fn read(
-    server: &Server,
+/// The terms that a node states beside its objects.
+fn stated(asked: &Asked<'_>, body: &[u8], objects: usize) -> Result<Vec<Terms>, Refusal> {
+    if !asked.is_node() {
+        return Ok(Vec::new());
+    }
+    sync::terms_beside(body, objects).map_err(|error| Refusal::Unprocessable(error.to_string()))
+}
+
+/// The receipt that a peer whose log we know must send along.
+async fn received(asked: &Asked<'_>, giver: &PartyId, body: &[u8]) -> Result<Option<(String, String)>, Refusal> {
+    let peers = asked.server.register.peers().await?;
+    let Some(peer) = peers.iter().find(|peer| peer.party == giver.as_str()) else { return Ok(None) };
+    let header = asked.headers.get("x-musubi-receipt").and_then(|value| value.to_str().ok());
+    sync::receipt(peer, header, body).map_err(|error| Refusal::Unprocessable(format!("{error:#}")))
+}
+
+/// Each object with the terms under which it is held, or why it is not taken. `stated` are terms beside the objects, or none.
+pub(crate) async fn read_given(
+    register: &Register,
     standing: &Standing,
     collection: &Collection,
     giver: &PartyId,
     objects: &[&[u8]],
+    stated: &[Terms],
 ) -> Result<Vec<Result<Object, StatusDetail>>> {
-    let mut interned: HashMap<Marked, i64> = HashMap::new();
+    let mut interned: HashMap<(Marked, Option<&Terms>), i64> = HashMap::new();
     let mut read = Vec::with_capacity(objects.len());
-    let definitions = definitions(server, collection, giver, objects).await?;
-    for bytes in objects {
+    let definitions = definitions(register, collection, giver, objects).await?;
+    for (at, bytes) in objects.iter().enumerate() {
         read.push(match one(bytes, &definitions) {
             Ok((mut object, marked)) => {
                 // Few markings stand on many objects.
-                object.terms = match interned.get(&marked) {
+                let said = (marked, stated.get(at));
+                object.terms = match interned.get(&said) {
                     Some(id) => *id,
                     None => {
-                        let id = server.register.terms(&standing.held_under(marked, collection, giver)).await?;
-                        interned.insert(marked, id);
+                        let id = register.terms(&standing.held_under(marked, said.1, collection, giver)).await?;
+                        interned.insert(said, id);
                         id
                     }
                 };
@@ -129,7 +157,7 @@ async fn read(
 
 /// What the marking definitions say that these objects name: those beside them, and those that the same giver gave before. Another's
 /// definition could say of a marking that it means nothing.
-async fn definitions(server: &Server, collection: &Collection, giver: &PartyId, objects: &[&[u8]]) -> Result<Definitions> {
+async fn definitions(register: &Register, collection: &Collection, giver: &PartyId, objects: &[&[u8]]) -> Result<Definitions> {
     let mut definitions = Definitions::default();
     let mut unknown: BTreeSet<String> = BTreeSet::new();
     let headers: Vec<Header<'_>> = objects.iter().filter_map(|bytes| Header::read(bytes).ok()).collect();
@@ -146,7 +174,7 @@ async fn definitions(server: &Server, collection: &Collection, giver: &PartyId, 
         let own = Eyes { party: giver.to_string(), terms: Vec::new() };
         let question =
             shared::Asked { collection: collection.number, filter: &filter, after: None, limit: 1000, bytes: true, from_others: false };
-        for object in server.register.shared(&question, &own).await?.objects {
+        for object in register.shared(&question, &own).await?.objects {
             if let Ok(header) = Header::read(&object.bytes) {
                 definitions.learn(&header);
             }
@@ -203,11 +231,12 @@ pub(super) async fn delete(asked: &Asked<'_>, name: &str, id: &str) -> Result<Gi
         formats::taxii::Wanted::All
     };
     let now = asked.guest.now.as_microsecond();
-    let eyes = &asked.guest.view.eyes;
+    let view = asked.guest.view(collection);
+    let eyes = &view.eyes;
     match asked.server.register.withdraw(collection.number, id, &wanted, eyes, now, chance()).await {
         Ok(Some(_)) => {
             asked.server.scribe.news.notify_waiters();
-            Ok(Given { status: StatusCode::OK, body: Vec::new(), added: None, etag: None })
+            Ok(Given { status: StatusCode::OK, body: Vec::new(), added: None, etag: None, receipt: None })
         }
         Ok(None) => Err(Refusal::NotFound("there is no such object")),
         Err(store::StoreError::Refused(_)) => Err(Refusal::Forbidden("only who gave an object may take it back")),
@@ -245,8 +274,8 @@ async fn work_once(server: &Arc<Server>) -> Result<bool> {
         }
     };
     for objects in envelope.objects.chunks(TOGETHER) {
-        let eyes = standing.view(&giver, Channel::Taxii, now).eyes.clone();
-        let objects = read(server, &standing, collection, &giver, objects).await?;
+        let eyes = standing.view(&giver, Channel::Taxii, sync::purpose(collection), now).eyes.clone();
+        let objects = read_given(&server.register, &standing, collection, &giver, objects, &[]).await?;
         let post = Post { request: None, collection: collection.number, eyes, objects, requested_at: pending.requested_at };
         // What an earlier attempt added is known already and counts as added.
         let posted = server.scribe.post(post).await?;
