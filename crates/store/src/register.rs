@@ -119,8 +119,8 @@ impl Register {
     pub async fn serve(home: &Home, connections: u32) -> Result<Self, StoreError> {
         let register = Self::open(home).await?;
         register.close().await;
-        // Pages are read through the system's cache; 16 MiB of a connection's own hold the inner pages of the indexes.
-        let options = Self::options(home).pragma("mmap_size", "8589934592").pragma("cache_size", "-16384");
+        // Pages are read through the system's cache.
+        let options = Self::options(home).pragma("mmap_size", "8589934592");
         let pool = SqlitePoolOptions::new().min_connections(1).max_connections(connections).connect_with(options).await?;
         Ok(Self { pool })
     }
@@ -131,6 +131,10 @@ impl Register {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // Rows of the log lie far apart in its indexes: copied from the write-ahead log every 4 MB (the default) the same pages would be
+            // copied with each batch. It may grow to 64 MB instead.
+            .pragma("wal_autocheckpoint", "16384")
+            .pragma("cache_size", "-32768")
             .busy_timeout(Duration::from_secs(60))
     }
 
