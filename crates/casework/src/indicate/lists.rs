@@ -8,8 +8,10 @@
 
 use std::collections::BTreeMap;
 
+use formats::block_list::zone_serial::{self, Version};
 use formats::block_list::{self, Head, LeftOut, Value, Written, hosts, nftables, rpz, suricata, text, zeek_intel};
 use formats::value;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::block::{BlockList, Entry, Wanted};
@@ -148,8 +150,8 @@ pub struct Wish {
     pub reasons: bool,
     /// The zone, without a dot at its end.
     pub zone: String,
-    /// Serial of the zone ([`formats::block_list::zone_serial::next`]).
-    pub serial: u32,
+    /// The version of the zone that was served last: the same content keeps its serial, other content gets a newer one.
+    pub served: Option<Version>,
     /// Of nftables.
     pub table: String,
     /// Where indicators can be opened, without `https://`.
@@ -166,7 +168,7 @@ impl Default for Wish {
             below: true,
             reasons: true,
             zone: "rpz.musubi".into(),
-            serial: 1,
+            served: None,
             table: "musubi".into(),
             reference: None,
         }
@@ -225,8 +227,8 @@ pub struct Files {
     /// Entries of the list that are said.
     pub said: usize,
     pub unsaid: BTreeMap<Unsaid, u64>,
-    /// Of RPZ: for the serial and for transfers.
-    pub zone: Option<rpz::Zone>,
+    /// Of RPZ: what is transferred, and the version to remember as [`Wish::served`].
+    pub zone: Option<(rpz::Zone, Version)>,
 }
 
 /// Why nothing is written.
@@ -241,7 +243,7 @@ pub enum Error {
 }
 
 /// Writes the list. `before` is the main file that the party got last: only Suricata rules look at it, for their numbers. The same list
-/// gives the same bytes; only nftables changes with `now`, hour by hour.
+/// gives the same bytes; with `now` only the timeouts of nftables change, hour by hour, and the serial of a zone whose content does.
 ///
 /// ```
 /// use casework::indicate::block::BlockList;
@@ -268,10 +270,13 @@ pub fn write(list: &BlockList, format: Format, wish: &Wish, before: Option<&str>
     let mut made = None;
     let written = match format {
         Format::Rpz => {
-            let (zone, left_out) = rpz::Zone::of(&entries, &zone_wish(wish))?;
+            let (mut zone, left_out) = rpz::Zone::of(&entries, &zone_wish(wish))?;
+            let hash = zone.content_hash();
+            zone.soa.serial = zone_serial::next(wish.served, hash, now.to_zoned(TimeZone::UTC).date());
+            let version = Version { serial: zone.soa.serial, hash };
             let said = entries.len() - left_out.values().sum::<u64>() as usize;
             let text = zone.write(head);
-            made = Some(zone);
+            made = Some((zone, version));
             Written { text, entries: said, left_out }
         }
         Format::Suricata | Format::SuricataBulk => {
@@ -369,7 +374,6 @@ fn said<'a>(
 
 fn zone_wish(wish: &Wish) -> rpz::Wish {
     let mut zone = rpz::Wish::new(&wish.zone);
-    zone.soa.serial = wish.serial;
     zone.below = wish.below;
     zone.reasons = if wish.reasons { rpz::Reasons::Comments } else { rpz::Reasons::None };
     zone.action = match &wish.action {
@@ -454,6 +458,22 @@ mod tests {
         assert!(refused(&wish, Format::Rpz).contains("\"a b\""));
         assert!(refused(&Wish { zone: "rpz.example".into(), ..wish.clone() }, Format::Rpz).contains("\"x y\""));
         assert!(refused(&wish, Format::Nftables).contains("\"a;b\""));
+    }
+
+    #[test]
+    fn a_zone_keeps_its_serial_while_its_content_is_the_same() {
+        let version = |values: &[&str], served, day| {
+            let now = now() + SignedDuration::from_hours(day);
+            let mut list = list(values);
+            list.entries.iter_mut().for_each(|entry| entry.expires = now + SignedDuration::from_hours(1));
+            let (zone, version) = write(&list, Format::Rpz, &Wish { served, ..Wish::default() }, None, now).unwrap().zone.unwrap();
+            assert_eq!(zone.soa.serial, version.serial);
+            version
+        };
+        let first = version(&["domain evil.example"], None, 0);
+        let same = version(&["domain evil.example"], Some(first), 48);
+        let other = version(&["domain worse.example"], Some(same), 0);
+        assert_eq!((first.serial, same.serial, other.serial), (2_027_011_500, 2_027_011_500, 2_027_011_501));
     }
 
     #[test]

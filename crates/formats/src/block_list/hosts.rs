@@ -1,6 +1,6 @@
 //! A `hosts` file: names that lead nowhere, for single machines and for filters that read such files.
 //!
-//! It cannot say "and what is below", so only the names themselves are blocked. Names without a dot (`localhost`) are never written.
+//! It cannot say "and what is below", so only the names themselves are blocked. Names of the machine itself (`localhost`) are never written.
 
 use super::{Entry, Head, Left, LeftOut, Value, Written, chosen, head, why};
 
@@ -18,7 +18,7 @@ pub fn write(entries: &[Entry<'_>], reasons: bool, top: Head<'_>) -> Written {
     let mut said = 0;
     for entry in some {
         let Value::Name(name) = entry.value else { continue };
-        if !name.contains('.') || name.ends_with(".localhost") || name.starts_with("localhost.") {
+        if name.ends_with(".localhost") || name.starts_with("localhost.") {
             *left_out.entry(LeftOut::Malformed).or_default() += 1;
             continue;
         }

@@ -39,7 +39,7 @@ const HEAD_LIMIT: usize = 300;
 pub enum Value<'a> {
     /// A lone address is a network of one.
     Network(Network),
-    /// A host name, as [`value::fqdn`] writes it.
+    /// A host name of at least two labels, as [`value::fqdn`] writes it.
     Name(&'a str),
     Url(&'a str),
     MailAddress(&'a str),
@@ -169,7 +169,8 @@ impl Value<'_> {
             |text: &str, digits: &[usize]| digits.contains(&text.len()) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         match self {
             Self::Network(_) => true,
-            Self::Name(name) => is_name(name),
+            // A name without a dot is a machine at home or a whole top-level domain.
+            Self::Name(name) => name.contains('.') && is_name(name),
             Self::Url(url) => value::url(url).is_some_and(|known| known == *url) && !url.contains(breaks),
             Self::MailAddress(address) => address.contains('@') && !address.contains(|c: char| breaks(c) || c.is_whitespace()),
             Self::Md5(hash) => hexadecimal(hash, &[32]),
@@ -354,6 +355,7 @@ mod tests {
             Value::Name("Evil.example"),
             Value::Name("evil.example."),
             Value::Name(" evil.example"),
+            Value::Name("localhost"),
             Value::Url("http://evil.example/\u{2028}"),
             Value::Url("evil.example"),
             Value::Md5("44D88612FEA8A8F36DE82E1278ABB02F"),

@@ -428,6 +428,10 @@ fn seconds(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Head;
+    use super::super::zone_transfer::{difference, whole};
     use super::*;
 
     #[test]
@@ -472,6 +476,76 @@ x.example CNAME *.garden.example.
             ("$ORIGIN a.\n)", Error::Open { line: 2 }),
         ] {
             assert_eq!(read(text.as_bytes()), Err(wanted), "{text}");
+        }
+    }
+
+    /// What a zone is made of, and what it is not.
+    fn pieces() -> impl Strategy<Value = String> {
+        let words = prop::sample::select(vec![
+            "@",
+            "a.example",
+            "*.a",
+            "A.b.",
+            "rpz.",
+            "www",
+            "32.1.2.0.192.rpz-ip",
+            "0.zz.rpz-ip",
+            "128.zz.1.rpz-ip",
+            "8.0.0.0.9.rpz-ip",
+            "128.1.2.3.4.5.6.7.8.rpz-ip",
+            "_why.www",
+            "_why.a.example",
+            "CNAME",
+            "TXT",
+            "SOA",
+            "NS",
+            "A",
+            "IN",
+            "60",
+            "1w2d",
+            ".",
+            "*.",
+            "rpz-passthru.",
+            "rpz-drop.",
+            "rpz-tcp-only.",
+            "rpz-other.",
+            "\"a\\\"b\\200;\"",
+            "\"\"",
+            "\"é\"",
+            "\"",
+            "(",
+            ")",
+            "; x",
+            "\n",
+            "\n",
+            "\n",
+            "\nwww CNAME .\n_why.www TXT \"a\"\n",
+            "\n@ CNAME a.b.\n",
+            "\\",
+            "$ORIGIN",
+            "$TTL",
+            "$INCLUDE",
+            "é",
+        ]);
+        prop::collection::vec((words, prop::sample::select(vec![" ", "\t", " ", ""])), 0..60)
+            .prop_map(|words| words.into_iter().map(|(word, gap)| format!("{word}{gap}")).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_is_written_and_read_again_as_the_same(before: bool, text in pieces()) {
+            let start = if before { "$ORIGIN rpz.\n@ SOA a. b. 7 1 2 3 4\n" } else { "" };
+            let Ok(found) = read(format!("{start}{text}").as_bytes()) else { return Ok(()) };
+            let again = read(found.zone.write(Head::default()).as_bytes()).unwrap();
+            prop_assert!(again.set_aside.is_empty(), "{:?}", again.set_aside);
+            let step = difference(&found.zone, &again.zone);
+            prop_assert!(step.added.is_empty() && step.removed.is_empty(), "{:?}", step);
+            prop_assert_eq!(whole(&found.zone), whole(&again.zone));
+        }
+
+        #[test]
+        fn bytes_of_any_kind_are_no_trouble(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&bytes);
         }
     }
 }

@@ -277,7 +277,7 @@ fn of_hashes(hashes: [String; 3], drafts: &mut Vec<Draft>) -> Vec<File> {
     for ((keyword, name), text) in HASHES.into_iter().zip(hashes) {
         if !text.is_empty() {
             let matches = format!("{keyword}:{name};");
-            drafts.push(Draft::list(keyword, &format!("a file of the list {name}"), "alert http any any -> any any".into(), matches));
+            drafts.push(Draft::list(keyword, &format!("a file of the list {name}"), "alert tcp any any -> any any".into(), matches));
             beside.push(File { name, text });
         }
     }
