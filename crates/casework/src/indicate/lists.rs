@@ -126,7 +126,7 @@ pub enum Action {
 /// What happens to entries that somebody should look at first.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Marked {
-    /// They are told and do no harm: passed and logged in RPZ; not in `hosts` and nftables, which can only block.
+    /// They are told and do no harm: passed and logged in RPZ, of low priority in Suricata; not in `hosts`, nftables and plain lists, which cannot say so.
     #[default]
     Watch,
     /// As all others.
@@ -154,6 +154,8 @@ pub struct Wish {
     pub served: Option<Version>,
     /// Of nftables.
     pub table: String,
+    /// Of Suricata rules: a party that takes from two nodes gives each a range.
+    pub sids: suricata::Sids,
     /// Where indicators can be opened, without `https://`.
     pub reference: Option<String>,
 }
@@ -170,6 +172,7 @@ impl Default for Wish {
             zone: "rpz.musubi".into(),
             served: None,
             table: "musubi".into(),
+            sids: suricata::Sids::default(),
             reference: None,
         }
     }
@@ -280,7 +283,7 @@ pub fn write(list: &BlockList, format: Format, wish: &Wish, before: Option<&str>
             Written { text, entries: said, left_out }
         }
         Format::Suricata | Format::SuricataBulk => {
-            let wish = suricata::Wish { sids: suricata::Sids::default(), reference: wish.reference.as_deref(), before };
+            let wish = suricata::Wish { sids: wish.sids, reference: wish.reference.as_deref(), before };
             let make = if format == Format::Suricata { suricata::rules } else { suricata::bulk };
             let files = make(&entries, wish, head)?;
             beside = files.beside.into_iter().map(|file| File { name: file.name, text: file.text }).collect();
@@ -337,7 +340,7 @@ fn said<'a>(
     if entry.expires <= now {
         return Err(Unsaid::Format(LeftOut::Expired));
     }
-    let only_blocks = matches!(format, Format::Hosts) || (format == Format::Nftables && wish.action != Action::Watch);
+    let only_blocks = matches!(format, Format::Hosts | Format::Plain) || (format == Format::Nftables && wish.action != Action::Watch);
     if entry.marked && (wish.marked == Marked::Leave || (wish.marked == Marked::Watch && only_blocks)) {
         return Err(Unsaid::Marked);
     }

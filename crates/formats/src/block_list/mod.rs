@@ -89,7 +89,7 @@ pub enum LeftOut {
     Malformed,
     /// It, or it with the name of the zone, is longer than the format allows.
     TooLong,
-    /// Another entry blocks it too, at least as long. Nothing is lost.
+    /// Another entry says it too: nothing is lost.
     Covered,
     /// Its time is over.
     Expired,

@@ -291,6 +291,14 @@ impl Zone {
     }
 
     /// As a master file (RFC 1035 §5). Names are relative to `$ORIGIN`.
+    ///
+    /// ```
+    /// use formats::block_list::Head;
+    /// use formats::block_list::rpz::{Wish, Zone};
+    /// let (zone, _) = Zone::of(&[], &Wish::new("rpz.example"))?;
+    /// assert!(zone.write(Head { title: "ours", notes: &[] }).starts_with("; ours\n$ORIGIN rpz.example.\n"));
+    /// # Ok::<(), formats::block_list::rpz::Error>(())
+    /// ```
     pub fn write(&self, top: Head<'_>) -> String {
         let mut text = String::with_capacity(512 + self.rules.len() * 64);
         head(";", top, &mut text);
@@ -317,6 +325,15 @@ impl Zone {
     }
 
     /// A hash of all that resolvers get, the serial left aside: as long as it is the same, so is the serial.
+    ///
+    /// ```
+    /// use formats::block_list::rpz::{Wish, Zone};
+    /// let (zone, _) = Zone::of(&[], &Wish::new("rpz.example"))?;
+    /// let mut later = zone.clone();
+    /// later.soa.serial += 1;
+    /// assert_eq!(later.content_hash(), zone.content_hash());
+    /// # Ok::<(), formats::block_list::rpz::Error>(())
+    /// ```
     pub fn content_hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         let Soa { primary, mailbox, serial: _, refresh, retry, expire, minimum } = &self.soa;

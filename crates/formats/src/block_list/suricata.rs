@@ -70,6 +70,9 @@ const HASHES: [(&str, &str); 3] = [("filemd5", "musubi-md5.list"), ("filesha1", 
 pub const NAMES: &str = "musubi-names.lst";
 pub const CATEGORIES: &str = "musubi-categories.txt";
 pub const REPUTATION: &str = "musubi-reputation.list";
+/// The two ways, so that a rule about a list has another number in each.
+const RULES: &str = "rules";
+const BULK: &str = "bulk";
 /// The name of the reputation category, and its number.
 const CATEGORY: (&str, u8) = ("Musubi", 1);
 
@@ -129,7 +132,7 @@ pub fn rules(entries: &[Entry<'_>], wish: Wish<'_>, top: Head<'_>) -> Result<Fil
             }
         }
     }
-    let beside = of_hashes(hashes, &mut drafts);
+    let beside = of_hashes(RULES, hashes, &mut drafts);
     Ok(Files { rules: Written { text: numbered(drafts, wish, top)?, entries: said, left_out }, beside })
 }
 
@@ -175,17 +178,23 @@ pub fn bulk(entries: &[Entry<'_>], wish: Wish<'_>, top: Head<'_>) -> Result<File
         for (protocol, buffer) in [("dns", "dns.query"), ("tls", "tls.sni"), ("http", "http.host")] {
             let matches = format!("{buffer}; dataset:isset,musubi-names,type string,load {NAMES},memcap 512mb,hashsize 65536;");
             let header = format!("alert {protocol} $HOME_NET any -> any any");
-            drafts.push(Draft::list(protocol, &format!("a name of the list {NAMES}"), header, matches));
+            drafts.push(Draft::list(BULK, protocol, &format!("a name of the list {NAMES}"), header, matches));
         }
         beside.push(File { name: NAMES, text: names });
     }
     if !reputation.is_empty() {
         let matches = format!("iprep:any,{},>,0; threshold:type limit, track by_both, seconds 3600, count 1;", CATEGORY.0);
-        drafts.push(Draft::list("iprep", &format!("an address of the list {REPUTATION}"), "alert ip any any -> any any".into(), matches));
+        drafts.push(Draft::list(
+            BULK,
+            "iprep",
+            &format!("an address of the list {REPUTATION}"),
+            "alert ip any any -> any any".into(),
+            matches,
+        ));
         beside.push(File { name: CATEGORIES, text: format!("{},{},Addresses of indicators\n", CATEGORY.1, CATEGORY.0) });
         beside.push(File { name: REPUTATION, text: reputation });
     }
-    beside.extend(of_hashes(hashes, &mut drafts));
+    beside.extend(of_hashes(BULK, hashes, &mut drafts));
     Ok(Files { rules: Written { text: numbered(drafts, wish, top)?, entries: some.len(), left_out }, beside })
 }
 
@@ -256,8 +265,8 @@ impl Draft {
         Self { key, body }
     }
 
-    fn list(by: &str, what: &str, header: String, matches: String) -> Self {
-        let key = key("list", by);
+    fn list(file: &str, by: &str, what: &str, header: String, matches: String) -> Self {
+        let key = key(file, by);
         Self { key, body: format!("{header} (msg:\"Musubi {what}\"; {matches} metadata:musubi_key {key:016x};") }
     }
 }
@@ -272,12 +281,12 @@ fn key(by: &str, value: &str) -> u64 {
     u64::from_be_bytes(first)
 }
 
-fn of_hashes(hashes: [String; 3], drafts: &mut Vec<Draft>) -> Vec<File> {
+fn of_hashes(file: &str, hashes: [String; 3], drafts: &mut Vec<Draft>) -> Vec<File> {
     let mut beside = Vec::new();
     for ((keyword, name), text) in HASHES.into_iter().zip(hashes) {
         if !text.is_empty() {
             let matches = format!("{keyword}:{name};");
-            drafts.push(Draft::list(keyword, &format!("a file of the list {name}"), "alert tcp any any -> any any".into(), matches));
+            drafts.push(Draft::list(file, keyword, &format!("a file of the list {name}"), "alert tcp any any -> any any".into(), matches));
             beside.push(File { name, text });
         }
     }
