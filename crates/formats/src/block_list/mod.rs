@@ -9,7 +9,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
@@ -239,9 +238,11 @@ fn head(mark: &str, head: Head<'_>, out: &mut String) {
     }
 }
 
-fn hexadecimal(id: [u8; 16], out: &mut String) {
-    for byte in id {
-        let _ = write!(out, "{byte:02x}");
+fn hexadecimal(bytes: &[u8], out: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)] as char);
+        out.push(DIGITS[usize::from(byte & 15)] as char);
     }
 }
 

@@ -214,9 +214,7 @@ pub fn hashed_names(entries: &[Entry<'_>]) -> Written {
     hashes.sort_unstable();
     let mut text = String::with_capacity(hashes.len() * 65);
     for hash in &hashes {
-        for byte in hash {
-            let _ = write!(text, "{byte:02x}");
-        }
+        hexadecimal(hash, &mut text);
         text.push('\n');
     }
     Written { text, entries: hashes.len(), left_out }
@@ -248,7 +246,7 @@ impl Draft {
             wish.reference.filter(|place| !place.is_empty() && place.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-_:".contains(&b)))
         {
             let _ = write!(body, "reference:url,{place}/");
-            hexadecimal(entry.id, &mut body);
+            hexadecimal(&entry.id, &mut body);
             body.push_str("; ");
         }
         let priority = match entry.confidence {
@@ -258,7 +256,7 @@ impl Draft {
             ..50 => 3,
         };
         let _ = write!(body, "priority:{priority}; metadata:musubi_key {key:016x}, indicator ");
-        hexadecimal(entry.id, &mut body);
+        hexadecimal(&entry.id, &mut body);
         let expires = entry.expires.to_zoned(jiff::tz::TimeZone::UTC).date();
         let _ =
             write!(body, ", confidence {}, expires {:04}_{:02}_{:02};", entry.confidence, expires.year(), expires.month(), expires.day());

@@ -54,7 +54,7 @@ pub fn csv(entries: &[Entry<'_>]) -> Written {
         text.push(',');
         cell(entry.value.kind(), &mut text);
         text.push_str(&format!(",{},{:.0},{},", entry.confidence, entry.expires, if entry.marked { "yes" } else { "no" }));
-        hexadecimal(entry.id, &mut text);
+        hexadecimal(&entry.id, &mut text);
         text.push(',');
         cell(&why(entry), &mut text);
         text.push_str("\r\n");

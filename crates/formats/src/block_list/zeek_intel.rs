@@ -64,7 +64,7 @@ pub fn write(entries: &[Entry<'_>], wish: Wish<'_>, top: Head<'_>) -> Written {
             Some(place) => {
                 field(place, &mut text);
                 text.push('/');
-                hexadecimal(entry.id, &mut text);
+                hexadecimal(&entry.id, &mut text);
             }
             None => text.push('-'),
         }
