@@ -35,6 +35,7 @@ for mapping in testdata/*/*.mapping.toml; do
     seed mapping "$mapping"
     cat "$mapping" <(printf '\0') "${mapping%.mapping.toml}.in.csv" > fuzz/corpus/mapping/seed-with-report
 done
+seed block_list_rpz testdata/block-lists/list.zone
 seed shadowserver_types crates/formats/src/shadowserver_types.tsv
 for file in testdata/tables/*; do
     for target in mmdb ranges rir; do seed $target "$file"; done

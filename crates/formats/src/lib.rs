@@ -6,6 +6,7 @@
 pub mod address_table;
 pub mod arf;
 pub mod automatic_mail;
+pub mod block_list;
 pub mod csv;
 pub mod delivery_status;
 pub mod first_teams;
