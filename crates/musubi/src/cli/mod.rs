@@ -14,6 +14,9 @@ mod events;
 mod evidence;
 mod explain;
 mod formats;
+mod indicator;
+mod indicator_derive;
+mod indicator_publish;
 mod ingest;
 mod key;
 mod log;
@@ -35,6 +38,7 @@ mod takedown;
 mod terms;
 mod token;
 mod view;
+mod warnings;
 mod witness;
 
 use std::io;
@@ -88,6 +92,10 @@ enum Command {
     Party(party::Parties),
     #[command(subcommand)]
     Agreement(agreement::Agreements),
+    #[command(subcommand)]
+    Indicator(indicator::Indicators),
+    #[command(subcommand)]
+    Warnings(warnings::Warnings),
     #[command(subcommand)]
     Collection(collection::Collections),
     #[command(subcommand)]
@@ -187,6 +195,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Formats(command) => command.run(&place),
         Command::Party(command) => command.run(&place).await,
         Command::Agreement(command) => command.run(&place).await,
+        Command::Indicator(command) => command.run(&place).await,
+        Command::Warnings(command) => command.run(&place).await,
         Command::Collection(command) => command.run(&place).await,
         Command::Token(command) => command.run(&place).await,
         Command::Serve(command) => command.run(&place).await,
