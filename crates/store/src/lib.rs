@@ -30,6 +30,7 @@ pub mod notices;
 pub mod outbox;
 mod pages;
 pub mod parties;
+pub mod places;
 pub mod posting;
 pub mod register;
 pub mod registries;

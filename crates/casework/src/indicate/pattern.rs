@@ -1,5 +1,7 @@
 //! Which STIX pattern finds a value, and which values does a pattern name?
 
+use std::collections::BTreeMap;
+
 use formats::stix::write::literal;
 use formats::stix_pattern::{Constant, ObjectPath, Operation, Pattern, Step};
 
@@ -147,6 +149,40 @@ pub fn single(pattern: &str) -> Option<Observable> {
     let plain = matches!(&parsed.expression, formats::stix_pattern::ObservationExpression::One(_))
         && matches!(test.operation, Operation::Equal(_) | Operation::IsSubset(_));
     if plain && !test.negated { values(pattern).pop() } else { None }
+}
+
+/// The values in an object of STIX: of an indicator those of its pattern, of an observable its own. Empty for all others, and for what is
+/// no object.
+///
+/// ```
+/// use casework::indicate::pattern::values_of_object;
+/// let file = br#"{"type":"file","id":"file--5956efbb-a7b0-566d-a7f9-a202eb05c70f","hashes":{"MD5":"44d88612fea8a8f36de82e1278abb02f"}}"#;
+/// assert_eq!(values_of_object(file)[0].to_string(), "md5 44d88612fea8a8f36de82e1278abb02f");
+/// ```
+pub fn values_of_object(bytes: &[u8]) -> Vec<Observable> {
+    #[derive(serde::Deserialize)]
+    struct Object {
+        #[serde(rename = "type")]
+        object_type: String,
+        pattern: Option<String>,
+        pattern_type: Option<String>,
+        value: Option<String>,
+        name: Option<String>,
+        number: Option<i64>,
+        #[serde(default)]
+        hashes: BTreeMap<String, String>,
+    }
+    let Ok(object) = serde_json::from_slice::<Object>(bytes) else { return Vec::new() };
+    if object.object_type == "indicator" {
+        let stix = object.pattern_type.is_none_or(|kind| kind == "stix");
+        return object.pattern.filter(|_| stix).map(|pattern| values(&pattern)).unwrap_or_default();
+    }
+    let read = |path: &[&str], text: &str| value_of(&object.object_type, path, text);
+    let mut found: Vec<Observable> = object.value.iter().filter_map(|text| read(&["value"], text)).collect();
+    found.extend(object.name.iter().filter_map(|text| read(&["name"], text)));
+    found.extend(object.number.and_then(|number| read(&["number"], &number.to_string())));
+    found.extend(object.hashes.iter().take(VALUES_LIMIT).filter_map(|(algorithm, text)| read(&["hashes", algorithm], text)));
+    found
 }
 
 fn text(constant: &Constant) -> Option<String> {

@@ -57,7 +57,7 @@ impl Teller {
         Object::domain("identity", &self.name("identity", &[]), ALWAYS).set("name", self.name.clone()).set("identity_class", sector)
     }
 
-    fn identity_id(&self) -> String {
+    pub fn identity_id(&self) -> String {
         format!("identity--{}", self.name("identity", &[]))
     }
 

@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use casework::indicate::rules::{End, Found, Row, Rules, candidates, victims_side};
 use casework::indicate::warning::Warnings;
 use casework::model::event::Side;
 use casework::model::identity::EventId;
 use casework::model::observable::{Kind, Observable};
-use datafusion::arrow::array::{Array as _, AsArray as _, RecordBatch, StringArray};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Int64Type};
 use formats::rsit::Class;
 use jiff::Timestamp;
 use serde_json::json;
@@ -19,6 +16,7 @@ use store::events::Questions;
 use store::indicators::{Deed, Heard, Words};
 
 use super::acting::Acting;
+use super::columns::Columns;
 use super::{Place, moment};
 use crate::receive::lists;
 use crate::show::{self, grouped, say};
@@ -52,8 +50,8 @@ impl Derive {
         for sql in questions_of(&rules, since, now) {
             batches.extend(questions.sql(&sql).await?.collect().await?);
         }
-        let tables = batches.iter().map(Columns::of).collect::<Result<Vec<_>>>()?;
-        let rows = || tables.iter().flat_map(|table| (0..table.rows).filter_map(|at| table.row(at)));
+        let tables = batches.iter().map(|batch| Columns::of(batch, &TEXTS, &NUMBERS)).collect::<Result<Vec<_>>>()?;
+        let rows = || tables.iter().flat_map(|table| (0..table.rows).filter_map(|at| row(table, at)));
         let events = tables.iter().map(|table| table.rows as u64).sum::<u64>();
         let known = well_known(rows(), &warnings);
         let Found { candidates, set_aside, waiting } = candidates(rows(), &rules, &warnings, now);
@@ -147,13 +145,6 @@ fn questions_of(rules: &Rules, since: Timestamp, now: Timestamp) -> Vec<String> 
     asked
 }
 
-/// The columns of an answer, as rules look at them.
-struct Columns {
-    rows: usize,
-    texts: Vec<StringArray>,
-    numbers: Vec<datafusion::arrow::array::Int64Array>,
-}
-
 const TEXTS: [&str; 14] = [
     "id",
     "reporter",
@@ -172,37 +163,23 @@ const TEXTS: [&str; 14] = [
 ];
 const NUMBERS: [&str; 3] = ["time", "terms", "confidence"];
 
-impl Columns {
-    fn of(batch: &RecordBatch) -> Result<Self> {
-        let column = |name: &str, kind: &DataType| -> Result<_> {
-            let column = batch.column_by_name(name).with_context(|| format!("no column {name}"))?;
-            Ok(cast(column, kind)?)
-        };
-        let texts = TEXTS.iter().map(|name| Ok(column(name, &DataType::Utf8)?.as_string::<i32>().clone())).collect::<Result<_>>()?;
-        let numbers =
-            NUMBERS.iter().map(|name| Ok(column(name, &DataType::Int64)?.as_primitive::<Int64Type>().clone())).collect::<Result<_>>()?;
-        Ok(Self { rows: batch.num_rows(), texts, numbers })
-    }
-
-    /// `None` for a class that is none.
-    fn row(&self, at: usize) -> Option<Row<'_>> {
-        let text = |column: usize| Some(&self.texts[column]).filter(|texts| !texts.is_null(at)).map(|texts| texts.value(at));
-        let number = |column: usize| Some(&self.numbers[column]).filter(|numbers| !numbers.is_null(at)).map(|numbers| numbers.value(at));
-        let ip = |column: usize| text(column).and_then(|text| text.parse::<IpAddr>().ok());
-        Some(Row {
-            id: EventId::from_hex(text(0)?)?,
-            time: Timestamp::from_microsecond(number(0)?).ok()?,
-            reporter: text(1).unwrap_or_default(),
-            terms: number(1)?,
-            class: Class::of(text(2)?)?,
-            confidence: number(2).and_then(|confidence| u8::try_from(confidence).ok()),
-            malware: text(3),
-            identifier: text(4),
-            source: End { ip: ip(5), fqdn: text(6), url: text(7) },
-            destination: End { ip: ip(8), fqdn: text(9), url: text(10) },
-            md5: text(11),
-            sha1: text(12),
-            sha256: text(13),
-        })
-    }
+/// `None` for a class that is none.
+fn row(table: &Columns, at: usize) -> Option<Row<'_>> {
+    let text = |column| table.text(column, at);
+    let ip = |column| text(column).and_then(|text| text.parse::<IpAddr>().ok());
+    Some(Row {
+        id: EventId::from_hex(text(0)?)?,
+        time: Timestamp::from_microsecond(table.number(0, at)?).ok()?,
+        reporter: text(1).unwrap_or_default(),
+        terms: table.number(1, at)?,
+        class: Class::of(text(2)?)?,
+        confidence: table.number(2, at).and_then(|confidence| u8::try_from(confidence).ok()),
+        malware: text(3),
+        identifier: text(4),
+        source: End { ip: ip(5), fqdn: text(6), url: text(7) },
+        destination: End { ip: ip(8), fqdn: text(9), url: text(10) },
+        md5: text(11),
+        sha1: text(12),
+        sha256: text(13),
+    })
 }

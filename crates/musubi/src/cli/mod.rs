@@ -6,8 +6,10 @@ mod agreement;
 mod backup;
 mod case;
 mod collection;
+mod columns;
 mod compact;
 mod config;
+mod correlate;
 mod demo;
 mod doctor;
 mod events;
@@ -31,6 +33,7 @@ mod read;
 mod receipt;
 mod reread;
 mod serve;
+mod share;
 mod shell;
 mod stats;
 mod tables;
@@ -75,6 +78,7 @@ enum Command {
     Query(query::Query),
     Events(events::Events),
     Lookup(lookup::Lookup),
+    Correlate(correlate::Correlate),
     Stats(stats::Stats),
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -96,6 +100,8 @@ enum Command {
     Indicator(indicator::Indicators),
     #[command(subcommand)]
     Warnings(warnings::Warnings),
+    #[command(subcommand)]
+    Share(share::Share),
     #[command(subcommand)]
     Collection(collection::Collections),
     #[command(subcommand)]
@@ -183,6 +189,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Query(command) => command.run(&place).await,
         Command::Events(command) => command.run(&place).await,
         Command::Lookup(command) => command.run(&place).await,
+        Command::Correlate(command) => command.run(&place).await,
+        Command::Share(command) => command.run(&place).await,
         Command::Explain(command) => command.run(&place).await,
         Command::Terms(command) => command.run(&place).await,
         Command::Stats(command) => command.run(&place).await,
