@@ -218,3 +218,73 @@ fn what_an_analyst_adds_is_found_again_ends_and_comes_back() {
     let missing = home.run(&["indicator", "show", "nobody.example"]);
     assert!(missing.code == Some(1) && missing.err.contains("nobody.example"), "{}", missing.err);
 }
+
+const BUNDLE: &str = r#"{"type":"bundle","id":"bundle--5d0092c5-5f74-4287-9642-33f4c354e56d","objects":[
+ {"type":"indicator","spec_version":"2.1","id":"indicator--26ffb872-1dd9-446e-b6f5-d58527e5b5d2","created":"2026-03-20T08:00:00.000Z",
+  "modified":"2026-03-20T08:00:00.000Z","pattern":"[file:hashes.MD5 = '44d88612fea8a8f36de82e1278abb02e']","pattern_type":"stix",
+  "valid_from":"VALID","labels":["rsit:malicious-code=\"malware-distribution\""],
+  "object_marking_refs":["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"]},
+ {"type":"indicator","spec_version":"2.1","id":"indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f","created":"2026-03-20T08:00:00.000Z",
+  "modified":"2026-03-20T08:00:00.000Z","pattern":"[domain-name:value = 'secret.evil.example']","pattern_type":"stix",
+  "valid_from":"VALID","labels":["rsit:malicious-code=\"c2-server\""],
+  "object_marking_refs":["marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"]}]}"#;
+
+#[test]
+fn what_others_say_in_stix_is_taken_in_under_its_marking_and_given_on_only_as_far_as_that() {
+    let (home, _) = node();
+    events(&home);
+    let valid = jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_hours(1)).unwrap().to_string();
+    home.write("bundle.json", BUNDLE.replace("VALID", &valid));
+    let read = home.json(&["ingest", "bundle.json"]);
+    assert_eq!(story::counts(&read), [2, 2, 0, 0], "{read}");
+    let derived = home.json(&["indicator", "derive"]);
+    assert_eq!(derived["new"], 4, "{derived}");
+    let kinds: Vec<String> = list(&home).iter().map(|one| one["kind"].as_str().unwrap().to_owned()).collect();
+    assert!(kinds.contains(&"md5".to_owned()) && kinds.contains(&"domain".to_owned()), "{kinds:?}");
+
+    // One bundle for alpha: what is RED is not in it, and neither is anything for somebody outside.
+    let given = home.json(&["share", "stix", "--to", "alpha", "--out", "alpha.json"]);
+    let text = std::fs::read_to_string(home.beside("alpha.json")).unwrap();
+    assert!(
+        text.contains("44d88612fea8a8f36de82e1278abb02e") && text.contains("9.0.0.5") && !text.contains("secret.evil.example"),
+        "{text}"
+    );
+    assert_eq!(given["indicators"], 3, "{given}");
+    let bundle: Value = serde_json::from_str(&text).unwrap();
+    let objects = bundle["objects"].as_array().unwrap();
+    assert!(objects.iter().any(|one| one["type"] == "observed-data") && objects.iter().any(|one| one["type"] == "network-traffic"));
+    validate(&home, objects);
+    let nothing = home.json(&["share", "stix", "--to", "outside", "--out", "outside.json"]);
+    assert_eq!((&nothing["objects"], home.beside("outside.json").exists()), (&json!(0), false), "{nothing}");
+    // The bundle is a release, and its receipt lies beside it.
+    let policy = home.ok(&["log", "policy"]).out;
+    home.write("log.policy", policy);
+    home.ok(&["receipt", "verify", "alpha.json.tlog-proof", "--policy", "log.policy", "--content", "alpha.json"]);
+    assert_eq!(home.json(&["log", "list", "--to", "alpha"])[0]["id"], given["id"]);
+    assert_eq!(home.json(&["log", "list", "--to", "outside"]), json!([]));
+
+    // Others read what we write: the bundle gives the same values again.
+    let read = home.ok(&["read", "alpha.json"]);
+    assert!(read.out.contains("9.0.0.5") && read.out.contains("44d88612fea8a8f36de82e1278abb02e"), "{}", read.out);
+    let said = home.ok(&["read", "--as", "stix", "bundle.json"]).lines();
+    assert!(said.iter().any(|one| one["type"] == "observed-data") && said.iter().any(|one| one["type"] == "file"), "{said:?}");
+    validate(&home, &said);
+
+    // Where else: the same network, the same registered domain, a network around it.
+    home.ok(&["indicator", "add", "mail.evil.example"]);
+    home.ok(&["indicator", "add", "9.0.0.0/28"]);
+    let found = home.json(&["correlate", "9.0.0.5", "www.evil.example", "9.0.0.77"]);
+    let relations = |at: usize| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        found[at]["seen"].as_array().unwrap().iter().map(|one| (text(&one["relation"]), text(&one["value"]))).collect()
+    };
+    let of = |relation: &str, value: &str| (relation.to_owned(), value.to_owned());
+    assert!(relations(0).contains(&of("same", "9.0.0.5")) && relations(0).contains(&of("around", "9.0.0.0/28")), "{found}");
+    assert!(
+        relations(1).contains(&of("domain", "mail.evil.example")) && relations(1).contains(&of("domain", "secret.evil.example")),
+        "{found}"
+    );
+    assert_eq!(relations(2), [of("near", "9.0.0.5")], "{found}");
+    assert_eq!(home.json(&["correlate", "9.0.0.5"])[0], found[0], "asking again files nothing again");
+    home.must_be_well();
+}

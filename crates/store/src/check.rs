@@ -85,6 +85,16 @@ pub async fn check(home: &Home, register: &Register, originals: bool, seen: &mut
             }
         }
     }
+    let places: Vec<(String, i64)> =
+        sqlx::query_as("SELECT path, size_bytes FROM place_file WHERE retired_at IS NULL").fetch_all(&register.pool).await?;
+    for (path, size) in places {
+        let fault = match fs::metadata(home.resolve(&path)) {
+            Ok(file) if file.len() == size.unsigned_abs() => continue,
+            Ok(file) => format!("{} bytes, where {size} were written", file.len()),
+            Err(error) => error.to_string(),
+        };
+        findings.faults.push(Fault { place: path, what: fault });
+    }
     let log = release_tree::glance(&mut *register.pool.acquire().await?).await?;
     findings.releases = log.entries;
     findings.faults.extend(log.faults.into_iter().map(|what| Fault { place: "log of releases".into(), what }));

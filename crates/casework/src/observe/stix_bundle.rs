@@ -212,7 +212,11 @@ impl<'a> Bundle<'a> {
                     event.set_or_keep(field, protocol.to_owned());
                 }
             }
-            if event.source.ip.is_some() || event.source.fqdn.is_some() || event.destination.ip.is_some() || event.destination.fqdn.is_some() {
+            if event.source.ip.is_some()
+                || event.source.fqdn.is_some()
+                || event.destination.ip.is_some()
+                || event.destination.fqdn.is_some()
+            {
                 events.push(event);
             }
         }

@@ -41,7 +41,7 @@ pub struct Seen<'a> {
 }
 
 /// The objects that tell of an event, observables first; `None` when nothing is left that STIX has an observable for. `created_by` is
-/// the identity of who tells; `random` names the observed data.
+/// the identity of who tells, if it is to be named; `random` names the observed data.
 ///
 /// ```
 /// use casework::model::terms::{Terms, Tlp};
@@ -52,11 +52,11 @@ pub struct Seen<'a> {
 ///     time: jiff::Timestamp::UNIX_EPOCH, class: Class::known("scanner"), source, destination: End::default(), transport: None, malware: None,
 ///     identifier: None, md5: None, sha1: None, sha256: None, confidence: None,
 /// };
-/// let told = objects(&seen, &Terms::of(Tlp::Green), "identity--023d105b-752e-4e3c-941c-7d3f3cb15e9e", &uuid::Uuid::from_u128(1), 0).unwrap();
+/// let told = objects(&seen, &Terms::of(Tlp::Green), None, &uuid::Uuid::from_u128(1), 0).unwrap();
 /// assert_eq!(told.len(), 2);
 /// assert!(told[1].write().contains(r#""labels":["rsit:information-gathering=\"scanner\""]"#));
 /// ```
-pub fn objects(seen: &Seen<'_>, terms: &Terms, created_by: &str, random: &Uuid, created: i64) -> Option<Vec<Object>> {
+pub fn objects(seen: &Seen<'_>, terms: &Terms, created_by: Option<&str>, random: &Uuid, created: i64) -> Option<Vec<Object>> {
     let mut told: Vec<(String, Object)> = Vec::new();
     let mut add = |object: Object| -> Option<String> {
         let id = object.id().ok()?;
@@ -106,11 +106,11 @@ pub fn objects(seen: &Seen<'_>, terms: &Terms, created_by: &str, random: &Uuid, 
     }
     let at = seen.time.as_microsecond();
     let refs: Vec<&str> = told.iter().map(|(id, _)| id.as_str()).collect();
-    let mut object = observed_data(random, created, [at, at], 1, &refs).created_by(created_by).label(&format!(
-        "rsit:{}=\"{}\"",
-        seen.class.taxonomy(),
-        seen.class.type_()
-    ));
+    let mut object =
+        observed_data(random, created, [at, at], 1, &refs).label(&format!("rsit:{}=\"{}\"", seen.class.taxonomy(), seen.class.type_()));
+    if let Some(identity) = created_by {
+        object = object.created_by(identity);
+    }
     for (name, word) in [("malware", seen.malware), ("identifier", seen.identifier)] {
         if let Some(word) = word {
             object = object.label(&format!("{name}:{word}"));
@@ -150,7 +150,7 @@ mod tests {
         let redacted = Seen { source: End { asn: Some(64_500), ..End::default() }, ..whole };
         let terms = Terms::of(Tlp::Amber);
         let text = |seen: &Seen<'_>| {
-            let told = objects(seen, &terms, "identity--023d105b-752e-4e3c-941c-7d3f3cb15e9e", &Uuid::from_u128(7), 0).unwrap();
+            let told = objects(seen, &terms, Some("identity--023d105b-752e-4e3c-941c-7d3f3cb15e9e"), &Uuid::from_u128(7), 0).unwrap();
             told.iter().map(Object::write).collect::<Vec<_>>()
         };
         let (open, closed) = (text(&whole), text(&redacted));

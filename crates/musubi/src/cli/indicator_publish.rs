@@ -1,7 +1,7 @@
 //! `musubi indicator publish`: our own indicators as STIX objects in a collection, new versions of what has changed, and the end of what has
 //! ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context as _, Result, anyhow};
 use casework::indicate::harm::Harm;
@@ -59,6 +59,7 @@ struct Telling<'r> {
     before: HashMap<String, Told>,
     numbers: HashMap<String, i64>,
     next: Vec<Next>,
+    queued: HashSet<String>,
     unchanged: u64,
     now: i64,
 }
@@ -67,6 +68,10 @@ impl Telling<'_> {
     /// Whether an object has changed since it was told; then its next version is to come. `at`: when that came to be.
     async fn object(&mut self, object: &Object, indicator: Option<IndicatorId>, terms: &Terms, at: i64, revoked: bool) -> Result<()> {
         let id = object.id()?;
+        // Several tell of the same malware, all of ourselves.
+        if self.queued.contains(&id) {
+            return Ok(());
+        }
         let digest = Sha256::digest(object.write()).to_vec();
         let terms = self.number(terms).await?;
         let before = self.before.get(&id);
@@ -90,6 +95,7 @@ impl Telling<'_> {
         };
         let modified = version.as_ref().map_or(created, |(at, _)| *at);
         let told = Told { object: id.clone(), indicator, digest, terms, created, modified, revoked };
+        self.queued.insert(id.clone());
         self.next.push(Next { given: Given { id, kind, version, spec: 21, terms, bytes, date_added: None }, told, again });
         Ok(())
     }
@@ -97,7 +103,7 @@ impl Telling<'_> {
     /// What never changes: the definition of a marking.
     async fn definition(&mut self, text: &str) -> Result<()> {
         let id = Header::read(text.as_bytes()).map_err(|error| anyhow!("{error}"))?.id.into_owned();
-        if self.before.contains_key(&id) || self.next.iter().any(|next| next.given.id == id) {
+        if self.before.contains_key(&id) || !self.queued.insert(id.clone()) {
             return Ok(());
         }
         let terms = self.number(&Terms::of(Tlp::Clear)).await?;
@@ -147,6 +153,7 @@ impl Publish {
             before: register.told(collection.number).await?,
             numbers: HashMap::new(),
             next: Vec::new(),
+            queued: HashSet::new(),
             unchanged: 0,
             now: now.as_microsecond() / 1_000 * 1_000,
         };
@@ -189,8 +196,6 @@ impl Publish {
                 telling.object(object, Some(indicator.id()), &under, at / 1_000 * 1_000, !holds).await?;
             }
         }
-        let mut known = std::collections::HashSet::new();
-        telling.next.retain(|next| known.insert(next.given.id.clone()));
         let eyes = standing.view(&own, Channel::Taxii, now).eyes.clone();
         let (mut added, mut versions, mut failures) = (0_u64, 0_u64, Vec::new());
         for chunk in telling.next.chunks(TOGETHER) {

@@ -30,7 +30,7 @@ use crate::{keys, pipeline};
 
 /// What a party may have, in a format of others; what is given is logged
 #[derive(Debug, clap::Subcommand)]
-#[command(after_help = "Example:\n  musubi share stix --to isp-jp --out /tmp/for-isp-jp.json")]
+#[command(after_help = "Example:\n  rm -f /tmp/for-isp-jp.json*; musubi share stix --to isp-jp --out /tmp/for-isp-jp.json")]
 pub(crate) enum Share {
     Stix(Stix),
 }
@@ -250,7 +250,7 @@ impl Stix {
                 let Some((number, event)) = row(&table, at) else { continue };
                 let Some(terms) = known.get(&number) else { continue };
                 let identity = teller.identity_id();
-                let Some(objects) = seen::objects(&event, terms, &identity, &uuid(), now.as_microsecond()) else { continue };
+                let Some(objects) = seen::objects(&event, terms, Some(&identity), &uuid(), now.as_microsecond()) else { continue };
                 for object in &objects {
                     telling.add(object, terms)?;
                 }
@@ -277,7 +277,8 @@ fn written(telling: &Telling, teller: &Teller) -> Result<Vec<u8>> {
     Ok(bundle(&uuid(), texts).into_bytes())
 }
 
-fn uuid() -> uuid::Uuid {
+/// A random one.
+pub(super) fn uuid() -> uuid::Uuid {
     let random = ((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes();
     uuid::Builder::from_random_bytes(random).into_uuid()
 }
