@@ -1,6 +1,6 @@
 //! How large is the memory of where values were seen, and how long does a question to it take?
 //!
-//!     cargo run --release -p store --example correlation_disk -- [ATTRIBUTES] [IN ONE EVENT]
+//!     cargo run --release -p store --example correlation_disk -- [ATTRIBUTES] [IN ONE EVENT] [QUESTIONS]
 //!
 //! Makes up so many attributes (ten million) of events of MISP, files them in a home as a feed would bring them, and asks: for values
 //! that were filed, and for some that were not. Prints one JSON object. The home lies in a temporary folder (`TMPDIR`).
@@ -16,12 +16,12 @@ use store::register::Register;
 
 /// Attributes filed in one call.
 const TOGETHER: usize = 1_000_000;
-const QUESTIONS: usize = 20_000;
 
 #[tokio::main]
 async fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<usize>().ok());
     let (total, each) = (numbers.next().unwrap_or(10_000_000), numbers.next().unwrap_or(50).max(1));
+    let asked = numbers.next().unwrap_or(20_000).max(2);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let home = Home::at(folder.path());
     let register = Register::create(&home).await.expect("a register");
@@ -30,7 +30,7 @@ async fn main() {
     let (mut filing_cpu, start) = (0.0, Instant::now());
     while made < total {
         let values: Vec<Observable> = (0..each.min(total - made)).map(|_| attribute(&mut chance)).collect();
-        if questions.len() < QUESTIONS / 2 && made % (total / QUESTIONS).max(1) < each {
+        if questions.len() < asked / 2 && made % (total / asked).max(1) < each {
             questions.push(values[0].clone());
         }
         made += values.len();
@@ -43,7 +43,7 @@ async fn main() {
         }
     }
     let filed_wall = start.elapsed().as_secs_f64();
-    questions.extend((questions.len()..QUESTIONS).map(|_| attribute(&mut chance)));
+    questions.extend((questions.len()..asked).map(|_| attribute(&mut chance)));
     let places = Places::open(&home, &register).await.expect("places");
     let (keys, values) = places.size_bytes();
     let register_bytes: u64 =

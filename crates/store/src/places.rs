@@ -5,7 +5,7 @@
 //! Both exist when their rows in the register do, which are written in one transaction with the things themselves; files of keys are merged
 //! when they are many. A thing that is filed again unchanged costs nothing; one that has changed is filed anew and its old self is gone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
@@ -415,7 +415,7 @@ impl Places {
     pub async fn of(&self, asked: &Observable, most: usize) -> Result<Whereabouts, StoreError> {
         let damaged = |error| StoreError::Refused(format!("places: {error}"));
         let mut whereabouts = Whereabouts::default();
-        let mut found: BTreeMap<Relation, BTreeMap<u64, ()>> = BTreeMap::new();
+        let mut found: BTreeMap<Relation, BTreeSet<u64>> = BTreeMap::new();
         let mut common: BTreeMap<Relation, u64> = BTreeMap::new();
         for (relation, key) in asked_for(asked) {
             let mut joined: Option<segment::Places> = None;
@@ -431,24 +431,25 @@ impl Places {
             if places.common() {
                 *common.entry(relation).or_default() += places.count;
             }
-            found.entry(relation).or_default().extend(places.kept.iter().map(|place| (*place, ())));
+            found.entry(relation).or_default().extend(places.kept);
         }
         whereabouts.common = common.into_iter().collect();
         let mut taken: BTreeMap<(i64, Observable), (Relation, Option<u32>)> = BTreeMap::new();
+        // What lies under a closer relation, too, is not listed again under this one.
+        let mut closer: HashSet<u64> = HashSet::new();
         for (relation, places) in &found {
             let mut listed = 0;
             // The newest first.
-            for place in places.keys().rev() {
+            for place in places.iter().rev().filter(|place| !closer.contains(place)) {
                 let (thing, observable) = self.value(*place)?;
                 let Some(closeness) = related(*relation, asked, &observable) else { continue };
-                if !taken.contains_key(&(thing, observable.clone())) {
-                    taken.insert((thing, observable), (*relation, closeness));
-                    listed += 1;
-                }
+                taken.entry((thing, observable)).or_insert((*relation, closeness));
+                listed += 1;
                 if listed >= most {
                     break;
                 }
             }
+            closer.extend(places);
         }
         let numbers: Vec<i64> = taken.keys().map(|(thing, _)| *thing).collect();
         let things = self.things(&numbers).await?;

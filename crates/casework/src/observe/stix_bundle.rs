@@ -4,7 +4,7 @@
 //! data gives one for the traffic it holds, or one for each of its observables. All else in a bundle is context and stays in the evidence. What
 //! was revoked no longer holds and is set aside.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use formats::stix::marking::Definitions;
@@ -75,16 +75,16 @@ impl Source for StixBundle {
 #[derive(Default)]
 struct Bundle<'a> {
     definitions: Definitions,
-    observables: HashMap<String, &'a [u8]>,
+    observables: BTreeMap<String, &'a [u8]>,
     /// Names by indicator.
-    malware: HashMap<String, String>,
+    malware: BTreeMap<String, String>,
     /// By indicator: how often, and when last.
-    sighted: HashMap<String, (u64, Option<String>)>,
+    sighted: BTreeMap<String, (u64, Option<String>)>,
 }
 
 impl<'a> Bundle<'a> {
     fn of(objects: &[&'a [u8]]) -> Self {
-        let (mut bundle, mut names, mut indicates) = (Self::default(), HashMap::new(), Vec::new());
+        let (mut bundle, mut names, mut indicates) = (Self::default(), BTreeMap::new(), Vec::new());
         for bytes in objects {
             let Ok(header) = Header::read(bytes) else { continue };
             let id = header.id.clone().into_owned();
