@@ -60,7 +60,7 @@ fn every_report_is_read_as_its_pair_says() {
 #[test]
 fn every_json_source_has_a_pair() {
     let paired: Vec<String> = pairs().into_iter().map(|(name, ..)| name).collect();
-    for name in ["intelmq", "n6", "xarf", "misp", "shodan", "abusech-feodo", "json"] {
+    for name in ["intelmq", "n6", "xarf", "misp", "stix-bundle", "shodan", "abusech-feodo", "json"] {
         assert!(paired.iter().any(|paired| paired == name), "{name} has no pair in testdata");
     }
 }

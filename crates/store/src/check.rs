@@ -85,6 +85,16 @@ pub async fn check(home: &Home, register: &Register, originals: bool, seen: &mut
             }
         }
     }
+    let places: Vec<(String, i64)> =
+        sqlx::query_as("SELECT path, size_bytes FROM place_file WHERE retired_at IS NULL").fetch_all(&register.pool).await?;
+    for (path, size) in places {
+        let fault = match fs::metadata(home.resolve(&path)) {
+            Ok(file) if file.len() == size.unsigned_abs() => continue,
+            Ok(file) => format!("{} bytes, where {size} were written", file.len()),
+            Err(error) => error.to_string(),
+        };
+        findings.faults.push(Fault { place: path, what: fault });
+    }
     let log = release_tree::glance(&mut *register.pool.acquire().await?).await?;
     findings.releases = log.entries;
     findings.faults.extend(log.faults.into_iter().map(|what| Fault { place: "log of releases".into(), what }));
@@ -119,17 +129,29 @@ pub async fn sweep(home: &Home, register: &Register, now: i64) -> Result<u64, St
         }
         sqlx::query("DELETE FROM segment WHERE id = $1").bind(id).execute(&register.pool).await?;
     }
+    // Whoever asks where else has opened these files before they were retired.
+    let retired: Vec<(String, String)> =
+        sqlx::query_as("SELECT id, path FROM place_file WHERE retired_at < $1").bind(now - GRACE).fetch_all(&register.pool).await?;
+    for (id, path) in retired {
+        let path = home.resolve(&path);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::file(path)(error)),
+            Ok(()) | Err(_) => removed += 1,
+        }
+        sqlx::query("DELETE FROM place_file WHERE id = $1").bind(id).execute(&register.pool).await?;
+    }
     Ok(removed)
 }
 
 async fn strays(home: &Home, register: &Register) -> Result<Vec<PathBuf>, StoreError> {
     let named: Vec<String> =
-        sqlx::query_scalar("SELECT path FROM segment UNION SELECT kept FROM evidence UNION SELECT path FROM lookup_table UNION SELECT path FROM registry_table")
+        sqlx::query_scalar("SELECT path FROM segment UNION SELECT kept FROM evidence UNION SELECT path FROM lookup_table UNION SELECT path FROM registry_table \
+             UNION SELECT path FROM place_file")
             .fetch_all(&register.pool)
             .await?;
     let named: HashSet<PathBuf> = named.into_iter().map(|path| home.resolve(&path)).collect();
     let mut found = Vec::new();
-    for folder in [home.segments(), home.evidence(), home.tables()] {
+    for folder in [home.segments(), home.evidence(), home.tables(), home.places()] {
         walk(&folder, &mut |path| {
             if !named.contains(path) {
                 found.push(path.to_owned());

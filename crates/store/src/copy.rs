@@ -59,7 +59,7 @@ async fn copy_all(home: &Home, register: &Register, copy: &Home, seen: &mut dyn 
     let frozen = Register::open_copy(&snapshot).await?;
     let mut named: Vec<String> = sqlx::query_scalar(
         "SELECT path FROM segment WHERE retired_at IS NULL UNION SELECT kept FROM evidence WHERE kept <> '' UNION SELECT path FROM \
-         lookup_table WHERE retired_at IS NULL UNION SELECT path FROM registry_table WHERE retired_at IS NULL",
+         lookup_table WHERE retired_at IS NULL UNION SELECT path FROM registry_table WHERE retired_at IS NULL UNION SELECT path FROM place_file WHERE retired_at IS NULL",
     )
     .fetch_all(&frozen.pool)
     .await?;
@@ -87,12 +87,14 @@ fn name(copy: &Home) -> Result<(), StoreError> {
     sync_folder(copy.root())
 }
 
-/// What lies in the home beside the register: tables of types and mappings that users brought, and the keys. Without its key the log of
+/// What lies in the home beside the register: tables of types, mappings and rules that users brought, and the keys. Without its key the log of
 /// releases could not be continued, so a copy has them too and is as secret as the home.
 fn knowledge(home: &Home) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
-    if home.resolve("shadowserver-types.tsv").is_file() {
-        found.push("shadowserver-types.tsv".to_owned());
+    for name in ["shadowserver-types.tsv", "indicators.toml", "warnings.toml", "decay.toml"] {
+        if home.resolve(name).is_file() {
+            found.push(name.to_owned());
+        }
     }
     for folder in ["mappings", "keys"] {
         let place = home.resolve(folder);

@@ -5,6 +5,7 @@
 //! segments/2026/03/…     events (Parquet)
 //! evidence/ab/abcd….zst  originals as received
 //! tables/                imported tables for enrichment
+//! places/                where else values were seen
 //! keys/                  secret keys, readable by their owner only
 //! tmp/                   being written; nothing in it counts
 //! lock                   held by whoever writes segments
@@ -66,6 +67,10 @@ impl Home {
         self.root.join("tables")
     }
 
+    pub fn places(&self) -> PathBuf {
+        self.root.join("places")
+    }
+
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
     }
@@ -122,6 +127,13 @@ impl Home {
     /// When the lock file cannot be made.
     pub fn planning(&self) -> Result<WriteLock, StoreError> {
         let (file, path) = self.lock_file("notices.lock")?;
+        file.lock().map_err(StoreError::file(path))?;
+        Ok(WriteLock { _file: file })
+    }
+
+    /// Waits for the right to file values under their places: one process at a time.
+    pub(crate) fn filing(&self) -> Result<WriteLock, StoreError> {
+        let (file, path) = self.lock_file("places.lock")?;
         file.lock().map_err(StoreError::file(path))?;
         Ok(WriteLock { _file: file })
     }

@@ -2,9 +2,8 @@
 //!
 //! A [`home::Home`] is a folder. Its [`register`] is a SQLite database; a segment of events exists when its row there
 //! does, so one register transaction ([`commit`]) is the point at which evidence, its events and its counts become
-//! true together. [`events`] and [`lookup`] answer questions; [`door`] answers those of a party.
-//! true together. [`events`] and [`lookup`] answer questions; [`cases`] and [`takedowns`] are what is being
-//! done, [`watch`] what the network shows of it.
+//! true together. [`events`] and [`lookup`] answer questions, [`door`] those of a party; [`cases`] and [`takedowns`] are what is being
+//! done, [`watch`] what the network shows of it; [`indicators`] is what is to be watched for.
 
 pub mod agreements;
 pub mod answers;
@@ -24,6 +23,7 @@ pub mod events;
 pub mod evidence;
 pub mod functions;
 pub mod home;
+pub mod indicators;
 pub mod known;
 pub mod lookup;
 pub mod notices;
@@ -31,6 +31,7 @@ pub mod outbox;
 mod pages;
 pub mod parties;
 pub mod peers;
+pub mod places;
 pub mod posting;
 pub mod register;
 pub mod registries;
@@ -43,6 +44,8 @@ pub mod tables;
 pub mod takedowns;
 pub mod terms;
 pub mod tokens;
+pub mod told;
+pub mod warnings;
 pub mod watch;
 pub mod witness;
 

@@ -45,15 +45,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn terms(&self, terms: &Terms) -> Result<i64, StoreError> {
-        let text = terms.to_string();
-        sqlx::query(
-            "INSERT INTO terms (id, text, tlp) SELECT coalesce(max(id), 0) + 1, $1, $2 FROM terms WHERE true ON CONFLICT (text) DO NOTHING",
-        )
-        .bind(&text)
-        .bind(terms.tlp.label())
-        .execute(&self.pool)
-        .await?;
-        Ok(sqlx::query_scalar("SELECT id FROM terms WHERE text = $1").bind(&text).fetch_one(&self.pool).await?)
+        intern(&mut *self.pool.acquire().await?, terms).await
     }
 
     /// All terms that anything was ever held under, by number.
@@ -115,6 +107,19 @@ impl Register {
         }
         Ok(before.is_some())
     }
+}
+
+/// As [`Register::terms`], within a transaction of the caller.
+pub(crate) async fn intern(connection: &mut sqlx::SqliteConnection, terms: &Terms) -> Result<i64, StoreError> {
+    let text = terms.to_string();
+    sqlx::query(
+        "INSERT INTO terms (id, text, tlp) SELECT coalesce(max(id), 0) + 1, $1, $2 FROM terms WHERE true ON CONFLICT (text) DO NOTHING",
+    )
+    .bind(&text)
+    .bind(terms.tlp.label())
+    .execute(&mut *connection)
+    .await?;
+    Ok(sqlx::query_scalar("SELECT id FROM terms WHERE text = $1").bind(&text).fetch_one(connection).await?)
 }
 
 /// As one connection sees them.

@@ -322,6 +322,11 @@ impl<R: ReadAt> Segment<R> {
         Scan { segment: self, next: 0, block: None, last: None }
     }
 
+    /// Bytes of the whole.
+    pub fn file_bytes(&self) -> u64 {
+        self.from.size()
+    }
+
     /// Bytes that the index holds in memory.
     pub fn size_bytes(&self) -> usize {
         8 * (self.firsts.capacity() + self.starts.capacity())

@@ -220,7 +220,7 @@ mod tests {
         compiler.add("never", &read_text(b"good.example.com", Matching::Hostname).unwrap()).unwrap();
         let warnings = compiler.finish().unwrap();
         let mut revoked = indicator("domain revoked.example.com", 80, 1);
-        revoked.hear(Said::Ruled(Ruling { at: day(0), revoked: true, by: "x".into(), because: "y".into() }));
+        revoked.hear(Said::Ruled(Ruling { at: day(0), revoked: true, by: "x".into(), because: "y".into(), until: None }));
         let indicators = [
             indicator("address 9.0.0.1", 80, 1),
             indicator("domain www.good.example.com", 80, 1),

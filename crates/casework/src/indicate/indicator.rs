@@ -149,7 +149,7 @@ pub struct Doubt {
     pub because: String,
 }
 
-/// It is withdrawn, or taken back into use.
+/// It is withdrawn, taken back into use, or given an end.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Ruling {
     #[serde(with = "moment")]
@@ -157,6 +157,9 @@ pub struct Ruling {
     pub revoked: bool,
     pub by: String,
     pub because: String,
+    /// It holds no longer than this, whatever its sources say.
+    #[serde(default, with = "moment::maybe")]
+    pub until: Option<Timestamp>,
 }
 
 /// One word about an indicator.
@@ -363,6 +366,9 @@ impl Indicator {
         let known: Vec<&Support> = self.support.values().filter(|support| support.is_open(&open)).collect();
         let mut worth = Worth::of(&known);
         worth.doubts = self.doubts.len();
+        if let Some(end) = self.ruling.as_ref().and_then(|ruling| ruling.until) {
+            worth.valid_until = Some(worth.valid_until.map_or(end, |until| until.min(end)));
+        }
         if let Some(ruling) = self.ruling.as_ref().filter(|ruling| ruling.revoked) {
             return worth.none(Standing::Revoked, format!("revoked on {}: {}", ruling.at.strftime("%Y-%m-%d"), ruling.because));
         }
@@ -373,7 +379,7 @@ impl Indicator {
             return worth.none(Standing::NotYet, format!("its sources say that it holds from {from}"));
         }
         if let Some(until) = worth.valid_until.filter(|until| now >= *until) {
-            return worth.none(Standing::Expired, format!("its sources say that it held until {until}"));
+            return worth.none(Standing::Expired, format!("it held until {until}"));
         }
         let half_life = half_lives.of(&self.what);
         let faded = left(u64::from(worth.confidence) * HUNDREDTHS, now.duration_since(last), half_life);
@@ -475,6 +481,12 @@ impl Worth {
             reasons,
             fading: None,
         }
+    }
+
+    /// What it was worth when the newest word was said: confidence less doubt, whatever time has taken since.
+    pub fn fresh(&self) -> u8 {
+        let fresh = self.fading.map_or(0, |fading| fading.score(SignedDuration::ZERO));
+        u8::try_from(fresh).unwrap_or(100)
     }
 
     /// From when on its score is below `least`, if nothing more is said of it; `None` when it is so already.

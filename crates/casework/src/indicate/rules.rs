@@ -79,7 +79,7 @@ pub fn attackers_side(class: Class) -> Option<Side> {
 }
 
 /// Whose machine was harmed, by class.
-fn victims_side(class: Class) -> Option<Side> {
+pub fn victims_side(class: Class) -> Option<Side> {
     match (class.taxonomy(), class.type_()) {
         (_, "infected-system") | ("intrusions", _) => Some(Side::Source),
         ("information-gathering" | "intrusion-attempts", _) | (_, "dos" | "ddos" | "spam") => Some(Side::Destination),
@@ -200,6 +200,11 @@ impl Rules {
 
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.0.iter()
+    }
+
+    /// Rows older than this count for none of them.
+    pub fn within(&self) -> SignedDuration {
+        self.0.iter().map(|rule| rule.within).max().unwrap_or_default()
     }
 }
 

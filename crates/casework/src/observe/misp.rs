@@ -313,7 +313,7 @@ fn tags_of(record: &mut Record) -> Vec<String> {
 }
 
 /// Machine tags that say what an event has a column for; those of the attribute come before those of the whole.
-fn read_tag(tag: &str, own: bool, event: &mut Event<'static>) {
+pub(super) fn read_tag(tag: &str, own: bool, event: &mut Event<'static>) {
     let lower = tag.to_ascii_lowercase();
     if lower.starts_with("tlp:") {
         // the strictest of several holds

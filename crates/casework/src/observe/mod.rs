@@ -55,6 +55,7 @@ pub mod sources;
 mod spamhaus_cert;
 mod spamhaus_drop;
 mod spamhaus_drop_text;
+mod stix_bundle;
 mod sucuri;
 mod surbl;
 mod team_cymru;

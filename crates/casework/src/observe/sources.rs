@@ -47,6 +47,7 @@ pub static SOURCES: &[&dyn Source] = &[
     &super::spamhaus_cert::SpamhausCert,
     &super::spamhaus_drop::Drop,
     &super::spamhaus_drop_text::SpamhausDrop,
+    &super::stix_bundle::StixBundle,
     &super::sucuri::Sucuri,
     &super::surbl::Surbl,
     &super::tor_exits::TorExits,

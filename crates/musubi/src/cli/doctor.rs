@@ -56,6 +56,21 @@ impl Doctor {
                 advice.push(format!("contacts of {} are {days} days old: import a newer dump (`musubi party import`)", table.source));
             }
         }
+        let lists = register.warning_lists().await?;
+        let stale: Vec<&str> =
+            lists.iter().filter(|list| super::warnings::age(list.imported_at) > OLD.into()).map(|list| list.name.as_str()).collect();
+        if let Some(first) = stale.first() {
+            advice.push(format!(
+                "{} warning lists ({first}, …) are more than {OLD} days old: import newer ones (`musubi warnings import`)",
+                stale.len()
+            ));
+        }
+        let indicators = register.indicator_count().await?;
+        if lists.is_empty() && indicators > 0 {
+            advice.push(
+                "there are indicators but no warning lists: well-known values are not kept out (`musubi warnings import`)".to_owned(),
+            );
+        }
         let now = pipeline::now();
         let parties = register.parties_known(now).await?;
         let troubles: Vec<(&Party, String)> = parties.iter().filter_map(|party| Some((party, trouble(party, now)?))).collect();
@@ -87,6 +102,10 @@ impl Doctor {
                     "id": t.id, "source": t.source, "date": t.dated, "age_days": age(&t.dated), "objects": t.object_count, "networks": t.network_count,
                     "contacts": t.contact_count,
                 })).collect::<Vec<_>>(),
+                "indicators": indicators,
+                "warning_lists": lists.iter().map(|list| json!({
+                    "id": list.name, "version": list.version, "entries": list.entry_count, "age_days": super::warnings::age(list.imported_at),
+                })).collect::<Vec<_>>(),
                 "parties": parties.len(),
                 "unreachable": troubles.iter().map(|(party, trouble)| json!({"party": party.id.as_str(), "what": trouble})).collect::<Vec<_>>(),
                 "drift": drift.iter().map(|(kind, name, times, evidence)| json!({"kind": kind, "name": name, "times": times, "evidence": evidence})).collect::<Vec<_>>(),
@@ -111,6 +130,16 @@ impl Doctor {
                     "registry   {} of {}, {days} days old: {networks} networks and AS numbers, {contacts} contacts",
                     t.source, t.dated
                 ))?;
+            }
+            if indicators > 0 {
+                say(format!("indicators {}", grouped(indicators.unsigned_abs())))?;
+            }
+            if let (Some(oldest), Some(newest)) =
+                (lists.iter().map(|list| list.imported_at).min(), lists.iter().map(|list| list.imported_at).max())
+            {
+                let entries: i64 = lists.iter().map(|list| list.entry_count).sum();
+                let ages = format!("{} to {} days old", super::warnings::age(newest), super::warnings::age(oldest));
+                say(format!("warnings   {} lists with {} entries, {ages}", lists.len(), grouped(entries.unsigned_abs())))?;
             }
             if !parties.is_empty() {
                 say(format!(

@@ -6,14 +6,19 @@ mod agreement;
 mod backup;
 mod case;
 mod collection;
+mod columns;
 mod compact;
 mod config;
+mod correlate;
 mod demo;
 mod doctor;
 mod events;
 mod evidence;
 mod explain;
 mod formats;
+mod indicator;
+mod indicator_derive;
+mod indicator_publish;
 mod ingest;
 mod key;
 mod log;
@@ -29,6 +34,7 @@ mod read;
 mod receipt;
 mod reread;
 mod serve;
+mod share;
 mod shell;
 mod stats;
 mod tables;
@@ -36,6 +42,7 @@ mod takedown;
 mod terms;
 mod token;
 mod view;
+mod warnings;
 mod witness;
 
 use std::io;
@@ -72,6 +79,7 @@ enum Command {
     Query(query::Query),
     Events(events::Events),
     Lookup(lookup::Lookup),
+    Correlate(correlate::Correlate),
     Stats(stats::Stats),
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -89,6 +97,12 @@ enum Command {
     Party(party::Parties),
     #[command(subcommand)]
     Agreement(agreement::Agreements),
+    #[command(subcommand)]
+    Indicator(indicator::Indicators),
+    #[command(subcommand)]
+    Warnings(warnings::Warnings),
+    #[command(subcommand)]
+    Share(share::Share),
     #[command(subcommand)]
     Collection(collection::Collections),
     #[command(subcommand)]
@@ -178,6 +192,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Query(command) => command.run(&place).await,
         Command::Events(command) => command.run(&place).await,
         Command::Lookup(command) => command.run(&place).await,
+        Command::Correlate(command) => command.run(&place).await,
+        Command::Share(command) => command.run(&place).await,
         Command::Explain(command) => command.run(&place).await,
         Command::Terms(command) => command.run(&place).await,
         Command::Stats(command) => command.run(&place).await,
@@ -190,6 +206,8 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Formats(command) => command.run(&place),
         Command::Party(command) => command.run(&place).await,
         Command::Agreement(command) => command.run(&place).await,
+        Command::Indicator(command) => command.run(&place).await,
+        Command::Warnings(command) => command.run(&place).await,
         Command::Collection(command) => command.run(&place).await,
         Command::Peer(command) => command.run(&place).await,
         Command::Token(command) => command.run(&place).await,

@@ -7,12 +7,15 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use casework::model::event::{Endpoint, Event};
+use casework::model::terms::{Terms, Tlp};
 use casework::observe::intelmq::to_intelmq;
 use casework::observe::mapping_explain;
 use casework::observe::{Drift, Head, Knowledge, Position, Sink, Source, Stop};
+use casework::share::seen::{self, End, Seen};
 use serde_json::{Map, Value, json};
 
 use super::ingest::{Named, format};
+use super::share::uuid;
 use super::{Place, WrongUsage};
 use crate::pipeline;
 use crate::receive::parts::{self, How, Takes};
@@ -26,7 +29,7 @@ pub(crate) struct Read {
     /// Files or folders; - is standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Form of an event: events (columns of the table events) or intelmq (IntelMQ Data Format)
+    /// Form of an event: events (columns of the table events), intelmq (IntelMQ Data Format) or stix (STIX 2.1 objects)
     #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = Form::Events)]
     form: Form,
     /// Insist on a format (see `musubi formats`)
@@ -50,6 +53,7 @@ pub(crate) struct Read {
 enum Form {
     Events,
     Intelmq,
+    Stix,
 }
 
 impl Read {
@@ -156,6 +160,12 @@ impl Sink for Printer {
                 }
                 Value::Object(keys)
             }
+            Form::Stix => {
+                for object in in_stix(event) {
+                    self.print(&object)?;
+                }
+                return Ok(());
+            }
             Form::Events => {
                 let feed = event.feed.as_deref().unwrap_or(&self.feed).to_owned();
                 Value::Object(columns(event, &feed, at))
@@ -191,6 +201,36 @@ impl Takes for Printer {
         eprintln!("set aside: {path}: {reason}");
         Ok(())
     }
+}
+
+/// An event as objects of STIX, by nobody named; unmarked ones are held as everything unmarked is.
+fn in_stix(event: &mut Event<'_>) -> Vec<Value> {
+    let extra: Map<String, Value> = serde_json::from_str(event.extra.finish()).unwrap_or_default();
+    let hash = |kind: &str| extra.get(&format!("malware.hash.{kind}")).and_then(Value::as_str);
+    let now = pipeline::now();
+    let [source, destination] = [&event.source, &event.destination].map(|end| End {
+        ip: end.ip,
+        port: end.port,
+        fqdn: end.fqdn.as_deref(),
+        url: end.url.as_deref(),
+        asn: end.asn,
+    });
+    let seen = Seen {
+        time: event.time.unwrap_or(now),
+        class: event.class,
+        source,
+        destination,
+        transport: event.transport.as_deref(),
+        malware: event.malware.as_deref(),
+        identifier: event.identifier.as_deref(),
+        md5: hash("md5"),
+        sha1: hash("sha1"),
+        sha256: hash("sha256"),
+        confidence: event.confidence,
+    };
+    let terms = Terms::of(event.tlp.unwrap_or(Tlp::UNMARKED));
+    let objects = seen::objects(&seen, &terms, None, &uuid(), now.as_microsecond()).unwrap_or_default();
+    objects.iter().filter_map(|object| serde_json::from_str(&object.write()).ok()).collect()
 }
 
 /// An event as the columns of the table `events`; `extra` is an object.

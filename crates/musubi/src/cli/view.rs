@@ -34,6 +34,12 @@ pub(crate) struct How {
     channel: Channel,
 }
 
+impl How {
+    pub(crate) fn by(purpose: Purpose, channel: Channel) -> Self {
+        Self { purpose, channel }
+    }
+}
+
 pub(crate) fn party(text: &str) -> Result<PartyId, String> {
     text.parse().map_err(|error: casework::model::party::BadPartyId| error.to_string())
 }

@@ -3,6 +3,7 @@
 pub(crate) mod files;
 pub(crate) mod imap;
 pub(crate) mod knowledge;
+pub(crate) mod lists;
 pub(crate) mod maildir;
 pub(crate) mod original;
 pub(crate) mod parts;

@@ -70,7 +70,8 @@ fn who_is_trusted_wholly_needs_no_second_and_evidence_long_after_is_believed_aga
 
 #[test]
 fn a_revoked_one_is_worth_nothing_until_it_is_taken_back_into_use() {
-    let ruling = |at, revoked| Said::Ruled(Ruling { at: day(at), revoked, by: "analyst".into(), because: "wrong host".into() });
+    let ruling =
+        |at, revoked| Said::Ruled(Ruling { at: day(at), revoked, by: "analyst".into(), because: "wrong host".into(), until: None });
     let mut c2 = c2();
     c2.hear(Said::For(event(1), support("feodo", 0, 80)));
     assert!(c2.hear(ruling(1, true)));
@@ -131,7 +132,7 @@ fn said() -> impl Strategy<Value = Said> {
             Said::For(event(source), Support { terms: vec![terms], sighting, times, valid_until: until.map(day), ..base })
         }),
         2 => (0_usize..3, 0_i64..60, 0_u8..=100).prop_map(|(by, at, trust)| Said::Against(["x", "y", "z"][by].into(), Doubt { at: day(at), trust, because: String::new() })),
-        1 => (0_i64..60, any::<bool>()).prop_map(|(at, revoked)| Said::Ruled(Ruling { at: day(at), revoked, by: "x".into(), because: String::new() })),
+        1 => (0_i64..60, any::<bool>()).prop_map(|(at, revoked)| Said::Ruled(Ruling { at: day(at), revoked, by: "x".into(), because: String::new(), until: None })),
     ]
 }
 

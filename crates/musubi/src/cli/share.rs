@@ -1,0 +1,326 @@
+//! `musubi share`: what a party may have, in a format of others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use casework::indicate::told::{self, Teller};
+use casework::model::agreement::{Channel, Purpose};
+use casework::model::party::PartyId;
+use casework::model::release::{Basis, Release};
+use casework::model::terms::Terms;
+use casework::share::seen::{self, End, Seen};
+use formats::rsit::Class;
+use formats::stix::Header;
+use formats::stix::write::{Object, bundle};
+use jiff::Timestamp;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use store::events::Questions;
+use store::indicators::Wanted;
+use store::register::Register;
+
+use super::columns::Columns;
+use super::view::{How, View, party};
+use super::{Place, moment};
+use crate::api::scribe::chance;
+use crate::receive::lists;
+use crate::show::{self, grouped, say};
+use crate::{keys, pipeline};
+
+/// What a party may have, in a format of others; what is given is logged
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  rm -f /tmp/for-isp-jp.json*; musubi share stix --to isp-jp --out /tmp/for-isp-jp.json")]
+pub(crate) enum Share {
+    Stix(Stix),
+}
+
+impl Share {
+    pub(crate) async fn run(self, place: &Place) -> Result<()> {
+        match self {
+            Self::Stix(command) => command.run(place).await,
+        }
+    }
+}
+
+/// Indicators and events that a party may have, as one STIX 2.1 bundle
+///
+/// The bundle is one release: it is in the log before it is written, and its receipt is written beside it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  rm -f /tmp/isp-jp.json*; musubi share stix --to isp-jp --limit 50 --out /tmp/isp-jp.json")]
+pub(crate) struct Stix {
+    #[arg(long, value_name = "PARTY", value_parser = party)]
+    to: PartyId,
+    /// Seen at or after this time
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// Only these
+    #[arg(long, value_enum)]
+    only: Option<Only>,
+    /// At most so many events, the newest
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    limit: u64,
+    /// Write it to a new file, and the receipt beside it [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// What the party would have it for
+    #[arg(long, value_name = "PURPOSE", default_value = "defend", value_parser = |text: &str| Purpose::read(text).ok_or("no such purpose"))]
+    purpose: Purpose,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Only {
+    Events,
+    Indicators,
+}
+
+/// What goes into the bundle.
+#[derive(Default)]
+struct Telling {
+    /// By identifier; of one observable under several terms the strictest marking stands.
+    objects: BTreeMap<String, (Terms, String)>,
+    /// The order in which they came.
+    order: Vec<String>,
+    terms: BTreeSet<i64>,
+    indicators: u64,
+    events: u64,
+}
+
+impl Telling {
+    fn add(&mut self, object: &Object, terms: &Terms) -> Result<()> {
+        let id = object.id()?;
+        match self.objects.get(&id) {
+            Some((before, _)) if terms.tlp <= before.tlp => {}
+            Some(_) => _ = self.objects.insert(id, (terms.clone(), object.write())),
+            None => {
+                self.order.push(id.clone());
+                self.objects.insert(id, (terms.clone(), object.write()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Stix {
+    async fn run(self, place: &Place) -> Result<()> {
+        let register = place.register().await?;
+        let now = pipeline::now();
+        if self.out.as_ref().is_some_and(|path| path.exists()) {
+            bail!("{} is there already", self.out.unwrap_or_default().display());
+        }
+        let view = View::open(&register, &self.to, How::by(self.purpose, Channel::File)).await?;
+        let own = register.own_party().await?.ok_or_else(|| anyhow!("nobody is marked as ourselves"))?;
+        let ourselves = register.party(&own, now).await?.with_context(|| format!("{own} is no party now"))?;
+        let teller = Teller::new(&ourselves);
+        let known: BTreeMap<i64, Terms> = register.all_terms().await?.into_iter().map(|known| (known.id, known.terms)).collect();
+        let mut telling = Telling::default();
+        if self.only != Some(Only::Events) {
+            self.indicators(place, &register, &view, &teller, &known, now, &mut telling).await?;
+        }
+        if self.only != Some(Only::Indicators) {
+            self.events(place, &register, &view, &teller, &known, now, &mut telling).await?;
+        }
+        let bytes = written(&telling, &teller)?;
+        let count = telling.order.len();
+        if count == 0 {
+            return match place.json {
+                true => show::json(&json!({"id": null, "to": self.to.as_str(), "objects": 0, "events": 0, "indicators": 0})),
+                false => say(format!("there is nothing that {} may have: nothing was released", self.to)),
+            };
+        }
+        if self.to == own {
+            // What we look at ourselves is no release.
+            return self.give(place, &telling, bytes, None, &register).await;
+        }
+        let mut reasons = vec!["STIX bundle".to_owned()];
+        for number in &telling.terms {
+            let Some(terms) = known.get(number) else { continue };
+            let told: Vec<&str> = view.explain(terms).reasons.iter().map(|reason| reason.rule).collect();
+            reasons.push(format!("terms {number}: {}", told.join(", ")));
+        }
+        let release = Release {
+            id: format!("bundle-{}", uuid()),
+            recipient: self.to.clone(),
+            purpose: self.purpose,
+            channel: Channel::File,
+            content: Sha256::digest(&bytes).into(),
+            at: now,
+            basis: Basis { decision: "allow".to_owned(), terms: telling.terms.iter().copied().collect(), reasons },
+        };
+        let id = release.id.clone();
+        let key = keys::log_key(&place.home, None)?;
+        let released = register.release(&key, vec![(release, bytes)], now).await?;
+        let content = released.into_iter().next().context("nothing was logged")?.into_content();
+        self.give(place, &telling, content, Some(&id), &register).await
+    }
+
+    /// Hands over what was logged.
+    async fn give(&self, place: &Place, telling: &Telling, content: Vec<u8>, release: Option<&str>, register: &Register) -> Result<()> {
+        let Some(path) = &self.out else {
+            show::raw(&content)?;
+            eprintln!(
+                "{}",
+                release.map_or_else(|| "our own: no release".to_owned(), |id| format!("release {id}: musubi receipt make {id}"))
+            );
+            return Ok(());
+        };
+        std::fs::write(path, &content).with_context(|| path.display().to_string())?;
+        let mut receipt = None;
+        if let Some(id) = release
+            && let Some(proof) = register.receipt(id).await?
+        {
+            let beside = PathBuf::from(format!("{}.tlog-proof", path.display()));
+            std::fs::write(&beside, proof.to_string()).with_context(|| beside.display().to_string())?;
+            receipt = Some(beside);
+        }
+        let Telling { order, events, indicators, .. } = telling;
+        if place.json {
+            return show::json(&json!({
+                "id": release, "to": self.to.as_str(), "objects": order.len(), "events": events, "indicators": indicators, "file": path,
+                "receipt": receipt, "sha256": super::log::hex(&Sha256::digest(&content)),
+            }));
+        }
+        let [indicators, events] = [*indicators, *events].map(grouped);
+        say(format!("{} for {}: {indicators} indicators and {events} events", path.display(), self.to))?;
+        match receipt {
+            Some(receipt) => say(format!("receipt {}", receipt.display())),
+            None => Ok(()),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of what decides")]
+    async fn indicators(
+        &self,
+        place: &Place,
+        register: &Register,
+        view: &View,
+        teller: &Teller,
+        known: &BTreeMap<i64, Terms>,
+        now: Timestamp,
+        telling: &mut Telling,
+    ) -> Result<()> {
+        let half_lives = lists::half_lives(&place.home)?;
+        // An indicator goes out whole or not at all: nothing of it can be hidden.
+        let all = register.all_terms().await?;
+        let open: BTreeSet<i64> =
+            all.iter().filter(|known| view.admits(known).is_some_and(|hidden| hidden.is_empty())).map(|known| known.id).collect();
+        let wanted = Wanted { since: self.since.map(Timestamp::as_microsecond), ..Wanted::default() };
+        for remembered in register.indicators(&wanted).await? {
+            let indicator = &remembered.indicator;
+            let worth = indicator.worth(&half_lives, now, |number| open.contains(&number));
+            if !told::holds(&worth) {
+                continue;
+            }
+            let under: BTreeSet<i64> = indicator
+                .support()
+                .filter(|(_, support)| support.terms.iter().all(|number| open.contains(number)))
+                .flat_map(|(_, support)| support.terms.iter().copied())
+                .collect();
+            let Some(terms) = under.iter().filter_map(|number| known.get(number)).cloned().reduce(|one, other| one.join(&other)) else {
+                continue;
+            };
+            let created = Timestamp::from_microsecond(remembered.created_at)?;
+            let Some(objects) = told::objects(indicator, &worth, &terms, teller, created) else { continue };
+            for object in &objects {
+                telling.add(&object.clone().modified(remembered.updated_at.max(remembered.created_at)), &terms)?;
+            }
+            telling.terms.extend(under);
+            telling.indicators += 1;
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of what decides")]
+    async fn events(
+        &self,
+        place: &Place,
+        register: &Register,
+        view: &View,
+        teller: &Teller,
+        known: &BTreeMap<i64, Terms>,
+        now: Timestamp,
+        telling: &mut Telling,
+    ) -> Result<()> {
+        let questions = Questions::open_for(&place.home, register, |known| view.admits(known)).await?;
+        let since = self.since.map_or_else(String::new, |since| format!("WHERE time >= timestamp '{since}'"));
+        let sql = format!("SELECT {COLUMNS} FROM events {since} ORDER BY time DESC LIMIT {}", self.limit);
+        for batch in questions.sql(&sql).await?.collect().await? {
+            let table = Columns::of(&batch, &TEXTS, &NUMBERS)?;
+            for at in 0..table.rows {
+                let Some((number, event)) = row(&table, at) else { continue };
+                let Some(terms) = known.get(&number) else { continue };
+                let identity = teller.identity_id();
+                let Some(objects) = seen::objects(&event, terms, Some(&identity), &uuid(), now.as_microsecond()) else { continue };
+                for object in &objects {
+                    telling.add(object, terms)?;
+                }
+                telling.terms.insert(number);
+                telling.events += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bundle: who tells, what the markings mean, and all objects.
+fn written(telling: &Telling, teller: &Teller) -> Result<Vec<u8>> {
+    let mut definitions: BTreeMap<String, &'static str> = BTreeMap::new();
+    for (terms, _) in telling.objects.values() {
+        for text in told::definitions(terms) {
+            let id = Header::read(text.as_bytes()).map_err(|error| anyhow!("{error}"))?.id.into_owned();
+            definitions.insert(id, text);
+        }
+    }
+    let mut texts: Vec<String> = definitions.into_values().map(str::to_owned).collect();
+    texts.push(teller.identity().write());
+    texts.extend(telling.order.iter().filter_map(|id| telling.objects.get(id)).map(|(_, text)| text.clone()));
+    Ok(bundle(&uuid(), texts).into_bytes())
+}
+
+/// A random one.
+pub(super) fn uuid() -> uuid::Uuid {
+    let random = ((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes();
+    uuid::Builder::from_random_bytes(random).into_uuid()
+}
+
+const COLUMNS: &str = "CAST(time AS BIGINT) AS time, terms, confidence, source_port, destination_port, source_asn, destination_asn, type, \
+    source_ip, source_fqdn, source_url, destination_ip, destination_fqdn, destination_url, transport, malware, identifier, \
+    json_text(extra, 'malware.hash.md5') AS md5, json_text(extra, 'malware.hash.sha1') AS sha1, json_text(extra, 'malware.hash.sha256') AS sha256";
+const TEXTS: [&str; 13] = [
+    "type",
+    "source_ip",
+    "source_fqdn",
+    "source_url",
+    "destination_ip",
+    "destination_fqdn",
+    "destination_url",
+    "transport",
+    "malware",
+    "identifier",
+    "md5",
+    "sha1",
+    "sha256",
+];
+const NUMBERS: [&str; 7] = ["time", "terms", "confidence", "source_port", "destination_port", "source_asn", "destination_asn"];
+
+/// The number of its terms, and the event as the party sees it.
+fn row(table: &Columns, at: usize) -> Option<(i64, Seen<'_>)> {
+    let text = |column| table.text(column, at);
+    let port = |column| table.number(column, at).and_then(|port| u16::try_from(port).ok());
+    let asn = |column| table.number(column, at).and_then(|asn| u32::try_from(asn).ok());
+    let ip = |column| text(column).and_then(|text| text.parse().ok());
+    let seen = Seen {
+        time: Timestamp::from_microsecond(table.number(0, at)?).ok()?,
+        class: text(0).and_then(Class::of)?,
+        source: End { ip: ip(1), port: port(3), fqdn: text(2), url: text(3), asn: asn(5) },
+        destination: End { ip: ip(4), port: port(4), fqdn: text(5), url: text(6), asn: asn(6) },
+        transport: text(7),
+        malware: text(8),
+        identifier: text(9),
+        md5: text(10),
+        sha1: text(11),
+        sha256: text(12),
+        confidence: table.number(2, at).and_then(|confidence| u8::try_from(confidence).ok()),
+    };
+    Some((table.number(1, at)?, seen))
+}
