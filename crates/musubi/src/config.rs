@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use formats::mail_address::Address;
 use serde::{Deserialize, Deserializer};
 
+use crate::api::zone::ZoneConfig;
 use crate::sign_in::bearer::IssuerConfig;
 
 /// All that `config.toml` can say; each table may be left out.
@@ -51,6 +52,9 @@ pub(crate) struct Serve {
     pub(crate) streams: u32,
     /// Connections to the register.
     pub(crate) readers: u32,
+    /// Where response policy zones are transferred from (DNS over UDP and TCP); without it they are not.
+    pub(crate) dns: Option<std::net::SocketAddr>,
+    pub(crate) zone: Vec<ZoneConfig>,
     /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
     pub(crate) exchange_seconds: u64,
 }
@@ -72,6 +76,8 @@ impl Default for Serve {
             connections: 2000,
             streams: 200,
             readers: 4,
+            dns: None,
+            zone: Vec::new(),
             exchange_seconds: 60,
         }
     }
@@ -266,6 +272,10 @@ impl Config {
         ensure!(serve.largest_page <= 50_000, "[serve] largest_page: at most 50000");
         ensure!(serve.requests_per_second >= 1, "[serve] requests_per_second: at least 1");
         ensure!((1..=64).contains(&serve.readers), "[serve] readers: 1 to 64");
+        ensure!(serve.zone.is_empty() || serve.dns.is_some(), "[[serve.zone]] needs dns under [serve]: an address and a port");
+        for zone in &serve.zone {
+            ensure!(!zone.from.is_empty(), "[[serve.zone]] {}: from names no secondary", zone.name);
+        }
         ensure!(serve.connections >= 1, "[serve] connections: at least 1");
         Ok(config)
     }

@@ -25,6 +25,7 @@ pub mod functions;
 pub mod home;
 pub mod indicators;
 pub mod known;
+pub mod lists;
 pub mod lookup;
 pub mod notices;
 pub mod outbox;

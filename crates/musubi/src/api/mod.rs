@@ -4,11 +4,13 @@
 
 pub(crate) mod answer;
 pub(crate) mod listen;
+mod lists;
 mod log;
 pub(crate) mod rates;
 pub(crate) mod scribe;
 pub(crate) mod standing;
 pub(crate) mod taxii;
+pub(crate) mod zone;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -168,6 +170,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/taxii2", any(taxii::serve))
         .route("/taxii2/", any(taxii::serve))
         .route("/taxii2/{*rest}", any(taxii::serve))
+        .route("/lists/{*path}", get(lists::serve))
         .route("/log/{*rest}", any(log::serve))
         .fallback(nothing_here)
         .with_state(server)

@@ -188,6 +188,11 @@ impl Standing {
         self.given(self.terms(terms).unwrap_or(&unmarked), to).to_string()
     }
 
+    /// All terms, with their numbers.
+    pub(crate) fn all_terms(&self) -> impl Iterator<Item = (i64, &Terms)> {
+        self.terms.iter().map(|(id, terms)| (*id, terms.terms()))
+    }
+
     /// Terms by their number.
     pub(crate) fn terms(&self, id: i64) -> Option<&Terms> {
         self.terms.iter().find(|(known, _)| *known == id).map(|(_, terms)| terms.terms())

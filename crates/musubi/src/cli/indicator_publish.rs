@@ -196,7 +196,7 @@ impl Publish {
                 telling.object(object, Some(indicator.id()), &under, at / 1_000 * 1_000, !holds).await?;
             }
         }
-        let eyes = standing.view(&own, Channel::Taxii, now).eyes.clone();
+        let eyes = standing.view(&own, Channel::Taxii, casework::model::agreement::Purpose::Defend, now).eyes.clone();
         let (mut added, mut versions, mut failures) = (0_u64, 0_u64, Vec::new());
         for chunk in telling.next.chunks(TOGETHER) {
             let objects = chunk.iter().map(|next| Ok(next.given.clone())).collect();

@@ -35,6 +35,7 @@ mod receipt;
 mod reread;
 mod serve;
 mod share;
+mod share_list;
 mod shell;
 mod stats;
 mod tables;

@@ -36,11 +36,21 @@ impl Serve {
             say(format!("{door}  (TAXII 2.1 at {door}/taxii2/; Ctrl-C ends)"))?;
         }
         let worker = tokio::spawn(taxii::taking::work(std::sync::Arc::clone(&server)));
+        let zones = tokio::spawn(zones(std::sync::Arc::clone(&server)));
         let exchange = tokio::spawn(exchange(std::sync::Arc::clone(&server)));
         door.serve(api::router(std::sync::Arc::clone(&server)), ended()).await;
         worker.abort();
         exchange.abort();
+        zones.abort();
         Ok(())
+    }
+}
+
+/// Transfers zones to secondaries, where that is set up.
+async fn zones(server: std::sync::Arc<Server>) {
+    let Some(address) = server.limits.dns else { return };
+    if let Err(error) = api::zone::serve(server, address).await {
+        tracing::error!("zones are not transferred: {error:#}");
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use casework::indicate::lists::Format;
 use casework::indicate::told::{self, Teller};
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::PartyId;
@@ -21,6 +22,7 @@ use store::indicators::Wanted;
 use store::register::Register;
 
 use super::columns::Columns;
+use super::share_list::List;
 use super::view::{How, View, party};
 use super::{Place, moment};
 use crate::api::scribe::chance;
@@ -33,12 +35,44 @@ use crate::{keys, pipeline};
 #[command(after_help = "Example:\n  rm -f /tmp/for-isp-jp.json*; musubi share stix --to isp-jp --out /tmp/for-isp-jp.json")]
 pub(crate) enum Share {
     Stix(Stix),
+    /// A DNS response policy zone (BIND, Unbound, Knot, PowerDNS)
+    #[command(after_help = "Example:\n  musubi share rpz --to isp-jp --out /tmp/lists")]
+    Rpz(List),
+    /// Suricata rules
+    #[command(after_help = "Example:\n  musubi share suricata --to isp-jp --out /tmp/lists")]
+    Suricata(List),
+    /// Suricata rules that look up long lists: datasets and IP reputation
+    #[command(after_help = "Example:\n  musubi share suricata-bulk --to isp-jp --out /tmp/lists")]
+    SuricataBulk(List),
+    /// A file for the intelligence framework of Zeek
+    #[command(after_help = "Example:\n  musubi share zeek --to isp-jp --out /tmp/lists")]
+    Zeek(List),
+    /// Sets for nftables
+    #[command(after_help = "Example:\n  musubi share nftables --to isp-jp --out /tmp/lists")]
+    Nftables(List),
+    /// A hosts file
+    #[command(after_help = "Example:\n  musubi share hosts --to isp-jp --out /tmp/lists")]
+    Hosts(List),
+    /// A plain list, one value a line
+    #[command(after_help = "Example:\n  musubi share plain --to isp-jp --out /tmp/lists")]
+    Plain(List),
+    /// CSV with reasons, scores and ends
+    #[command(after_help = "Example:\n  musubi share csv --to isp-jp --out /tmp/lists")]
+    Csv(List),
 }
 
 impl Share {
     pub(crate) async fn run(self, place: &Place) -> Result<()> {
         match self {
             Self::Stix(command) => command.run(place).await,
+            Self::Rpz(list) => list.run(place, Format::Rpz).await,
+            Self::Suricata(list) => list.run(place, Format::Suricata).await,
+            Self::SuricataBulk(list) => list.run(place, Format::SuricataBulk).await,
+            Self::Zeek(list) => list.run(place, Format::Zeek).await,
+            Self::Nftables(list) => list.run(place, Format::Nftables).await,
+            Self::Hosts(list) => list.run(place, Format::Hosts).await,
+            Self::Plain(list) => list.run(place, Format::Plain).await,
+            Self::Csv(list) => list.run(place, Format::Csv).await,
         }
     }
 }

@@ -9,6 +9,7 @@
 #[cfg(test)]
 mod correspondence;
 pub(crate) mod keys;
+pub(crate) mod lists;
 pub(crate) mod message;
 pub(crate) mod open;
 #[cfg(test)]
