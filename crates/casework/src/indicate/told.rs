@@ -50,11 +50,9 @@ impl Teller {
 
     /// The party itself, as STIX knows it.
     pub fn identity(&self) -> Object {
-        let sector = match self.kind {
-            PartyKind::Public => "class",
-            _ => "organization",
-        };
-        Object::domain("identity", &self.name("identity", &[]), ALWAYS).set("name", self.name.clone()).set("identity_class", sector)
+        // identity-class-ov (§10.7).
+        let class = if self.kind == PartyKind::Public { "class" } else { "organization" };
+        Object::domain("identity", &self.name("identity", &[]), ALWAYS).set("name", self.name.clone()).set("identity_class", class)
     }
 
     pub fn identity_id(&self) -> String {

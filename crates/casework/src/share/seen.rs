@@ -150,7 +150,14 @@ mod tests {
         let redacted = Seen { source: End { asn: Some(64_500), ..End::default() }, ..whole };
         let terms = Terms::of(Tlp::Amber);
         let text = |seen: &Seen<'_>| {
-            let told = objects(seen, &terms, Some("identity--023d105b-752e-4e3c-941c-7d3f3cb15e9e"), &Uuid::from_u128(7), 0).unwrap();
+            let told = objects(
+                seen,
+                &terms,
+                Some("identity--023d105b-752e-4e3c-941c-7d3f3cb15e9e"),
+                &Uuid::from_u128(0xb67d_30ff_02ac_498a_92f9_32f8_45f4_48cf),
+                0,
+            )
+            .unwrap();
             told.iter().map(Object::write).collect::<Vec<_>>()
         };
         let (open, closed) = (text(&whole), text(&redacted));
