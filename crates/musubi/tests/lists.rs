@@ -1,0 +1,166 @@
+//! Block lists: does each party get what it may block, all of it, and nothing else, in files that the programs take?
+
+mod story;
+
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use story::Home;
+use story::server::{Server, Token};
+
+const GREEN: &str = "c2.green-list-of-a-test.com";
+const STRICT: &str = "c2.strict-list-of-a-test.com";
+const PASSIVE: &str = "c2.passive-list-of-a-test.com";
+const LATER: &str = "c2.later-list-of-a-test.com";
+
+fn home() -> Home {
+    let home = Home::new();
+    home.write(
+        "parties.toml",
+        r#"
+[[party]]
+id = "us"
+name = "Example CSIRT"
+kind = "national-csirt"
+communities = ["circle"]
+[[party]]
+id = "alpha"
+name = "Alpha"
+kind = "provider"
+communities = ["circle"]
+[[party]]
+id = "outside"
+name = "Outside"
+kind = "company"
+[[agreement]]
+id = "circle"
+kind = "multilateral"
+communities = ["circle"]
+max_tlp = "GREEN"
+purposes = ["defend"]
+"#,
+    );
+    home.ok(&["party", "import", "parties.toml"]);
+    home.ok(&["party", "own", "us"]);
+    for (name, terms) in [(GREEN, "tlp:green"), (STRICT, "tlp:amber+strict"), (PASSIVE, "tlp:green pap:amber")] {
+        home.ok(&["indicator", "add", name, "--class", "c2-server", "--terms", terms, "--confidence", "95"]);
+    }
+    home
+}
+
+fn program(name: &str) -> bool {
+    let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).env("PATH", path()).output();
+    let there = found.is_ok_and(|output| output.status.success());
+    if !there {
+        println!("skipped: {name} is not installed");
+    }
+    there
+}
+
+fn path() -> String {
+    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
+}
+
+#[test]
+fn each_party_gets_what_it_may_block_in_files_that_programs_take() {
+    let home = home();
+    let formats = ["rpz", "suricata", "suricata-bulk", "zeek", "hosts", "plain", "csv"];
+    for format in formats {
+        let told = home.json(&["share", format, "--to", "alpha", "--out", "alpha"]);
+        assert_eq!(told["entries"], 1, "{format}: {told}");
+        let text: String = told["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|file| std::fs::read_to_string(home.beside(file.as_str().unwrap())).unwrap())
+            .collect();
+        // Suricata's bulk files and Zeek's write values in ways of their own.
+        assert!(!text.contains(STRICT) && !text.contains(PASSIVE), "{format}: {text}");
+        if format != "suricata-bulk" {
+            assert!(text.contains(GREEN), "{format}: {text}");
+        }
+    }
+    let none = home.json(&["share", "plain", "--to", "outside", "--out", "outside"]);
+    assert_eq!((none["entries"].clone(), none["left_out"]["closed-by-terms"].clone()), (json!(0), json!(3)), "{none}");
+    // Ourselves: all that may be acted on, and no release of it.
+    let ours = home.json(&["share", "plain", "--to", "us", "--out", "us"]);
+    assert_eq!((ours["entries"].clone(), ours["id"].clone()), (json!(2), json!(null)), "{ours}");
+    // The same list keeps its serial; another one gets a newer.
+    let serial = |home: &Home| home.json(&["share", "rpz", "--to", "alpha", "--out", "alpha"])["serial"].as_u64().unwrap();
+    let first = serial(&home);
+    assert_eq!(serial(&home), first);
+    home.ok(&["indicator", "add", LATER, "--class", "c2-server", "--terms", "tlp:clear", "--confidence", "95"]);
+    assert!(serial(&home) > first);
+    let zone = home.beside("alpha/musubi.rpz.zone");
+    if program("named-checkzone") {
+        let checked = Command::new("named-checkzone").arg("rpz.musubi").arg(&zone).env("PATH", path()).output().unwrap();
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    }
+    let released = home.json(&["log", "list"]);
+    assert!(released.as_array().unwrap().iter().all(|one| one["to"] != "us"), "{released}");
+    home.ok(&["log", "verify"]);
+}
+
+#[test]
+fn a_list_is_served_to_whoever_may_have_it_and_only_when_it_changed() {
+    let home = home();
+    let server = Server::start(&home);
+    let alpha = Token::create(&home, "alpha", "reader");
+    let bearer = format!("Bearer {}", alpha.token);
+    let get = |path: &str, tag: Option<&str>| {
+        let mut headers = vec![("Authorization", bearer.as_str())];
+        headers.extend(tag.map(|tag| ("If-None-Match", tag)));
+        server.request("GET", path, &headers, b"")
+    };
+    assert_eq!(server.request("GET", "/lists/plain", &[], b"").status, 401);
+    assert_eq!(get("/lists/nothing", None).status, 404);
+    assert_eq!(get("/lists/plain?score=many", None).status, 400);
+    let list = get("/lists/plain", None);
+    let text = String::from_utf8(list.body.clone()).unwrap();
+    assert!(list.status == 200 && text.contains(GREEN) && !text.contains(STRICT) && !text.contains(PASSIVE), "{text}");
+    let tag = list.header("etag").unwrap().to_owned();
+    let releases = |home: &Home| home.json(&["log", "list"]).as_array().unwrap().len();
+    let before = releases(&home);
+    assert_eq!(get("/lists/plain", Some(&tag)).status, 304);
+    assert_eq!(releases(&home), before);
+    home.ok(&["indicator", "revoke", GREEN, "--because", "a mistake"]);
+    let now = get("/lists/plain", Some(&tag));
+    assert!(now.status == 200 && !String::from_utf8_lossy(&now.body).contains(GREEN), "{now:?}");
+    assert_eq!(releases(&home), before + 1);
+}
+
+#[test]
+fn a_zone_is_transferred_to_the_secondary_of_its_party() {
+    if !program("dig") {
+        return;
+    }
+    let home = home();
+    // A port that is free for both: the server takes it right after.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    std::fs::write(
+        home.root().join("config.toml"),
+        format!("[serve]\ndns = \"127.0.0.1:{port}\"\n[[serve.zone]]\nparty = \"alpha\"\nname = \"rpz.musubi\"\nfrom = [\"127.0.0.1\"]\n"),
+    )
+    .unwrap();
+    let _server = Server::start(&home);
+    let dig = |arguments: &[&str]| {
+        let output =
+            Command::new("dig").args(["@127.0.0.1", "-p", &port.to_string(), "+time=5", "+tries=1"]).args(arguments).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let end = Instant::now() + Duration::from_secs(20);
+    let mut zone = dig(&["rpz.musubi", "AXFR"]);
+    while !zone.contains("SOA") && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(200));
+        zone = dig(&["rpz.musubi", "AXFR"]);
+    }
+    assert!(zone.contains(&format!("{GREEN}.rpz.musubi.")) && !zone.contains(STRICT), "{zone}");
+    let serial: u64 = dig(&["+short", "rpz.musubi", "SOA"]).split_whitespace().nth(2).unwrap().parse().unwrap();
+    // Who has the newest gets one SOA; another name or another zone is refused.
+    let newest = dig(&["rpz.musubi", &format!("IXFR={serial}")]);
+    assert!(!newest.contains("CNAME"), "{newest}");
+    assert!(dig(&["other.zone", "AXFR"]).contains("Transfer failed"), "another zone was given");
+    assert!(dig(&["www.rpz.musubi", "A"]).contains("REFUSED"));
+}
