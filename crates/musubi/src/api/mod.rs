@@ -4,6 +4,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod listen;
+pub(crate) mod misp;
 pub(crate) mod rates;
 pub(crate) mod scribe;
 pub(crate) mod standing;
@@ -51,6 +52,8 @@ pub(crate) struct Server {
     rates: Rates<PartyId>,
     failures: Rates<IpAddr>,
     pub(crate) counters: Counters,
+    /// Events of MISP that were read lately.
+    pub(crate) misp: misp::shelf::Shelf,
 }
 
 /// What `/metrics` tells.
@@ -109,6 +112,7 @@ impl Server {
             streams: Arc::new(Semaphore::new(limits.streams as usize)),
             pending: Notify::new(),
             counters: Counters::default(),
+            misp: misp::shelf::Shelf::default(),
             limits,
             register,
         };
@@ -160,6 +164,9 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/taxii2", any(taxii::serve))
         .route("/taxii2/", any(taxii::serve))
         .route("/taxii2/{*rest}", any(taxii::serve))
+        .route("/misp", any(misp::serve))
+        .route("/misp/", any(misp::serve))
+        .route("/misp/{*rest}", any(misp::serve))
         .fallback(nothing_here)
         .with_state(server)
 }
