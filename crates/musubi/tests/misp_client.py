@@ -51,7 +51,7 @@ assert alpha.add_event(again)["errors"][0] == 409
 clear = alpha.add_event(event("clear", "tlp:clear"), pythonify=True)
 strict = alpha.add_event(event("strict marker", "tlp:amber+strict", "secret:tag"), pythonify=True)
 untagged = alpha.add_event(event("untagged", distribution=0), pythonify=True)
-assert alpha.add_event({"distribution": 3})["errors"][0] == 403
+assert alpha.add_event({"info": "", "distribution": 3})["errors"][0] == 403
 assert "errors" in alpha.add_attribute(green, {"type": "md5", "value": "no hash"})
 
 # Seeing: the other one sees what it may, and nothing tells of the rest.
