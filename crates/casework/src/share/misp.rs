@@ -377,8 +377,10 @@ mod tests {
         for tlp in Tlp::ALL {
             for pap in Pap::ALL {
                 let terms = Terms { pap, ..Terms::of(tlp) };
-                let mut event = event(serde_json::json!({"info": "x", "distribution": "3", "Tag": [{"name": "tlp:white"}, {"name": "keep"}, {"name": "PAP:GREEN"}],
-                    "Attribute": [{"type": "domain", "value": "a.example", "distribution": "3"}]}));
+                let mut event = event(
+                    serde_json::json!({"info": "x", "distribution": "3", "Tag": [{"name": "tlp:white"}, {"name": "keep"}, {"name": "PAP:GREEN"}],
+                    "Attribute": [{"type": "domain", "value": "a.example", "distribution": "3"}]}),
+                );
                 said(&terms, &to).write(&mut event);
                 let again = Arriving::of(&event, &BTreeMap::new());
                 assert_eq!((again.tlp, again.pap), (Some(tlp), pap));

@@ -139,7 +139,7 @@ fn hex(bytes: &[u8]) -> String {
 /// The MD5 under which `hashes.csv` lists a value.
 ///
 /// ```
-/// assert_eq!(formats::misp::feed::hash("evil.example"), "46c8dd0f2ff44bdce0c1f85fc89d6cc2");
+/// assert_eq!(formats::misp::feed::hash("evil.example"), "96119eb3210daa472225fbad69fa9770");
 /// ```
 pub fn hash(value: &str) -> String {
     hex(&Md5::digest(value.as_bytes()))
@@ -148,9 +148,9 @@ pub fn hash(value: &str) -> String {
 /// Reads `hashes.csv`: the MD5 of a value, and the UUID of an event that has it. Lines that are not that are left out.
 ///
 /// ```
-/// let line = b"46c8dd0f2ff44bdce0c1f85fc89d6cc2,57c6ac4c-c60c-4f79-a38f-b666950d210f\nnonsense\n";
+/// let line = b"96119eb3210daa472225fbad69fa9770,57c6ac4c-c60c-4f79-a38f-b666950d210f\nnonsense\n";
 /// let all: Vec<_> = formats::misp::feed::hashes(line).collect();
-/// assert_eq!(all, [("46c8dd0f2ff44bdce0c1f85fc89d6cc2", "57c6ac4c-c60c-4f79-a38f-b666950d210f")]);
+/// assert_eq!(all, [("96119eb3210daa472225fbad69fa9770", "57c6ac4c-c60c-4f79-a38f-b666950d210f")]);
 /// ```
 pub fn hashes(bytes: &[u8]) -> impl Iterator<Item = (&str, &str)> {
     bytes.split(|byte| *byte == b'\n').filter_map(|line| {
@@ -190,7 +190,7 @@ impl Default for Publish {
 /// let mut feed = Feed::default();
 /// let file = feed.add(&event, &Publish::default())?;
 /// assert!(file.starts_with(br#"{"Event":{"uuid":"57c6ac4c"#));
-/// assert!(feed.hashes_csv().starts_with("46c8dd0f2ff44bdce0c1f85fc89d6cc2,57c6ac4c"));
+/// assert!(feed.hashes_csv().starts_with("96119eb3210daa472225fbad69fa9770,57c6ac4c"));
 /// assert!(feed.manifest.check("57c6ac4c-c60c-4f79-a38f-b666950d210f", &file)?);
 /// # Ok::<(), formats::misp::feed::Error>(())
 /// ```

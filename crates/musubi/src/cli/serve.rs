@@ -31,7 +31,9 @@ impl Serve {
         let door = Door::open(self.listen, &server.limits).await?;
         let address = door.address().context("no address")?;
         if place.json {
-            crate::show::json(&json!({"listening": door.to_string(), "address": address.to_string(), "taxii": format!("{door}/taxii2/"), "misp": format!("{door}/misp/")}))?;
+            crate::show::json(
+                &json!({"listening": door.to_string(), "address": address.to_string(), "taxii": format!("{door}/taxii2/"), "misp": format!("{door}/misp/")}),
+            )?;
         } else {
             say(format!("{door}  (TAXII 2.1 at {door}/taxii2/, MISP at {door}/misp/; Ctrl-C ends)"))?;
         }

@@ -80,7 +80,8 @@ pub(super) async fn search(asked: &Asked<'_>) -> Result<Given, Refusal> {
             }
             told.extend(events::attach(&mut event, &sightings));
             let hits = event.attributes.iter().map(|one| (None, one));
-            let hits = hits.chain(event.objects.iter().flat_map(|object| object.attributes.iter().map(move |one| (object.name.as_deref(), one))));
+            let hits =
+                hits.chain(event.objects.iter().flat_map(|object| object.attributes.iter().map(move |one| (object.name.as_deref(), one))));
             for (object, attribute) in hits {
                 if !search.matches(&event, attribute) || !search.object_name.match_any(object.into_iter()) {
                     continue;
@@ -123,16 +124,21 @@ pub(super) async fn search(asked: &Asked<'_>) -> Result<Given, Refusal> {
                 let mut objects: Vec<serde_json::Value> = Vec::new();
                 for number in &shown {
                     let mut event = dressing.dress(&all[*number]);
-                    let wanted: BTreeSet<&str> = found.iter().filter(|(at, _)| at == number).filter_map(|(_, one)| one.uuid.as_deref()).collect();
+                    let wanted: BTreeSet<&str> =
+                        found.iter().filter(|(at, _)| at == number).filter_map(|(_, one)| one.uuid.as_deref()).collect();
                     event.attributes.retain(|one| one.uuid.as_deref().is_some_and(|uuid| wanted.contains(uuid)));
-                    event.objects.retain(|object| object.attributes.iter().any(|one| one.uuid.as_deref().is_some_and(|uuid| wanted.contains(uuid))));
+                    event
+                        .objects
+                        .retain(|object| object.attributes.iter().any(|one| one.uuid.as_deref().is_some_and(|uuid| wanted.contains(uuid))));
                     objects.extend(stix::to_objects(&event));
                 }
                 let id = uuid::Uuid::from_u64_pair(super::chance(), super::chance());
                 let bundle = serde_json::json!({"type": "bundle", "id": format!("bundle--{id}"), "objects": objects});
                 Ok(given(bundle.to_string().into_bytes()))
             }
-            ReturnFormat::Other(name) => Err(Refusal::Bad(format!("returnFormat {name:?} is not made here: json, text, csv and stix2 are"))),
+            ReturnFormat::Other(name) => {
+                Err(Refusal::Bad(format!("returnFormat {name:?} is not made here: json, text, csv and stix2 are")))
+            }
         }
     })
 }
@@ -151,7 +157,10 @@ pub(super) async fn add(asked: &Asked<'_>, name: &str) -> Result<Given, Refusal>
             wrong.push((number, reasons));
             continue;
         }
-        let same = |one: &Attribute<'_>| one.uuid == attribute.uuid || (one.kind == attribute.kind && one.value == attribute.value && one.category == attribute.category && !one.is_deleted());
+        let same = |one: &Attribute<'_>| {
+            one.uuid == attribute.uuid
+                || (one.kind == attribute.kind && one.value == attribute.value && one.category == attribute.category && !one.is_deleted())
+        };
         match event.attributes.iter_mut().find(|one| same(one)) {
             Some(known) if !breaks => {
                 known.timestamp = attribute.timestamp.clone();
@@ -169,7 +178,9 @@ pub(super) async fn add(asked: &Asked<'_>, name: &str) -> Result<Given, Refusal>
     let taken: Vec<Attribute<'static>> = event.attributes.into_iter().filter(|one| taken.contains(&one.uuid)).collect();
     match (several, taken.first(), wrong.first()) {
         (false, Some(one), _) => Ok(Given::showing(says::attribute(one), [&seen])),
-        (false, None, _) => Err(Refusal::Wrong("Could not add Attribute", wrong.into_iter().next().map(|(_, reasons)| reasons).unwrap_or_default())),
+        (false, None, _) => {
+            Err(Refusal::Wrong("Could not add Attribute", wrong.into_iter().next().map(|(_, reasons)| reasons).unwrap_or_default()))
+        }
         (true, None, Some(_)) if wrong.len() == 1 => {
             Err(Refusal::Wrong("Could not add Attribute", wrong.into_iter().next().map(|(_, reasons)| reasons).unwrap_or_default()))
         }
@@ -192,7 +203,10 @@ pub(super) async fn edit(asked: &Asked<'_>, name: &str) -> Result<Given, Refusal
 /// `attributes/delete`: it stays, marked, unless it shall go for good (`hard`).
 pub(super) async fn delete(asked: &Asked<'_>, name: &str) -> Result<Given, Refusal> {
     let body: serde_json::Value = serde_json::from_slice(&asked.body).unwrap_or_default();
-    let hard = [body.get("hard"), asked.path.parameters.get("hard")].into_iter().flatten().any(|on| matches!(on.to_string().as_str(), "1" | "true" | "\"1\""));
+    let hard = [body.get("hard"), asked.path.parameters.get("hard")]
+        .into_iter()
+        .flatten()
+        .any(|on| matches!(on.to_string().as_str(), "1" | "true" | "\"1\""));
     let url = format!("/attributes/delete/{name}");
     if hard {
         let (seen, object, place) = mine(asked, name).await?;

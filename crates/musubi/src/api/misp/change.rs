@@ -7,10 +7,10 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use formats::misp::Flag;
 use formats::misp::api::answer::{self as says, NOT_PERMITTED};
 use formats::misp::api::request::{self, View};
 use formats::misp::event::{self, Attribute, Event, Object, Organisation, seconds};
-use formats::misp::Flag;
 use formats::taxii::{Wanted, timestamp};
 use store::posting::{Given as Kept, Post};
 
@@ -35,7 +35,9 @@ pub(super) async fn add(asked: &Asked<'_>) -> Result<Given, Refusal> {
     if let Some(uuid) = sent.uuid.as_deref()
         && asked.event(uuid).await.is_ok()
     {
-        return Err(Refusal::Conflict("Event already exists, if you would like to edit it, use the url in the location header.".to_owned()));
+        return Err(Refusal::Conflict(
+            "Event already exists, if you would like to edit it, use the url in the location header.".to_owned(),
+        ));
     }
     let seen = if is_complete(&sent) {
         save(asked, None, &sent, Some(&asked.body)).await?
@@ -125,7 +127,8 @@ pub(super) async fn save(asked: &Asked<'_>, before: Option<&Seen>, event: &Event
     let party = asked.party();
     let uuid = event.uuid.as_deref().unwrap_or_default().to_owned();
     let at = seconds(event.timestamp.as_deref()).filter(|at| (0..=LATEST).contains(at));
-    let at = at.ok_or_else(|| Refusal::Wrong("Could not save Event", vec![("timestamp", "is no time in seconds since 1970".to_owned())]))?;
+    let at =
+        at.ok_or_else(|| Refusal::Wrong("Could not save Event", vec![("timestamp", "is no time in seconds since 1970".to_owned())]))?;
     // Several changes within one second are as many versions.
     let version = before.map_or(0, |before| before.version + 1).max(at * 1_000_000);
     let terms = held_under(&asked.guest.standing, collection, party, event);

@@ -166,7 +166,10 @@ pub(super) async fn find(asked: &Asked<'_>, search: &Search) -> Result<Vec<(Seen
         sort(&mut found, search);
         let page: Vec<Seen> = search.page_of(found).collect();
         if page.len() > most && !search.minimal && search.scope != Scope::Index {
-            return Err(Refusal::Bad(format!("{} events are more than {most} in one answer: ask for them in pages (limit, page)", page.len())));
+            return Err(Refusal::Bad(format!(
+                "{} events are more than {most} in one answer: ask for them in pages (limit, page)",
+                page.len()
+            )));
         }
         Ok(page
             .into_iter()

@@ -2,9 +2,9 @@
 //!
 //! A MISP that subscribes to it sets the token as a header of the feed (`Authorization: KEY`).
 
+use formats::misp::Flag;
 use formats::misp::event::Event;
 use formats::misp::feed::{Feed, Publish};
-use formats::misp::Flag;
 
 use super::shelf::{Dressing, Seen};
 use super::{Asked, Given, Refusal};

@@ -22,9 +22,9 @@ use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::PartyId;
 use casework::model::release::{Basis, Release};
 use formats::misp::api::Path;
+use formats::misp::api::SearchError;
 use formats::misp::api::answer::{self as says, NOT_AUTHENTICATED, NOT_PERMITTED};
 use formats::misp::api::request::BadRequest;
-use formats::misp::api::SearchError;
 use sha2::{Digest as _, Sha256};
 use store::collections::Collection;
 use store::shared_releases::PageGiven;
@@ -157,7 +157,11 @@ impl Asked<'_> {
     fn writable(&self) -> Result<&Collection, Refusal> {
         let collection = self.readable()?;
         let (_, write) = self.guest.standing.rights(collection.number, self.party());
-        if write && self.guest.caller.role != crate::sign_in::Role::Reader { Ok(collection) } else { Err(Refusal::Forbidden(NOT_PERMITTED)) }
+        if write && self.guest.caller.role != crate::sign_in::Role::Reader {
+            Ok(collection)
+        } else {
+            Err(Refusal::Forbidden(NOT_PERMITTED))
+        }
     }
 
     async fn events(&self) -> Result<Vec<Seen>, Refusal> {
@@ -273,7 +277,16 @@ async fn endpoint(asked: &Asked<'_>, method: &Method) -> Result<Given, Refusal> 
         ["feed", name] => feed::file(asked, name).await,
         [
             "servers" | "events" | "attributes" | "tags" | "sightings",
-            "postTest" | "add" | "edit" | "delete" | "publish" | "alert" | "unpublish" | "restore" | "attachTagToObject" | "removeTagFromObject",
+            "postTest"
+            | "add"
+            | "edit"
+            | "delete"
+            | "publish"
+            | "alert"
+            | "unpublish"
+            | "restore"
+            | "attachTagToObject"
+            | "removeTagFromObject",
             ..,
         ] if !posted => Err(Refusal::MethodNotAllowed),
         _ => Err(Refusal::NotFound("The requested address was not found on this server.")),
@@ -299,7 +312,8 @@ fn user(asked: &Asked<'_>) -> Vec<u8> {
     let caller = &asked.guest.caller;
     let writes = asked.writable().is_ok();
     let uuid = casework::share::misp::organisation(&caller.party).to_string();
-    let name = asked.guest.standing.parties.iter().find(|party| party.id == caller.party).map_or(caller.party.as_str(), |party| &party.name);
+    let name =
+        asked.guest.standing.parties.iter().find(|party| party.id == caller.party).map_or(caller.party.as_str(), |party| &party.name);
     let org_id = shelf::number_of(&uuid);
     let email = format!("{}@{}", caller.token.as_deref().unwrap_or("user"), caller.party);
     says::user(&says::User {
@@ -326,9 +340,8 @@ fn is_known_to(asked: &Asked<'_>, party: &PartyId) -> bool {
 fn organisation(asked: &Asked<'_>, name: &str) -> Result<Given, Refusal> {
     let known = asked.guest.standing.parties.iter().filter(|party| is_known_to(asked, &party.id));
     let mut known = known.map(|party| (&party.id, shelf::organisation_of(party)));
-    let found = known.find(|(id, org)| {
-        id.as_str() == name || org.name.as_deref() == Some(name) || named(name, org.uuid.as_deref(), org.id.as_deref())
-    });
+    let found = known
+        .find(|(id, org)| id.as_str() == name || org.name.as_deref() == Some(name) || named(name, org.uuid.as_deref(), org.id.as_deref()));
     let (_, organisation) = found.ok_or(Refusal::NotFound("Invalid organisation"))?;
     Ok(Given::plain(says::organisation(&organisation)))
 }

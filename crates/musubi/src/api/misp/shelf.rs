@@ -181,7 +181,12 @@ fn number(event: &mut Event<'static>) {
 /// A party as an organisation.
 pub(crate) fn organisation_of(party: &Party) -> Organisation<'static> {
     let uuid = organisation(&party.id).to_string();
-    Organisation { id: Some(number_of(&uuid).into()), name: Some(party.name.clone().into()), uuid: Some(uuid.into()), ..Organisation::default() }
+    Organisation {
+        id: Some(number_of(&uuid).into()),
+        name: Some(party.name.clone().into()),
+        uuid: Some(uuid.into()),
+        ..Organisation::default()
+    }
 }
 
 /// Who an organisation is, by its UUID.

@@ -118,7 +118,9 @@ pub(super) async fn search(asked: &Asked<'_>, context: &str) -> Result<Given, Re
         if let Some(of) = all.iter().find(|event| event.event.uuid == sighting.event_uuid) {
             let mut event = dressing.dress(of);
             let attribute = event.all_attributes().find(|one| one.uuid == sighting.attribute_uuid).cloned();
-            if search.include_attribute && let Some(attribute) = attribute {
+            if search.include_attribute
+                && let Some(attribute) = attribute
+            {
                 sighting.more.set("Attribute", serde_json::json!(attribute));
             }
             if search.include_event {
