@@ -218,3 +218,61 @@ fn the_replayed_synchronisation_of_a_misp_is_answered_in_full() {
     (expected[4], expected[11]) = ("404", "304");
     assert_eq!(codes, expected, "{text}");
 }
+
+/// A web server that knows a folder and nothing else.
+fn web(folder: PathBuf) -> std::net::SocketAddr {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut asked = [0; 4096];
+            let length = stream.read(&mut asked).unwrap_or(0);
+            let head = String::from_utf8_lossy(&asked[..length]).into_owned();
+            let name = head.split(' ').nth(1).unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
+            let (status, body) = match std::fs::read(folder.join(name)) {
+                Ok(body) => ("200 OK", body),
+                Err(_) => ("404 Not Found", Vec::new()),
+            };
+            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let _ = stream.write_all(&body);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_feed_is_taken_once_and_what_changed_is_taken_again() {
+    let home = hub(true);
+    let server = Server::start(&home);
+    let [alpha, beta] = ["alpha", "beta"].map(|party| Token::create(&home, party, "member"));
+    let folder = home.beside("feed");
+    std::fs::create_dir(&folder).unwrap();
+    let publish = |timestamp, value| {
+        let path = if timestamp == 1_700_000_000 { "/events/add".to_owned() } else { format!("/events/edit/{UUID}") };
+        assert_eq!(ask(&server, &alpha, "POST", &path, &event(timestamp, "tlp:green", value)).status, 200);
+        for file in ["manifest.json", &format!("{UUID}.json")] {
+            std::fs::write(folder.join(file), ask(&server, &beta, "GET", &format!("/feed/{file}"), &Value::Null).body).unwrap();
+        }
+    };
+    publish(1_700_000_000, "evil.example");
+    let other = hub(true);
+    let url = format!("http://{}/feed", web(folder.clone()));
+    let pull = |source: &str| other.json(&["feed", "pull", source, "--from", "alpha"]);
+    let told = pull(&url);
+    assert_eq!((&told["read"], &told["stored"], &told["rejected"]), (&json!(1), &json!(1), &json!(0)), "{told}");
+    assert_eq!(pull(&url)["read"], 0);
+    publish(1_700_000_060, "changed.example");
+    assert_eq!(pull(folder.to_str().unwrap())["stored"], 1);
+    // The label of the feed holds there too.
+    let there = Server::start(&other);
+    let [beta, outside] = ["beta", "outside"].map(|party| Token::create(&other, party, "member"));
+    let seen = ask(&there, &beta, "GET", &format!("/events/view/{UUID}"), &Value::Null).json();
+    assert_eq!(seen["Event"]["Attribute"][0]["value"], "changed.example");
+    assert_eq!(ask(&there, &outside, "GET", &format!("/events/view/{UUID}"), &Value::Null).status, 404);
+    // A file that is not the one of the manifest is set aside, and nothing else.
+    publish(1_700_000_120, "last.example");
+    std::fs::write(folder.join(format!("{UUID}.json")), "{}").unwrap();
+    assert_eq!(pull(&url)["rejected"], 1);
+}

@@ -13,6 +13,7 @@ mod doctor;
 mod events;
 mod evidence;
 mod explain;
+mod feed;
 mod formats;
 mod ingest;
 mod key;
@@ -90,6 +91,8 @@ enum Command {
     Agreement(agreement::Agreements),
     #[command(subcommand)]
     Collection(collection::Collections),
+    #[command(subcommand)]
+    Feed(feed::Feeds),
     #[command(subcommand)]
     Token(token::Tokens),
     Serve(serve::Serve),
@@ -188,6 +191,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Party(command) => command.run(&place).await,
         Command::Agreement(command) => command.run(&place).await,
         Command::Collection(command) => command.run(&place).await,
+        Command::Feed(command) => command.run(&place).await,
         Command::Token(command) => command.run(&place).await,
         Command::Serve(command) => command.run(&place).await,
         Command::Log(command) => command.run(&place).await,
