@@ -35,6 +35,8 @@ pub struct Shared {
     /// 20 or 21.
     pub spec: i64,
     pub terms: i64,
+    /// The reader gave it itself.
+    pub own: bool,
     /// As given; empty where it was not asked for.
     pub bytes: Vec<u8>,
 }
@@ -92,6 +94,25 @@ impl Register {
         Ok(Page { objects: rows.into_iter().take(limit).map(read).collect(), more })
     }
 
+    /// The objects themselves, of those of these numbers that the reader may see.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn shared_bytes(&self, collection: i64, numbers: &[i64], eyes: &Eyes) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        let mut found = Vec::with_capacity(numbers.len());
+        for numbers in numbers.chunks(500) {
+            let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+            let sql = format!(
+                "SELECT o.number, o.bytes FROM shared_object o WHERE o.number IN ({}) AND o.collection = {collection} AND {}",
+                numbers.join(","),
+                visible("o", eyes)
+            );
+            let rows = sqlx::query(AssertSqlSafe(sql)).bind(&eyes.party).fetch_all(&self.pool).await?;
+            found.extend(rows.iter().map(|row| (row.get(0), row.get(1))));
+        }
+        Ok(found)
+    }
+
     /// Whether a reader sees any version of an object.
     ///
     /// # Errors
@@ -122,7 +143,8 @@ fn read(row: SqliteRow) -> Shared {
         version_text: row.get(4),
         spec: row.get(5),
         terms: row.get(6),
-        bytes: row.get::<Option<Vec<u8>>, _>(7).unwrap_or_default(),
+        own: row.get::<i64, _>(7) != 0,
+        bytes: row.get::<Option<Vec<u8>>, _>(8).unwrap_or_default(),
     }
 }
 
@@ -137,7 +159,7 @@ pub(crate) fn select(asked: &Asked<'_>, eyes: &Eyes) -> String {
     let Asked { collection, filter, after, bytes, from_others, .. } = *asked;
     let bytes = if bytes { "o.bytes" } else { "NULL" };
     let mut sql = format!(
-        "SELECT o.number, o.date_added, o.id, o.version, o.version_text, o.spec, o.terms, {bytes} FROM shared_object o WHERE o.collection = {collection} AND {}",
+        "SELECT o.number, o.date_added, o.id, o.version, o.version_text, o.spec, o.terms, o.giver = $1, {bytes} FROM shared_object o WHERE o.collection = {collection} AND {}",
         visible("o", eyes)
     );
     if from_others {

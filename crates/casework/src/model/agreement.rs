@@ -74,19 +74,22 @@ pub enum Channel {
     /// Mail sealed with OpenPGP for the recipient.
     SealedMail,
     Taxii,
+    /// MISP's own interface: synchronisation, PyMISP, feeds with a token.
+    Misp,
     Portal,
     /// Handed over as a file.
     File,
 }
 
 impl Channel {
-    pub const ALL: [Self; 5] = [Self::Mail, Self::SealedMail, Self::Taxii, Self::Portal, Self::File];
+    pub const ALL: [Self; 6] = [Self::Mail, Self::SealedMail, Self::Taxii, Self::Misp, Self::Portal, Self::File];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mail => "mail",
             Self::SealedMail => "sealed-mail",
             Self::Taxii => "taxii",
+            Self::Misp => "misp",
             Self::Portal => "portal",
             Self::File => "file",
         }
@@ -99,7 +102,7 @@ impl Channel {
     /// Nobody on the way can read it (IEP 2.0 `encrypt_in_transit`); mail between servers gives no such promise.
     pub fn is_encrypted(self) -> bool {
         match self {
-            Self::SealedMail | Self::Taxii | Self::Portal => true,
+            Self::SealedMail | Self::Taxii | Self::Misp | Self::Portal => true,
             Self::Mail | Self::File => false,
         }
     }

@@ -8,6 +8,7 @@ pub mod decide;
 pub mod decision;
 pub mod explain;
 pub mod marked;
+pub mod misp;
 pub mod obligation;
 pub mod redact;
 pub mod seen;

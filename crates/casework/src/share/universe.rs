@@ -309,6 +309,7 @@ fn bit_of_channel(channel: Channel) -> u8 {
         Channel::SealedMail => 2,
         Channel::Taxii => 4,
         Channel::Portal => 8,
+        Channel::Misp => 32,
         Channel::File => 16,
     }
 }

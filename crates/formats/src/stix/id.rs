@@ -179,8 +179,14 @@ pub fn named(object_type: &str, namespace: &Uuid, name: &[u8]) -> Option<String>
     (*namespace != SCO_NAMESPACE).then(|| format!("{object_type}--{}", uuid_v5(namespace, name)))
 }
 
-/// RFC 9562 §5.5.
-fn uuid_v5(namespace: &Uuid, name: &[u8]) -> Uuid {
+/// The UUID of version 5 of a name in a namespace (RFC 9562 §5.5).
+///
+/// ```
+/// let namespace = uuid::Uuid::from_u128(0x6ba7b810_9dad_11d1_80b4_00c04fd430c8);
+/// let made = formats::stix::id::uuid_v5(&namespace, b"www.example.com");
+/// assert_eq!(made.to_string(), "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+/// ```
+pub fn uuid_v5(namespace: &Uuid, name: &[u8]) -> Uuid {
     let hash = Sha1::new().chain_update(namespace.as_bytes()).chain_update(name).finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);

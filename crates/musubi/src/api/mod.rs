@@ -6,6 +6,7 @@ pub(crate) mod answer;
 pub(crate) mod listen;
 mod lists;
 mod log;
+pub(crate) mod misp;
 pub(crate) mod rates;
 pub(crate) mod scribe;
 pub(crate) mod standing;
@@ -22,7 +23,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
-use casework::model::agreement::Channel;
+use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::PartyId;
 use jiff::Timestamp;
 use store::collections::Collection;
@@ -55,6 +56,8 @@ pub(crate) struct Server {
     rates: Rates<PartyId>,
     failures: Rates<IpAddr>,
     pub(crate) counters: Counters,
+    /// Events of MISP that were read lately.
+    pub(crate) misp: misp::shelf::Shelf,
 }
 
 /// What `/metrics` tells.
@@ -80,12 +83,14 @@ pub(crate) struct Guest {
     pub(crate) caller: Caller,
     pub(crate) standing: Arc<Standing>,
     channel: Channel,
+    /// What it sees of what is there to defend with.
+    pub(crate) view: Arc<View>,
     pub(crate) now: Timestamp,
 }
 
 impl Guest {
     /// What it sees of a collection.
-    pub(crate) fn view(&self, collection: &Collection) -> Arc<View> {
+    pub(crate) fn view_of(&self, collection: &Collection) -> Arc<View> {
         self.standing.view(&self.caller.party, self.channel, crate::federate::sync::purpose(collection), self.now)
     }
 }
@@ -120,6 +125,7 @@ impl Server {
             streams: Arc::new(Semaphore::new(limits.streams as usize)),
             pending: Notify::new(),
             counters: Counters::default(),
+            misp: misp::shelf::Shelf::default(),
             limits,
             register,
         };
@@ -158,7 +164,8 @@ impl Server {
             }
         };
         self.rates.take(&caller.party, Instant::now()).map_err(Shut::TooMany)?;
-        Ok(Guest { caller, standing, channel, now })
+        let view = standing.view(&caller.party, channel, Purpose::Defend, now);
+        Ok(Guest { caller, standing, channel, view, now })
     }
 }
 
@@ -172,6 +179,9 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/taxii2/{*rest}", any(taxii::serve))
         .route("/lists/{*path}", get(lists::serve))
         .route("/log/{*rest}", any(log::serve))
+        .route("/misp", any(misp::serve))
+        .route("/misp/", any(misp::serve))
+        .route("/misp/{*rest}", any(misp::serve))
         .fallback(nothing_here)
         .with_state(server)
 }

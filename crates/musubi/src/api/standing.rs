@@ -134,18 +134,7 @@ impl Standing {
         if let (Some(me), Some(to)) = (self.me, self.universe.number(party)) {
             let holder = self.universe.holder(me);
             for (id, terms) in &self.terms {
-                let question = Question {
-                    terms,
-                    to,
-                    provider: None,
-                    affected: Affected::Perhaps,
-                    consent: false,
-                    paying: false,
-                    purpose,
-                    channel,
-                    now,
-                };
-                let decision = holder.decide(&question);
+                let decision = holder.decide(&question(terms, to, channel, purpose, now));
                 // An object goes out as its bytes or not at all: nothing of it can be hidden.
                 if decision.is_allowed() && decision.redactions().is_empty() {
                     let ground = decision.ground().map_or("", casework::share::Ground::code);
@@ -228,6 +217,19 @@ impl Standing {
         self.transferred(&held, giver)
     }
 
+    /// The terms of what carries no marking in a collection, and of what comes from a party.
+    pub(crate) fn defaults(&self, collection: &Collection, giver: &PartyId) -> (Option<&Terms>, Option<&Terms>) {
+        (collection.terms.and_then(|id| self.terms(id)), self.defaults.get(&DefaultOf::Party(giver.to_string())))
+    }
+
+    /// The agreement that lets a party have something held under these terms, when it takes one.
+    pub(crate) fn agreement(&self, party: &PartyId, terms: i64, channel: Channel, now: Timestamp) -> Option<&str> {
+        let terms = self.terms.iter().find(|(known, _)| *known == terms).map(|(_, terms)| terms)?;
+        let (me, to) = (self.me?, self.universe.number(party)?);
+        let decision = self.universe.holder(me).decide(&question(terms, to, channel, Purpose::Defend, now));
+        decision.agreement().map(|number| self.universe.agreement(number))
+    }
+
     /// Under which terms we hold what a party held under these.
     pub(crate) fn transferred(&self, terms: &Terms, giver: &PartyId) -> Terms {
         match (self.universe.number(giver), self.me) {
@@ -236,4 +238,9 @@ impl Standing {
             _ => terms.join(&Terms::of(casework::model::terms::Tlp::UNMARKED)),
         }
     }
+}
+
+/// May a party have this for its defence?
+fn question(terms: &Compiled, to: PartyNumber, channel: Channel, purpose: Purpose, now: Timestamp) -> Question<'_> {
+    Question { terms, to, provider: None, affected: Affected::Perhaps, consent: false, paying: false, purpose, channel, now }
 }

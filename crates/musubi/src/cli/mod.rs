@@ -15,6 +15,7 @@ mod doctor;
 mod events;
 mod evidence;
 mod explain;
+mod feed;
 mod formats;
 mod indicator;
 mod indicator_derive;
@@ -108,6 +109,8 @@ enum Command {
     Collection(collection::Collections),
     #[command(subcommand)]
     Peer(peer::Peers),
+    #[command(subcommand)]
+    Feed(feed::Feeds),
     #[command(subcommand)]
     Token(token::Tokens),
     Serve(serve::Serve),
@@ -211,6 +214,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Warnings(command) => command.run(&place).await,
         Command::Collection(command) => command.run(&place).await,
         Command::Peer(command) => command.run(&place).await,
+        Command::Feed(command) => command.run(&place).await,
         Command::Token(command) => command.run(&place).await,
         Command::Serve(command) => command.run(&place).await,
         Command::Log(command) => command.run(&place).await,

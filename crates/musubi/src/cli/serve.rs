@@ -11,7 +11,7 @@ use crate::api::{self, Server, taxii};
 use crate::config::Config;
 use crate::show::say;
 
-/// Serve others: TAXII 2.1 at /taxii2/, health at /healthz, counters at /metrics
+/// Serve others: TAXII 2.1 at /taxii2/, MISP at /misp/, health at /healthz, counters at /metrics
 ///
 /// Stops on Ctrl-C or SIGTERM, when open requests are answered.
 #[derive(Debug, clap::Args)]
@@ -31,9 +31,11 @@ impl Serve {
         let door = Door::open(self.listen, &server.limits).await?;
         let address = door.address().context("no address")?;
         if place.json {
-            crate::show::json(&json!({"listening": door.to_string(), "address": address.to_string(), "taxii": format!("{door}/taxii2/")}))?;
+            crate::show::json(
+                &json!({"listening": door.to_string(), "address": address.to_string(), "taxii": format!("{door}/taxii2/"), "misp": format!("{door}/misp/")}),
+            )?;
         } else {
-            say(format!("{door}  (TAXII 2.1 at {door}/taxii2/; Ctrl-C ends)"))?;
+            say(format!("{door}  (TAXII 2.1 at {door}/taxii2/, MISP at {door}/misp/; Ctrl-C ends)"))?;
         }
         let worker = tokio::spawn(taxii::taking::work(std::sync::Arc::clone(&server)));
         let zones = tokio::spawn(zones(std::sync::Arc::clone(&server)));

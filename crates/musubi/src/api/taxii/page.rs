@@ -66,7 +66,7 @@ pub(super) async fn versions(asked: &Asked<'_>, name: &str, id: &str) -> Result<
 
 /// An object that this party does not see is one that does not exist; one of which the filter leaves nothing is there.
 async fn known(asked: &Asked<'_>, collection: &Collection, id: &str, page: &Page) -> Result<(), Refusal> {
-    if page.objects.is_empty() && !asked.server.register.sees(collection.number, id, &asked.guest.view(collection).eyes).await? {
+    if page.objects.is_empty() && !asked.server.register.sees(collection.number, id, &asked.guest.view_of(collection).eyes).await? {
         return Err(Refusal::NotFound("there is no such object"));
     }
     Ok(())
@@ -83,7 +83,7 @@ async fn read(asked: &Asked<'_>, collection: &Collection, filter: &Filter, bytes
     let limits = &asked.server.limits;
     let limit = filter.limit.unwrap_or(limits.page).min(limits.largest_page);
     let question = shared::Asked { collection: collection.number, filter, after, limit, bytes, from_others: false };
-    Ok(asked.server.register.shared(&question, &asked.guest.view(collection).eyes).await?)
+    Ok(asked.server.register.shared(&question, &asked.guest.view_of(collection).eyes).await?)
 }
 
 pub(super) fn body(page: &Page, filter: &Filter) -> Vec<u8> {
@@ -122,7 +122,7 @@ pub(super) async fn release(
     page: &Page,
     body: Vec<u8>,
 ) -> Result<(Vec<u8>, Option<String>), Refusal> {
-    let view = guest.view(collection);
+    let view = guest.view_of(collection);
     if page.objects.is_empty() || view.own {
         return Ok((body, None));
     }

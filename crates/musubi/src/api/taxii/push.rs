@@ -97,7 +97,7 @@ impl Listener {
         let guest = self.server.guest(&self.headers, &self.peer, Channel::Taxii).await.map_err(Refusal::Shut)?;
         let asked = Asked { server: &self.server, guest: &guest, headers: &self.headers, query: "" };
         let collection = asked.readable(&self.name)?;
-        let view = guest.view(collection);
+        let view = guest.view_of(collection);
         let question = shared::Asked {
             collection: collection.number,
             filter: &self.filter,

@@ -71,7 +71,7 @@ pub(super) async fn objects(asked: &Asked<'_>, name: &str, body: Result<Vec<u8>,
         let mut post = Post {
             request: Some(id.clone()),
             collection: collection.number,
-            eyes: asked.guest.view(collection).eyes.clone(),
+            eyes: asked.guest.view_of(collection).eyes.clone(),
             objects: Vec::new(),
             requested_at,
         };
@@ -231,7 +231,7 @@ pub(super) async fn delete(asked: &Asked<'_>, name: &str, id: &str) -> Result<Gi
         formats::taxii::Wanted::All
     };
     let now = asked.guest.now.as_microsecond();
-    let view = asked.guest.view(collection);
+    let view = asked.guest.view_of(collection);
     let eyes = &view.eyes;
     match asked.server.register.withdraw(collection.number, id, &wanted, eyes, now, chance()).await {
         Ok(Some(_)) => {

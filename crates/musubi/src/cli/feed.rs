@@ -1,0 +1,180 @@
+//! `musubi feed`: what others publish as a MISP feed, taken into a collection.
+//!
+//! The manifest tells what is there and when it changed; only what is newer than what this giver gave before is fetched. An event that cannot
+//! be fetched or read is told and the next one follows; run again, it is tried again.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use casework::model::agreement::Channel;
+use casework::model::party::PartyId;
+use formats::misp::event::{self, EVENT_LIMIT, seconds};
+use formats::misp::feed::{FILE_LIMIT, Manifest};
+use formats::taxii::{Filter, timestamp};
+use serde_json::json;
+use store::posting::{Given, Post};
+use store::register::Register;
+use store::shared::{Asked, Eyes};
+
+use super::{Place, WrongUsage, view};
+use crate::api::misp::shelf::{EVENT, held_under, wrap};
+use crate::api::scribe::chance;
+use crate::api::standing::Desk;
+use crate::pipeline;
+use crate::show::{json as say_json, say};
+use crate::sign_in::bearer::Issuers;
+
+/// MISP feeds
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Example:\n  musubi feed pull /srv/feeds/circl --from circl")]
+pub(crate) enum Feeds {
+    Pull(Pull),
+}
+
+/// Take what is new in a MISP feed into a collection
+///
+/// Lists in CSV or free text are read by `musubi ingest`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  musubi feed pull /srv/feeds/circl --from circl")]
+pub(crate) struct Pull {
+    /// Folder, or http(s) address, in which manifest.json is
+    source: String,
+    /// Id or alias
+    #[arg(long, default_value = crate::api::misp::ALIAS)]
+    collection: String,
+    /// Who gives it: its default terms hold beside the tags
+    #[arg(long, value_name = "PARTY", value_parser = view::party)]
+    from: PartyId,
+    /// At most so many events
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    limit: usize,
+}
+
+/// Where the files are.
+#[derive(Debug)]
+enum Source {
+    Folder(PathBuf),
+    Web(reqwest::Client, reqwest::Url),
+}
+
+impl Source {
+    fn read(text: &str) -> Result<Self> {
+        if !text.starts_with("http://") && !text.starts_with("https://") {
+            return Ok(Self::Folder(text.into()));
+        }
+        // It may be there already: one provider serves the whole process.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(15))
+            .timeout(Duration::from_secs(300))
+            .redirect(reqwest::redirect::Policy::limited(3))
+            .user_agent("musubi")
+            .build()?;
+        let text = if text.ends_with('/') { text.to_owned() } else { format!("{text}/") };
+        let url = reqwest::Url::parse(&text).map_err(|error| WrongUsage(format!("{text}: {error}")))?;
+        Ok(Self::Web(client, url))
+    }
+
+    /// A file of the feed, of at most so many bytes.
+    async fn file(&self, name: &str, most: usize) -> Result<Vec<u8>> {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(name);
+                let length = std::fs::metadata(&path).with_context(|| path.display().to_string())?.len();
+                ensure!(length <= most as u64, "{}: {length} bytes are more than {most}", path.display());
+                std::fs::read(&path).with_context(|| path.display().to_string())
+            }
+            Self::Web(client, base) => {
+                let url = base.join(name)?;
+                let mut response = client.get(url.clone()).send().await?;
+                if !response.status().is_success() {
+                    bail!("{url}: {}", response.status());
+                }
+                let mut bytes = Vec::new();
+                while let Some(part) = response.chunk().await? {
+                    ensure!(bytes.len() + part.len() <= most, "{url}: more than {most} bytes");
+                    bytes.extend_from_slice(&part);
+                }
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+impl Feeds {
+    pub(crate) async fn run(self, place: &Place) -> Result<()> {
+        match self {
+            Self::Pull(command) => command.run(place).await,
+        }
+    }
+}
+
+/// When each event that this giver gave last changed, in seconds.
+async fn known(register: &Register, collection: i64, giver: &PartyId) -> Result<HashMap<String, i64>> {
+    let filter = Filter { types: vec![EVENT.to_owned()], ..Filter::default() };
+    let eyes = Eyes { party: giver.to_string(), terms: Vec::new() };
+    let question = Asked { collection, filter: &filter, after: None, limit: 1_000_000, bytes: false, from_others: false };
+    let page = register.shared(&question, &eyes).await?;
+    let name = |id: &str| id.strip_prefix("x-misp-event--").unwrap_or(id).to_owned();
+    Ok(page.objects.iter().map(|object| (name(&object.id), object.version.div_euclid(1_000_000))).collect())
+}
+
+impl Pull {
+    async fn run(self, place: &Place) -> Result<()> {
+        let source = Source::read(&self.source)?;
+        let manifest = source.file("manifest.json", FILE_LIMIT).await?;
+        let manifest = Manifest::read(&manifest).with_context(|| format!("{}: manifest.json", self.source))?;
+        let register = place.register().await?;
+        let collection = register.collection(&self.collection).await?;
+        let collection = collection.ok_or_else(|| WrongUsage(format!("there is no collection {}", self.collection)))?;
+        let now = pipeline::now();
+        let standing = Desk::new(register.clone(), Issuers::default()).standing(now).await?;
+        let eyes = standing.view(&self.from, Channel::Misp, casework::model::agreement::Purpose::Defend, now).eyes.clone();
+        let have = known(&register, collection.number, &self.from).await?;
+        let (mut stored, mut known, mut rejections) = (0, 0, Vec::new());
+        let wanted: Vec<&str> = manifest.wanted(|uuid| have.get(uuid).copied()).map(|(uuid, _)| uuid).take(self.limit).collect();
+        for uuid in &wanted {
+            let read = async {
+                let bytes = source.file(&format!("{uuid}.json"), EVENT_LIMIT).await?;
+                manifest.check(uuid, &bytes)?;
+                let event = event::read(&bytes)?;
+                ensure!(event.uuid.as_deref() == Some(*uuid), "the event in the file has another UUID");
+                let at = seconds(event.timestamp.as_deref()).filter(|at| (0..=7_258_118_399).contains(at));
+                let version = at.ok_or_else(|| anyhow!("the event has no timestamp"))? * 1_000_000;
+                let terms = held_under(&standing, &collection, &self.from, &event);
+                let bytes = wrap(EVENT, uuid, version, &terms, bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes));
+                let (id, version) = (format!("{EVENT}--{uuid}"), Some((version, timestamp(version))));
+                let terms = register.terms(&terms).await?;
+                let given = Given { id, kind: EVENT.to_owned(), version, spec: 21, terms, bytes, date_added: None };
+                let (collection, requested_at) = (collection.number, now.as_microsecond());
+                let post = Post { request: None, collection, eyes: eyes.clone(), objects: vec![Ok(given)], requested_at };
+                let posted = register.add_shared(&[post], now.as_microsecond(), chance()).await?.pop().unwrap_or_default();
+                match posted.failures.into_iter().next() {
+                    Some(failure) => bail!("{}", failure.message.unwrap_or_default()),
+                    None => Ok::<u64, anyhow::Error>(posted.added),
+                }
+            };
+            match read.await {
+                Ok(0) => known += 1,
+                Ok(_) => stored += 1,
+                Err(error) => rejections.push((*uuid, format!("{error:#}"))),
+            }
+        }
+        if place.json {
+            let told: Vec<_> = rejections.iter().map(|(uuid, reason)| json!({"id": uuid, "reason": reason})).collect();
+            return say_json(&json!({"events": manifest.events.len(), "read": wanted.len(), "stored": stored, "duplicate": known,
+                "rejected": told.len(), "rejections": told}));
+        }
+        for (uuid, reason) in rejections.iter().take(20) {
+            eprintln!("{uuid}: {reason}");
+        }
+        say(format!(
+            "{} events in the feed, {} new or changed: {stored} stored, {} set aside",
+            manifest.events.len(),
+            wanted.len(),
+            rejections.len()
+        ))
+    }
+}

@@ -1,0 +1,278 @@
+//! MISP: do PyMISP and a synchronising MISP find what they ask for, and does each see only what it may?
+
+mod story;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use story::Home;
+use story::server::{Answer, Server, Token};
+
+const UUID: &str = "57c6ac4c-c60c-4f79-a38f-b666950d210f";
+const ATTRIBUTE: &str = "57c6ac4c-0000-4f79-a38f-b666950d2101";
+
+/// Ourselves, two members of a community, and somebody outside it.
+fn hub(collection: bool) -> Home {
+    let home = Home::new();
+    let party = |id: &str, name: &str, more: &str| format!("[[party]]\nid = \"{id}\"\nname = \"{name}\"\nkind = \"provider\"\n{more}");
+    let circle = "communities = [\"circle\"]\n";
+    let parties = [
+        party("us", "Example CSIRT", circle),
+        party("alpha", "Alpha", circle),
+        party("beta", "Beta", circle),
+        party("outside", "Outside", ""),
+    ];
+    let agreement = "[[agreement]]\nid = \"circle\"\nkind = \"multilateral\"\ncommunities = [\"circle\"]\nmax_tlp = \"GREEN\"\npurposes = [\"defend\"]\n";
+    home.write("parties.toml", parties.concat() + agreement);
+    home.ok(&["party", "import", "parties.toml"]);
+    home.ok(&["party", "own", "us"]);
+    if collection {
+        home.ok(&["collection", "add", "misp", "--title", "MISP events"]);
+        for party in ["us", "alpha", "beta", "outside"] {
+            home.ok(&["collection", "grant", "misp", "--to", party, "--read", "--write"]);
+        }
+    }
+    home
+}
+
+fn ask(server: &Server, token: &Token, method: &str, path: &str, body: &Value) -> Answer {
+    let headers = [("Authorization", token.token.as_str()), ("Accept", "application/json"), ("Content-Type", "application/json")];
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    server.request(method, &format!("/misp{path}"), &headers, body.as_bytes())
+}
+
+/// A complete event, as another MISP pushes it.
+fn event(timestamp: u64, tlp: &str, value: &str) -> Value {
+    json!({"Event": {"uuid": UUID, "info": "Malspam", "date": "2026-03-23", "timestamp": timestamp.to_string(), "published": true, "analysis": "2",
+        "threat_level_id": "2", "distribution": "3", "Orgc": {"name": "CIRCL", "uuid": "55f6ea5e-2c60-40e5-964f-47a8950d210f"}, "Tag": [{"name": tlp}],
+        "Attribute": [{"uuid": ATTRIBUTE, "type": "domain", "category": "Network activity", "to_ids": true, "value": value, "timestamp": timestamp.to_string()}],
+        "kept": ["what nobody knows"]}})
+}
+
+/// A Python with packages of its own, made once in the target folder.
+fn python(name: &str, packages: &[&str], import: &str) -> Result<PathBuf, String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let python = folder.join("bin/python3");
+    let run = |program: &Path, arguments: &[&str]| match Command::new(program).args(arguments).output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("it said nothing").to_owned()),
+        Err(error) => Err(format!("{}: {error}", program.display())),
+    };
+    if run(&python, &["-c", import]).is_err() {
+        run(Path::new("python3"), &["-m", "venv", &folder.to_string_lossy()])?;
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "20", "--retries", "1"];
+        run(&python, &[&install[..], packages].concat())?;
+        run(&python, &["-c", import])?;
+    }
+    Ok(python)
+}
+
+#[test]
+fn pymisp_adds_searches_tags_sights_edits_and_deletes_and_sees_only_what_it_may() {
+    let python = match python("misp-python", &["pymisp"], "import pymisp") {
+        Ok(python) => python,
+        Err(reason) => return eprintln!("skipped: PyMISP cannot be had: {reason}"),
+    };
+    let home = hub(true);
+    let server = Server::start(&home);
+    let (alpha, beta) = (Token::create(&home, "alpha", "member"), Token::create(&home, "beta", "member"));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misp_client.py");
+    let base = format!("http://{}/misp/", server.address);
+    let output = Command::new("timeout").arg("120").arg(python).arg(script).args([&base, &alpha.token, &beta.token]).output().unwrap();
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(server.stop());
+    home.ok(&["log", "verify"]);
+}
+
+/// What MISP 2.5 asks for when it pushes to us and pulls from us.
+#[test]
+fn a_misp_pushes_pulls_and_nothing_changes_on_the_way() {
+    let home = hub(true);
+    let server = Server::start(&home);
+    let alpha = Token::create(&home, "alpha", "member");
+    let go = |method: &str, path: &str, body: Value| ask(&server, &alpha, method, path, &body);
+    let version = go("GET", "/servers/getVersion", Value::Null).json();
+    assert!(version["version"].as_str().unwrap().starts_with("2.5.") && version["perm_sync"] == true, "{version}");
+    assert_eq!(go("POST", "/servers/postTest", json!({"testString": "x"})).json()["body"]["testString"], "x");
+    assert_eq!(go("GET", "/users/view/me.json", Value::Null).json()["Role"]["perm_sync"], true);
+    let candidates = json!([{"Event": {"uuid": UUID, "timestamp": "1700000000"}}]);
+    assert_eq!(go("POST", "/events/filterEventIdsForPush", candidates.clone()).json(), json!([UUID]));
+    assert_eq!(go("HEAD", &format!("/events/view/{UUID}"), Value::Null).status, 404);
+    let sent = event(1_700_000_000, "tlp:green", "evil.example");
+    assert_eq!(go("POST", "/events/add/metadata:1", sent.clone()).status, 200);
+    assert_eq!(go("HEAD", &format!("/events/view/{UUID}"), Value::Null).status, 200);
+    assert_eq!(go("POST", "/events/filterEventIdsForPush", candidates).json(), json!([]));
+    assert_eq!(go("POST", &format!("/events/edit/{UUID}/metadata:1"), sent.clone()).status, 200);
+    let older = event(1_600_000_000, "tlp:green", "older.example");
+    assert_eq!(go("POST", &format!("/events/edit/{UUID}/metadata:1"), older).status, 403);
+    let sighting =
+        json!([{"uuid": "77c6ac4c-c60c-4f79-a38f-b666950d210f", "attribute_uuid": ATTRIBUTE, "type": "0", "date_sighting": "1700000005"}]);
+    let filter = format!("/sightings/filterSightingUuidsForPush/{UUID}");
+    assert_eq!(go("POST", &filter, json!([sighting[0]["uuid"]])).json(), json!([sighting[0]["uuid"]]));
+    assert_eq!(go("POST", &format!("/sightings/bulkSaveSightings/{UUID}"), sighting.clone()).status, 200);
+    assert_eq!(go("POST", &filter, json!([sighting[0]["uuid"]])).json(), json!([]));
+    // And back.
+    let index = go("POST", "/events/index", json!({"minimal": 1, "published": 1}));
+    assert_eq!((index.json()[0]["uuid"].clone(), index.json()[0]["sighting_timestamp"].clone()), (json!(UUID), json!("1700000005")));
+    let etag = index.header("etag").unwrap().to_owned();
+    let headers = [("Authorization", alpha.token.as_str()), ("If-None-Match", etag.as_str())];
+    let again = server.request("POST", "/misp/events/index", &headers, br#"{"minimal":1,"published":1}"#);
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let path = format!(
+        "/events/view/{UUID}/deleted[]:0/deleted[]:1/excludeGalaxy:1/includeEventCorrelations:0/includeFeedCorrelations:0/includeWarninglistHits:0/excludeLocalTags:1"
+    );
+    let back = go("GET", &path, Value::Null).json();
+    for key in ["uuid", "info", "date", "timestamp", "distribution", "kept"] {
+        assert_eq!(back["Event"][key], sent["Event"][key], "{key}");
+    }
+    assert_eq!(back["Event"]["Orgc"]["name"], "CIRCL");
+    assert_eq!(back["Event"]["Attribute"][0]["Sighting"][0]["date_sighting"], "1700000005");
+    let none = "/shadow_attributes/index/all:1/timestamp:1700000000/limit:1000/page:1/deleted[]:0/deleted[]:1.json";
+    assert_eq!(go("GET", none, Value::Null).json(), json!([]));
+    let asked = json!({"returnFormat": "json", "last": 0, "includeUuid": true, "uuid": [UUID]});
+    assert_eq!(go("POST", "/sightings/restSearch/event", asked).json()["response"].as_array().unwrap().len(), 1);
+    // Kept byte for byte, within an object that TAXII shows too.
+    let taxii = server.get(&alpha, "/taxii2/root/collections/misp/objects/?match%5Btype%5D=x-misp-event");
+    assert!(String::from_utf8_lossy(&taxii.body).contains(&sent.to_string()), "{}", String::from_utf8_lossy(&taxii.body));
+}
+
+#[test]
+fn each_answer_is_decided_by_terms_and_told_in_the_log() {
+    let home = hub(true);
+    let server = Server::start(&home);
+    let [alpha, beta, outside] = ["alpha", "beta", "outside"].map(|party| Token::create(&home, party, "member"));
+    let sees = |token: &Token| ask(&server, token, "GET", &format!("/events/view/{UUID}"), &Value::Null).status;
+    assert_eq!(ask(&server, &alpha, "POST", "/events/add", &event(1_700_000_000, "tlp:green", "evil.example")).status, 200);
+    assert_eq!([sees(&alpha), sees(&beta), sees(&outside)], [200, 200, 404]);
+    let hidden = ask(&server, &outside, "GET", &format!("/events/view/{UUID}"), &Value::Null).json();
+    let nowhere = ask(&server, &outside, "GET", "/events/view/00000000-0000-4000-8000-000000000000", &Value::Null).json();
+    assert_eq!((&hidden["message"], &hidden["errors"]), (&nowhere["message"], &nowhere["errors"]));
+    // The feed of each is made of what it may see.
+    let feed = |token: &Token, file: &str| ask(&server, token, "GET", &format!("/feed/{file}"), &Value::Null);
+    assert_eq!(feed(&beta, "manifest.json").json().as_object().unwrap().len(), 1);
+    assert_eq!(feed(&outside, "manifest.json").json(), json!({}));
+    assert_eq!(feed(&beta, "hashes.csv").body, format!("96119eb3210daa472225fbad69fa9770,{UUID}\n").as_bytes());
+    assert_eq!(feed(&beta, &format!("{UUID}.json")).json()["Event"]["Attribute"][0]["value"], "evil.example");
+    assert_eq!(feed(&outside, &format!("{UUID}.json")).status, 404);
+    // A revoked agreement stops it with the next request.
+    home.ok(&["agreement", "revoke", "circle"]);
+    assert_eq!([sees(&alpha), sees(&beta)], [200, 404]);
+    let who = home.json(&["collection", "who", "misp", &format!("x-misp-event--{UUID}")]);
+    let who: Vec<&str> = who.as_array().unwrap().iter().map(|one| one["party"].as_str().unwrap()).collect();
+    assert!(who.contains(&"beta") && !who.contains(&"outside"), "{who:?}");
+    assert!(server.stop());
+    home.ok(&["log", "verify"]);
+}
+
+#[test]
+fn whoever_asks_badly_or_without_a_key_hears_so_as_misp_says_it() {
+    let home = hub(false);
+    let server = Server::start(&home);
+    let alpha = Token::create(&home, "alpha", "member");
+    let wrong = Token { id: alpha.id.clone(), token: "wrong".to_owned() };
+    let cases = [
+        (403, ask(&server, &wrong, "GET", "/servers/getVersion", &Value::Null), "Authentication failed"),
+        (404, ask(&server, &alpha, "POST", "/events/restSearch", &json!({})), "musubi collection add misp"),
+        (404, ask(&server, &alpha, "GET", "/galaxies/index", &Value::Null), "not found"),
+        (400, ask(&server, &alpha, "POST", "/servers/postTest", &Value::Null), "EOF"),
+        (405, ask(&server, &alpha, "GET", "/events/add", &Value::Null), "POST"),
+    ];
+    for (status, answer, words) in &cases {
+        assert_eq!(answer.status, *status, "{answer:?}");
+        assert!(answer.json()["message"].as_str().unwrap().contains(words), "{answer:?}");
+    }
+    assert_eq!(ask(&server, &alpha, "GET", "/servers/getVersion", &Value::Null).status, 200);
+}
+
+/// The same fifteen requests with a real event, from the measurements of MISP, when they are here.
+#[test]
+fn the_replayed_synchronisation_of_a_misp_is_answered_in_full() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let script = shared.join("bench/misp/synctest.py");
+    if !script.exists() {
+        return eprintln!("skipped: {} is not there", script.display());
+    }
+    let python = match python("misp-python", &["pymisp"], "import pymisp, requests") {
+        Ok(python) => python,
+        Err(reason) => return eprintln!("skipped: requests cannot be had: {reason}"),
+    };
+    let home = hub(true);
+    let server = Server::start(&home);
+    let alpha = Token::create(&home, "alpha", "member");
+    // What the script takes for its own mock is this server.
+    let stand_in = format!(
+        "import requests\nKEY, NF = {:?}, {{}}\nclass Here:\n    server_address = ('127.0.0.1', {})\ndef serve(port): return Here\nplain = requests.request\n\
+         def below(method, url, **more): return plain(method, url.replace(':{1}/', ':{1}/misp/'), **more)\nrequests.request = below\n",
+        alpha.token,
+        server.address.port()
+    );
+    home.write("run/mock_misp.py", stand_in);
+    std::os::unix::fs::symlink(shared.join("data").canonicalize().unwrap(), home.beside("data")).unwrap();
+    let output = Command::new("timeout").arg("60").arg(python).arg(script).current_dir(home.beside("run")).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let requests = text.lines().filter(|line| [" GET /", " POST /", " HEAD /"].iter().any(|method| line.contains(method)));
+    let codes: Vec<&str> = requests.filter_map(|line| line.split(' ').rev().nth(1)).collect();
+    let mut expected = vec!["200"; 15];
+    (expected[4], expected[11]) = ("404", "304");
+    assert_eq!(codes, expected, "{text}");
+}
+
+/// A web server that knows a folder and nothing else.
+fn web(folder: PathBuf) -> std::net::SocketAddr {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut asked = [0; 4096];
+            let length = stream.read(&mut asked).unwrap_or(0);
+            let head = String::from_utf8_lossy(&asked[..length]).into_owned();
+            let name = head.split(' ').nth(1).unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
+            let (status, body) = match std::fs::read(folder.join(name)) {
+                Ok(body) => ("200 OK", body),
+                Err(_) => ("404 Not Found", Vec::new()),
+            };
+            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let _ = stream.write_all(&body);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_feed_is_taken_once_and_what_changed_is_taken_again() {
+    let home = hub(true);
+    let server = Server::start(&home);
+    let [alpha, beta] = ["alpha", "beta"].map(|party| Token::create(&home, party, "member"));
+    let folder = home.beside("feed");
+    std::fs::create_dir(&folder).unwrap();
+    let publish = |timestamp, value| {
+        let path = if timestamp == 1_700_000_000 { "/events/add".to_owned() } else { format!("/events/edit/{UUID}") };
+        assert_eq!(ask(&server, &alpha, "POST", &path, &event(timestamp, "tlp:green", value)).status, 200);
+        for file in ["manifest.json", &format!("{UUID}.json")] {
+            std::fs::write(folder.join(file), ask(&server, &beta, "GET", &format!("/feed/{file}"), &Value::Null).body).unwrap();
+        }
+    };
+    publish(1_700_000_000, "evil.example");
+    let other = hub(true);
+    let url = format!("http://{}/feed", web(folder.clone()));
+    let pull = |source: &str| other.json(&["feed", "pull", source, "--from", "alpha"]);
+    let told = pull(&url);
+    assert_eq!((&told["read"], &told["stored"], &told["rejected"]), (&json!(1), &json!(1), &json!(0)), "{told}");
+    assert_eq!(pull(&url)["read"], 0);
+    publish(1_700_000_060, "changed.example");
+    assert_eq!(pull(folder.to_str().unwrap())["stored"], 1);
+    // The label of the feed holds there too.
+    let there = Server::start(&other);
+    let [beta, outside] = ["beta", "outside"].map(|party| Token::create(&other, party, "member"));
+    let seen = ask(&there, &beta, "GET", &format!("/events/view/{UUID}"), &Value::Null).json();
+    assert_eq!(seen["Event"]["Attribute"][0]["value"], "changed.example");
+    assert_eq!(ask(&there, &outside, "GET", &format!("/events/view/{UUID}"), &Value::Null).status, 404);
+    // A file that is not the one of the manifest is set aside, and nothing else.
+    publish(1_700_000_120, "last.example");
+    std::fs::write(folder.join(format!("{UUID}.json")), "{}").unwrap();
+    assert_eq!(pull(&url)["rejected"], 1);
+}
