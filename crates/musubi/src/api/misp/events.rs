@@ -59,9 +59,8 @@ pub(super) fn read(asked: &Asked<'_>, scope: Scope) -> Result<Search, Refusal> {
 
 /// The search looks at what differs from one who asks to the next.
 pub(super) fn asks_of_dress(search: &Search) -> bool {
-    !(search.tags.is_empty() && search.event_tags.is_empty() && search.distribution.is_empty() && search.sharing_group.is_empty())
-        || !search.anywhere.is_empty()
-        || !search.org.is_empty()
+    let asked = [&search.tags, &search.event_tags, &search.distribution, &search.sharing_group, &search.anywhere, &search.org];
+    asked.iter().any(|terms| !terms.is_empty())
 }
 
 /// `events/view`.
