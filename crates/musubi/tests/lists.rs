@@ -54,7 +54,7 @@ fn program(name: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).env("PATH", path()).output();
     let there = found.is_ok_and(|output| output.status.success());
     if !there {
-        println!("skipped: {name} is not installed");
+        eprintln!("skipped: {name} is not installed");
     }
     there
 }

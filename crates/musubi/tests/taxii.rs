@@ -459,7 +459,6 @@ fn under_many_readers_and_writers_nothing_is_lost_doubled_or_shown_to_another() 
         assert_eq!(by_next.iter().cloned().collect::<BTreeSet<_>>(), expected, "{party}");
         assert_eq!(by_next.len(), expected.len(), "{party}");
     }
-    println!("{} objects written, {walks} walks", written.len());
 }
 
 fn may_see(party: &str, name: &str) -> bool {
