@@ -17,7 +17,8 @@ musubi_fuzz::fuzz_target!(|input: &[u8]| {
         if let Ok(once) = canonical::canonical(object) {
             assert_eq!(canonical::canonical(once.as_bytes()).expect("canonical text is JSON"), once);
         }
-        let selectors: Vec<_> = ["name", "labels.[0]", "external_references.[1].url"].iter().filter_map(|text| Selector::read(text)).collect();
+        let selectors: Vec<_> =
+            ["name", "labels.[0]", "external_references.[1].url"].iter().filter_map(|text| Selector::read(text)).collect();
         for place in places(object, &selectors).into_iter().flatten().flatten() {
             serde_json::from_slice::<serde_json::Value>(&object[place.value]).expect("a part is a value");
         }
