@@ -23,7 +23,7 @@ use anyhow::{Context as _, Result};
 use casework::enrich::{self, Tables};
 use casework::model::event::Event;
 use casework::model::identity::Identifier;
-use casework::model::terms::{Terms, Tlp};
+use casework::model::terms::{Pap, Terms, Tlp};
 use casework::observe::{Drift, Knowledge, Position, Sink, Source, Stop};
 use casework::share::taken_in::TakenIn;
 use jiff::Timestamp;
@@ -243,11 +243,13 @@ struct Observer<'o> {
     broken: Option<anyhow::Error>,
 }
 
-/// A record carries one of the labels, or none.
-const LABELS: usize = Tlp::ALL.len() + 1;
+/// What a record says of its terms: one of the labels of TLP or none, and what PAP allows.
+type Label = (Option<Tlp>, Pap);
 
-fn place_of(label: Option<Tlp>) -> usize {
-    label.map_or(0, |tlp| tlp as usize + 1)
+const LABELS: usize = (Tlp::ALL.len() + 1) * Pap::ALL.len();
+
+fn place_of((tlp, pap): Label) -> usize {
+    tlp.map_or(0, |tlp| tlp as usize + 1) * Pap::ALL.len() + pap as usize
 }
 
 /// What is known of the file being read.
@@ -294,7 +296,7 @@ impl Observer<'_> {
             watch.bytes(before.len());
             return Ok(self.wait_for(&sha256)?.map_or(Seen::Stopped, Seen::Known));
         }
-        let terms = self.terms(self.order.feed.as_deref().unwrap_or_default(), None)?;
+        let terms = self.terms(self.order.feed.as_deref().unwrap_or_default(), (None, Pap::Clear))?;
         let id = evidence::id(&sha256);
         if small {
             let kept = evidence::keep(home, &mut &bytes[..], &sha256, &mut |_| {})?;
@@ -423,20 +425,21 @@ impl Observer<'_> {
     }
 
     /// The number of the terms of records of a feed that carry this label.
-    fn terms(&mut self, feed: &str, label: Option<Tlp>) -> Result<i64> {
+    fn terms(&mut self, feed: &str, label: Label) -> Result<i64> {
         let place = place_of(label);
         if let Some(id) = self.terms.get(feed).and_then(|known| known[place]) {
             return Ok(id);
         }
         let by_feed = self.order.defaults.get(&DefaultOf::Feed(feed.to_owned()));
-        let terms = TakenIn { stated: self.order.terms.as_ref(), by_feed, by_giver: self.by_giver }.held_under(label);
+        let held = TakenIn { stated: self.order.terms.as_ref(), by_feed, by_giver: self.by_giver }.held_under(label.0);
+        let terms = Terms { pap: held.pap.max(label.1), ..held };
         let id = self.order.runtime.block_on(self.order.register.terms(&terms))?;
         self.terms.entry(feed.to_owned()).or_default()[place] = Some(id);
         Ok(id)
     }
 
     /// The number under which the batch keeps where a row comes from.
-    fn origin(&mut self, named: Option<&str>, label: Option<Tlp>) -> Result<u32> {
+    fn origin(&mut self, named: Option<&str>, label: Label) -> Result<u32> {
         let place = place_of(label);
         if let (None, Some(origin)) = (named, self.file.origins[place]) {
             return Ok(origin);
@@ -490,7 +493,7 @@ impl Sink for Observer<'_> {
         let time = date(event, self.file.received);
         let named = event.feed.take();
         let id = self.identifier.identify(event, named.as_deref().unwrap_or(&self.file.feed));
-        let origin = match self.origin(named.as_deref(), event.tlp) {
+        let origin = match self.origin(named.as_deref(), (event.tlp, event.pap)) {
             Ok(origin) => origin,
             Err(error) => {
                 self.broken = Some(error);

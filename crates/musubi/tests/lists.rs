@@ -164,3 +164,28 @@ fn a_zone_is_transferred_to_the_secondary_of_its_party() {
     assert!(dig(&["other.zone", "AXFR"]).contains("Transfer failed"), "another zone was given");
     assert!(dig(&["www.rpz.musubi", "A"]).contains("REFUSED"));
 }
+
+/// What a partner may only watch for passively is no entry, however sure it is, also when a rule made an indicator of it.
+#[test]
+fn what_a_partner_marked_as_passive_is_not_blocked() {
+    let home = home();
+    let event = |pap: &str, name: &str| {
+        json!({"Event": {"uuid": format!("5a8f1f6c-8f80-4a3b-9b7a-{:012}", name.len()), "info": "c2", "date": "2026-11-20", "timestamp": "1795000000",
+            "Orgc": {"name": "Partner", "uuid": "5a8f1f6c-8f80-4a3b-9b7a-0000000000aa"},
+            "Tag": [{"name": "tlp:clear"}, {"name": pap}, {"name": "rsit:malicious-code=\"c2-server\""}],
+            "Attribute": [{"uuid": format!("5a8f1f6c-8f80-4a3b-9b7b-{:012}", name.len()), "type": "domain", "category": "Network activity", "to_ids": true,
+                "value": name, "timestamp": "1795000000"}]}})
+        .to_string()
+    };
+    home.write("passive.json", event("PAP:AMBER", "passive.marked-in-misp.com"));
+    home.write("active.json", event("PAP:GREEN", "active.marked-in-misp-too.com"));
+    home.ok(&["ingest", "passive.json", "active.json"]);
+    let terms: Vec<String> = home.rows("SELECT DISTINCT text FROM terms ORDER BY text").iter().map(ToString::to_string).collect();
+    assert!(
+        terms.iter().any(|text| text.contains("tlp:clear pap:amber")) && terms.iter().any(|text| text.contains("tlp:clear pap:green")),
+        "{terms:?}"
+    );
+    home.ok(&["indicator", "derive"]);
+    let ours = home.ok(&["share", "plain", "--to", "us", "--least-score", "1"]).out;
+    assert!(ours.contains("active.marked-in-misp-too.com") && !ours.contains("passive.marked"), "{ours}");
+}

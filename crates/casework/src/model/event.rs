@@ -11,7 +11,7 @@ use formats::value::Network;
 use jiff::Timestamp;
 
 use super::extra::Extra;
-use super::terms::Tlp;
+use super::terms::{Pap, Tlp};
 
 /// Text of an event; `None` when the report did not say.
 pub type Text<'a> = Option<Cow<'a, str>>;
@@ -92,6 +92,8 @@ pub struct Event<'a> {
     pub feed: Text<'a>,
     /// The marking that the record itself carries; otherwise the terms of its evidence hold.
     pub tlp: Option<Tlp>,
+    /// What may be done with it, as its record says (PAP).
+    pub pap: Pap,
     pub extra: Extra,
 }
 

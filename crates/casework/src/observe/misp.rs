@@ -321,6 +321,8 @@ pub(super) fn read_tag(tag: &str, own: bool, event: &mut Event<'static>) {
         event.tlp = event.tlp.max(read);
     } else if let Some(colour) = lower.strip_prefix("pap:") {
         event.extra.str("pap", &colour.to_ascii_uppercase());
+        // What cannot be read allows as little as the strictest.
+        event.pap = event.pap.max(crate::model::terms::Pap::read(colour).unwrap_or(crate::model::terms::Pap::Red));
     } else if let Some((scheme, value)) = machine_tag(tag) {
         match scheme {
             "rsit" | "ecsirt" | "enisa" | "europol-incident" | "circl" if own || event.class == Class::UNDETERMINED => {

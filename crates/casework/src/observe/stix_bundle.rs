@@ -310,5 +310,6 @@ fn describe(event: &mut Event<'static>, object: &Value, marked: Marked) {
     }
     if marked.pap != Pap::Clear {
         event.extra.str("pap", marked.pap.label());
+        event.pap = event.pap.max(marked.pap);
     }
 }
