@@ -258,6 +258,8 @@ impl Sync {
         }
         if place.json {
             say_json(&Value::Array(done.iter().map(exchange).collect()))?;
+        } else if done.is_empty() {
+            say("there is no peer to exchange with; `musubi peer add` makes one")?;
         } else {
             for one in &done {
                 let state = match (&one.error, one.waiting) {
@@ -280,7 +282,11 @@ impl Sync {
 
 impl Receipts {
     async fn run(self, place: &Place) -> Result<()> {
-        let found = place.register().await?.receipts_of(self.party.as_str(), self.limit).await?;
+        let register = place.register().await?;
+        if !register.peers().await?.iter().any(|peer| peer.party == self.party.as_str()) {
+            return Err(WrongUsage(format!("{} is no peer; `musubi peer list` shows them", self.party)).into());
+        }
+        let found = register.receipts_of(self.party.as_str(), self.limit).await?;
         if place.json {
             let list = found.iter().map(|(release, content, proof)| json!({"id": release, "sha256": content, "receipt": proof}));
             return say_json(&Value::Array(list.collect()));
