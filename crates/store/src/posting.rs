@@ -200,7 +200,7 @@ impl Register {
     ) -> Result<Option<u64>, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let sql = format!(
-            "SELECT o.number, o.version, o.date_added, o.terms, o.giver FROM shared_object o WHERE o.id = $2 AND o.collection = {collection} AND {} \
+            "SELECT o.number, o.version, o.date_added, o.terms, o.giver FROM shared_object o WHERE o.id = $2 AND +o.collection = {collection} AND {} \
              ORDER BY o.version, o.date_added",
             visible("o", eyes)
         );
@@ -447,7 +447,7 @@ async fn there(transaction: &mut SqliteConnection, post: &Post, ids: &[&str]) ->
         return Ok(there);
     }
     let sql = format!(
-        "SELECT o.id, o.number, o.version, {}, o.newest FROM shared_object o WHERE o.collection = {} AND o.id IN ({})",
+        "SELECT o.id, o.number, o.version, {}, o.newest FROM shared_object o WHERE +o.collection = {} AND o.id IN ({})",
         visible("o", &post.eyes),
         post.collection,
         places(ids.len(), 2)

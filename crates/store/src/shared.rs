@@ -84,7 +84,8 @@ impl Register {
     pub async fn shared(&self, asked: &Asked<'_>, eyes: &Eyes) -> Result<Page, StoreError> {
         let mut sql = select(asked, eyes);
         let limit = asked.limit.min(i32::MAX as usize);
-        let _ = write!(sql, " ORDER BY o.date_added LIMIT {}", limit + 1);
+        let by = if asked.filter.ids.is_empty() { "" } else { "+" };
+        let _ = write!(sql, " ORDER BY {by}o.date_added LIMIT {}", limit + 1);
         let mut query = sqlx::query(AssertSqlSafe(sql)).bind(&eyes.party);
         for text in asked.filter.ids.iter().chain(&asked.filter.types) {
             query = query.bind(text);
@@ -119,7 +120,7 @@ impl Register {
     /// When the register cannot be read.
     pub async fn sees(&self, collection: i64, id: &str, eyes: &Eyes) -> Result<bool, StoreError> {
         let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM shared_object o WHERE o.id = $2 AND o.collection = {collection} AND {})",
+            "SELECT EXISTS (SELECT 1 FROM shared_object o WHERE o.id = $2 AND +o.collection = {collection} AND {})",
             visible("o", eyes)
         );
         Ok(sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql)).bind(&eyes.party).bind(id).fetch_one(&self.pool).await? != 0)
@@ -158,15 +159,17 @@ pub(crate) fn visible(row: &str, eyes: &Eyes) -> String {
 pub(crate) fn select(asked: &Asked<'_>, eyes: &Eyes) -> String {
     let Asked { collection, filter, after, bytes, from_others, .. } = *asked;
     let bytes = if bytes { "o.bytes" } else { "NULL" };
+    // Named objects are found by their names, everything else by walking the collection: a `+` keeps the planner from the other index.
+    let by = if filter.ids.is_empty() { "" } else { "+" };
     let mut sql = format!(
-        "SELECT o.number, o.date_added, o.id, o.version, o.version_text, o.spec, o.terms, o.giver = $1, {bytes} FROM shared_object o WHERE o.collection = {collection} AND {}",
+        "SELECT o.number, o.date_added, o.id, o.version, o.version_text, o.spec, o.terms, o.giver = $1, {bytes} FROM shared_object o WHERE {by}o.collection = {collection} AND {}",
         visible("o", eyes)
     );
     if from_others {
         sql.push_str(" AND o.giver <> $1");
     }
     if let Some(after) = filter.added_after.max(after) {
-        let _ = write!(sql, " AND o.date_added > {after}");
+        let _ = write!(sql, " AND {by}o.date_added > {after}");
     }
     let mut place = 1;
     for (column, values) in [("id", &filter.ids), ("type", &filter.types)] {
@@ -184,11 +187,11 @@ pub(crate) fn select(asked: &Asked<'_>, eyes: &Eyes) -> String {
     // Of what two gave, the reader sees the first that it may see.
     let other = |condition: &str| {
         format!(
-            "NOT EXISTS (SELECT 1 FROM shared_object t WHERE t.id = o.id AND t.collection = o.collection AND {condition} AND {})",
+            "NOT EXISTS (SELECT 1 FROM shared_object t WHERE t.id = o.id AND +t.collection = o.collection AND {condition} AND {})",
             visible("t", eyes)
         )
     };
-    let _ = write!(sql, " AND (o.twin = 0 OR {})", other("t.version = o.version AND t.date_added < o.date_added"));
+    let _ = write!(sql, " AND (o.twin = 0 OR {})", other("t.version = o.version AND +t.date_added < o.date_added"));
     let named: Vec<&str> = filter
         .spec_versions
         .iter()

@@ -66,7 +66,7 @@ impl Register {
     pub async fn who_fetched(&self, collection: i64, id: &str) -> Result<Vec<Fetched>, StoreError> {
         let mut fetched = Vec::new();
         let versions =
-            sqlx::query("SELECT number, date_added, version FROM shared_object WHERE id = $1 AND collection = $2 ORDER BY date_added")
+            sqlx::query("SELECT number, date_added, version FROM shared_object WHERE id = $1 AND +collection = $2 ORDER BY date_added")
                 .bind(id)
                 .bind(collection)
                 .fetch_all(&self.pool)
