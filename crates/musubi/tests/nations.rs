@@ -21,10 +21,8 @@ fn parties(own: &str) -> String {
         text +=
             &format!("[[party]]\nid = \"{nation}\"\nname = \"CSIRT of {nation}\"\nkind = \"national-csirt\"\ncommunities = [\"circle\"]\n");
     }
-    text += &format!(
-        "[[party]]\nid = \"isp-b\"\nname = \"Provider in B\"\nkind = \"provider\"\nclients_of = [\"nation-b\"]\nnetworks = [\"198.51.100.0/24\"]\n\
-         [[party.contact]]\nrole = \"abuse\"\nlanguage = \"en\"\naddress = \"abuse@isp-b.example\"\n"
-    );
+    text += "[[party]]\nid = \"isp-b\"\nname = \"Provider in B\"\nkind = \"provider\"\nclients_of = [\"nation-b\"]\nnetworks = [\"198.51.100.0/24\"]\n\
+         [[party.contact]]\nrole = \"abuse\"\nlanguage = \"en\"\naddress = \"abuse@isp-b.example\"\n";
     text += "[[agreement]]\nid = \"circle\"\nkind = \"multilateral\"\ncommunities = [\"circle\"]\nmax_tlp = \"GREEN\"\npurposes = [\"defend\", \"respond\"]\nchannels = [\"taxii\"]\n";
     if own == "nation-b" {
         text += "[[agreement]]\nid = \"b-and-isp\"\nkind = \"public-private\"\nparties = [\"nation-b\", \"isp-b\"]\nmax_tlp = \"AMBER\"\npurposes = [\"notify\"]\n";
@@ -306,6 +304,6 @@ fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() { copy_folder(&path, &to) } else { drop(fs::copy(&path, &to).unwrap()) }
+        if path.is_dir() { copy_folder(&path, &to) } else { assert!(fs::copy(&path, &to).is_ok()) }
     }
 }

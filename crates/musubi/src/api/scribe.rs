@@ -112,6 +112,7 @@ async fn add(register: &Register, posts: Vec<(Post, oneshot::Sender<Result<Poste
     }
 }
 
+#[allow(clippy::type_complexity, reason = "pages, each with who waits for it")]
 async fn release(register: &Register, key: &LogKey, pages: Vec<(PageGiven, oneshot::Sender<Result<Released<Vec<u8>>>>)>) {
     let (pages, answers): (Vec<_>, Vec<_>) = pages.into_iter().unzip();
     match register.release_pages(key, pages, pipeline::now()).await {

@@ -37,8 +37,11 @@ pub(crate) struct Standing {
     pub(crate) collections: Vec<Collection>,
     grants: Vec<Grant>,
     pub(crate) doorkeeper: Doorkeeper,
-    views: Mutex<HashMap<(PartyId, Channel, Purpose), (i64, Arc<View>)>>,
+    views: Mutex<Views>,
 }
+
+/// What was looked up this second.
+type Views = HashMap<(PartyId, Channel, Purpose), (i64, Arc<View>)>;
 
 /// What one party sees now, and why.
 #[derive(Debug)]

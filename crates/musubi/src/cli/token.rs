@@ -140,7 +140,7 @@ async fn sign_in(place: &Place, kind: &str, name: String, party: &PartyId, role:
     if place.json {
         return say_json(&json!({"id": name, "kind": kind, "party": party.as_str(), "role": role.as_str()}));
     }
-    say(&format!("{party} signs in with {kind} {name}"))
+    say(format!("{party} signs in with {kind} {name}"))
 }
 
 impl Create {
@@ -166,7 +166,7 @@ impl Create {
         if place.json {
             return say_json(&json!({"id": id, "token": secret}));
         }
-        say(&format!("user {id}\npassword {secret}\n\nThe token is not kept and cannot be shown again."))
+        say(format!("user {id}\npassword {secret}\n\nThe token is not kept and cannot be shown again."))
     }
 }
 
@@ -213,6 +213,6 @@ impl Revoke {
         if place.json {
             return say_json(&json!({"id": self.id, "revoked": true}));
         }
-        say(&format!("{} opens nothing any more", self.id))
+        say(format!("{} opens nothing any more", self.id))
     }
 }
