@@ -63,6 +63,9 @@ pub(super) async fn objects(asked: &Asked<'_>, name: &str, body: Result<Vec<u8>,
     let requested_at = asked.guest.now.as_microsecond();
     asked.server.counters.objects_taken.fetch_add(count as u64, Ordering::Relaxed);
     let status = if count > AT_ONCE {
+        // What stands beside the objects is judged before the answer, and read again when they are worked on.
+        stated(asked, &body, count)?;
+        received(asked, giver, &body).await?;
         let pending = Pending { id: id.clone(), collection: collection.number, giver: giver.to_string(), requested_at, body };
         asked.server.register.take_request(&pending, count as u64).await?;
         asked.server.pending.notify_one();
@@ -273,9 +276,12 @@ async fn work_once(server: &Arc<Server>) -> Result<bool> {
             return Ok(true);
         }
     };
-    for objects in envelope.objects.chunks(TOGETHER) {
+    // Terms beside the objects only tighten; those that cannot be read were refused with the request of a node.
+    let stated = sync::terms_beside(&pending.body, envelope.objects.len()).unwrap_or_default();
+    for (at, objects) in envelope.objects.chunks(TOGETHER).enumerate() {
         let eyes = standing.view(&giver, Channel::Taxii, sync::purpose(collection), now).eyes.clone();
-        let objects = read_given(&server.register, &standing, collection, &giver, objects, &[]).await?;
+        let objects =
+            read_given(&server.register, &standing, collection, &giver, objects, stated.get(at * TOGETHER..).unwrap_or_default()).await?;
         let post = Post { request: None, collection: collection.number, eyes, objects, requested_at: pending.requested_at };
         // What an earlier attempt added is known already and counts as added.
         let posted = server.scribe.post(post).await?;
