@@ -32,6 +32,7 @@ pub mod outbox;
 mod pages;
 pub mod parties;
 pub mod peers;
+pub mod people;
 pub mod places;
 pub mod posting;
 pub mod register;

@@ -363,6 +363,19 @@ impl Register {
         row(&mut *self.pool.acquire().await?, id).await
     }
 
+    /// Releases before the one of this number, newest first: to one party or to all.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn releases_before(&self, recipient: Option<&str>, before: Option<u64>, most: u32) -> Result<Vec<Logged>, StoreError> {
+        let which = if recipient.is_some() { "recipient = $1" } else { "$1 IS NULL" };
+        let sql = format!("SELECT {COLUMNS} FROM release WHERE {which} AND ($3 IS NULL OR number < $3) ORDER BY number DESC LIMIT $2");
+        let before = before.and_then(|number| i64::try_from(number).ok());
+        let rows: Vec<Row> =
+            sqlx::query_as(AssertSqlSafe(sql)).bind(recipient).bind(i64::from(most)).bind(before).fetch_all(&self.pool).await?;
+        rows.into_iter().map(Row::logged).collect()
+    }
+
     /// Releases, newest first: to one party or to all.
     ///
     /// # Errors

@@ -10,5 +10,6 @@ pub mod identity;
 pub mod observable;
 pub mod party;
 pub mod release;
+pub mod rights;
 pub mod terms;
 pub mod terms_text;

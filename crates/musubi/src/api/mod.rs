@@ -54,7 +54,9 @@ pub(crate) struct Server {
     /// Told when a large request waits to be worked on.
     pub(crate) pending: Notify,
     rates: Rates<PartyId>,
-    failures: Rates<IpAddr>,
+    pub(crate) failures: Rates<IpAddr>,
+    /// Of people with a browser, by their id.
+    pub(crate) people: Rates<String>,
     pub(crate) counters: Counters,
     /// Events of MISP that were read lately.
     pub(crate) misp: misp::shelf::Shelf,
@@ -121,6 +123,7 @@ impl Server {
             rates: Rates::new(limits.requests_per_second, limits.requests_per_second.saturating_mul(4)),
             // Ten wrong guesses, then one every six seconds.
             failures: Rates::new(1, 10),
+            people: Rates::new(limits.requests_per_second, limits.requests_per_second.saturating_mul(4)),
             bodies: Semaphore::new(limits.bodies_mb as usize * 1024),
             streams: Arc::new(Semaphore::new(limits.streams as usize)),
             pending: Notify::new(),
@@ -182,6 +185,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/misp", any(misp::serve))
         .route("/misp/", any(misp::serve))
         .route("/misp/{*rest}", any(misp::serve))
+        .merge(crate::console::router(&server))
         .fallback(nothing_here)
         .with_state(server)
 }

@@ -11,7 +11,7 @@ use crate::api::{self, Server, taxii};
 use crate::config::Config;
 use crate::show::say;
 
-/// Serve others: TAXII 2.1 at /taxii2/, MISP at /misp/, health at /healthz, counters at /metrics
+/// Serve people and machines: the console at /, TAXII 2.1 at /taxii2/, MISP at /misp/, health at /healthz, counters at /metrics
 ///
 /// Stops on Ctrl-C or SIGTERM, when open requests are answered.
 #[derive(Debug, clap::Args)]
@@ -30,12 +30,16 @@ impl Serve {
         let server = Server::open(&place.home, config.serve).await?;
         let door = Door::open(self.listen, &server.limits).await?;
         let address = door.address().context("no address")?;
+        let welcome = first_link(&server, &door.to_string()).await?;
         if place.json {
             crate::show::json(
-                &json!({"listening": door.to_string(), "address": address.to_string(), "taxii": format!("{door}/taxii2/"), "misp": format!("{door}/misp/")}),
+                &json!({"listening": door.to_string(), "address": address.to_string(), "taxii": format!("{door}/taxii2/"), "misp": format!("{door}/misp/"), "welcome": welcome}),
             )?;
         } else {
             say(format!("{door}  (TAXII 2.1 at {door}/taxii2/, MISP at {door}/misp/; Ctrl-C ends)"))?;
+            if let Some(welcome) = welcome {
+                say(format!("Nobody can sign in yet. This link makes the first administrator, once, within a day:\n  {welcome}"))?;
+            }
         }
         let worker = tokio::spawn(taxii::taking::work(std::sync::Arc::clone(&server)));
         let zones = tokio::spawn(zones(std::sync::Arc::clone(&server)));
@@ -46,6 +50,28 @@ impl Serve {
         zones.abort();
         Ok(())
     }
+}
+
+/// The link that makes the first administrator, while nobody has an account. There is no password that everybody knows.
+async fn first_link(server: &Server, door: &str) -> Result<Option<String>> {
+    if server.register.has_people().await? {
+        return Ok(None);
+    }
+    let now = crate::pipeline::now();
+    let own = server.register.own_party().await?.map_or_else(|| String::from("local"), |party| party.to_string());
+    let secret = crate::sign_in::new_token()?;
+    let invitation = store::people::Invitation {
+        key: crate::console::visit::hashed(&secret),
+        party: own,
+        role: casework::model::rights::Role::Administrator.to_string(),
+        person: None,
+        created_at: now.as_microsecond(),
+        created_by: None,
+        expires_at: (now + jiff::SignedDuration::from_hours(24)).as_microsecond(),
+        used_at: None,
+    };
+    server.register.invite(&invitation).await?;
+    Ok(Some(format!("{door}/welcome?key={secret}")))
 }
 
 /// Transfers zones to secondaries, where that is set up.

@@ -4,6 +4,8 @@
 //! that its key is held was shown in the TLS handshake.
 
 pub(crate) mod bearer;
+pub(crate) mod password;
+pub(crate) mod session;
 
 use std::collections::HashMap;
 

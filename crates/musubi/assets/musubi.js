@@ -1,0 +1,35 @@
+// Quickens what works without it: nothing here is needed.
+"use strict";
+
+// "/" goes to the search, wherever one is.
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const search = document.getElementById("search");
+    if (search) { event.preventDefault(); search.focus(); search.select(); }
+  }
+  if (event.key === "Escape") {
+    for (const open of document.querySelectorAll("header details[open]")) { open.open = false; }
+  }
+});
+
+// The viewer's zone, for whoever has not chosen one.
+if (!document.cookie.includes("zone=")) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) { document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`; }
+}
+
+// What cannot be taken back asks once: the question stands on the button.
+document.addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.question;
+  if (question && !window.confirm(question)) { event.preventDefault(); }
+});
+
+// Copies the text it is told.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) { return; }
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.classList.add("done");
+  setTimeout(() => button.classList.remove("done"), 1500);
+});

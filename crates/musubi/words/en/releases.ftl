@@ -1,0 +1,16 @@
+releases-title = Log of releases
+releases-lead = Everything that left the house: to whom, when, on what ground. Each line is a leaf of an append-only log; whoever received it holds a receipt.
+releases-number = No.
+releases-at = When
+releases-to = Recipient
+releases-channel = Channel
+releases-purpose = Purpose
+releases-decision = Decision
+releases-why = Why
+releases-none = Nothing has left the house yet. A release appears here with the first notice that is sent or page that is served.
+releases-none-to = Nothing was ever given to this party.
+releases-one = Release
+releases-content = SHA-256 of what was given
+releases-receipt = Receipt
+releases-receipt-why = With this text the recipient can prove, without asking us, that the release is in the log (“musubi receipt verify”).
+releases-no-receipt = No checkpoint covers this release yet, so there is no receipt.

@@ -1,0 +1,16 @@
+releases-title = 提供記録
+releases-lead = 外部に提供した情報の全記録です。誰に、いつ、どの根拠で渡したかを示します。各行は追記専用ログの 1 件で、受領者は証明書を保持しています。
+releases-number = 番号
+releases-at = 日時
+releases-to = 提供先
+releases-channel = 経路
+releases-purpose = 目的
+releases-decision = 判断
+releases-why = 理由
+releases-none = まだ何も提供していません。通知の送信やページの配信が行われると、ここに記録されます。
+releases-none-to = この組織に提供した記録はありません。
+releases-one = 提供の記録
+releases-content = 提供内容の SHA-256
+releases-receipt = 受領証明
+releases-receipt-why = 受領者はこの文書だけで、提供がログに記録されていることを当方に問い合わせずに証明できます（musubi receipt verify）。
+releases-no-receipt = この提供を含むチェックポイントがまだないため、受領証明はありません。

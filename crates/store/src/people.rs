@@ -1,0 +1,406 @@
+//! People who sign in: accounts, sessions, links that make accounts, and what was done by whom.
+
+use sqlx::Row as _;
+
+use crate::StoreError;
+use crate::register::Register;
+
+/// Somebody with an account. Times are microseconds since 1970, as everywhere here.
+#[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
+pub struct Person {
+    pub id: String,
+    /// What is typed to sign in.
+    pub name: String,
+    /// What others read.
+    pub shown: String,
+    pub party: String,
+    pub role: String,
+    /// Argon2id as a PHC string; none: signs in otherwise.
+    pub password: Option<String>,
+    /// Secret of time-based codes (RFC 6238) in base 32.
+    pub totp: Option<String>,
+    pub totp_step: Option<i64>,
+    pub language: Option<String>,
+    pub zone: Option<String>,
+    pub scheme: Option<String>,
+    pub failures: i64,
+    pub locked_until: Option<i64>,
+    pub created_at: i64,
+    pub created_by: Option<String>,
+    pub disabled_at: Option<i64>,
+}
+
+/// Somebody who is signed in, on one device.
+#[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
+pub struct Session {
+    pub key: Vec<u8>,
+    pub id: String,
+    pub person: String,
+    pub how: String,
+    pub created_at: i64,
+    pub seen_at: i64,
+    pub expires_at: i64,
+    pub address: String,
+    pub agent: String,
+    pub ended_at: Option<i64>,
+}
+
+/// A link that makes an account once, or lets its owner in again.
+#[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
+pub struct Invitation {
+    pub key: Vec<u8>,
+    pub party: String,
+    pub role: String,
+    pub person: Option<String>,
+    pub created_at: i64,
+    pub created_by: Option<String>,
+    pub expires_at: i64,
+    pub used_at: Option<i64>,
+}
+
+/// Something that was done.
+#[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
+pub struct Deed {
+    pub number: i64,
+    pub at: i64,
+    pub person: Option<String>,
+    pub shown: String,
+    pub party: String,
+    pub address: String,
+    pub did: String,
+    pub subject: String,
+    pub outcome: i64,
+    pub detail: Option<String>,
+}
+
+const PERSON: &str = "SELECT p.id, p.name, p.shown, p.party, p.role, p.password, p.totp, p.totp_step, p.language, p.zone, p.scheme, p.failures, \
+                      p.locked_until, p.created_at, p.created_by, p.disabled_at FROM person p";
+const SESSION: &str = "SELECT key, id, person, how, created_at, seen_at, expires_at, address, agent, ended_at FROM session";
+
+impl Register {
+    /// Adds somebody. `false`: the name is taken.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn add_person(&self, person: &Person) -> Result<bool, StoreError> {
+        insert(&mut *self.pool.acquire().await?, person).await
+    }
+
+    /// Everybody with an account, by name.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn people(&self) -> Result<Vec<Person>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("{PERSON} ORDER BY p.name"))).fetch_all(&self.pool).await?)
+    }
+
+    /// Somebody by id.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn person(&self, id: &str) -> Result<Option<Person>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("{PERSON} WHERE p.id = $1"))).bind(id).fetch_optional(&self.pool).await?)
+    }
+
+    /// Somebody by what is typed to sign in.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn person_named(&self, name: &str) -> Result<Option<Person>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("{PERSON} WHERE p.name = $1"))).bind(name).fetch_optional(&self.pool).await?)
+    }
+
+    /// Writes what may change of somebody: all but id, name and when they came. Role, party or an end of the account that changed ends their sessions.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn change_person(&self, person: &Person, now: i64) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let before: Option<(String, String, Option<i64>)> =
+            sqlx::query_as("SELECT party, role, disabled_at FROM person WHERE id = $1").bind(&person.id).fetch_optional(&mut *tx).await?;
+        sqlx::query(
+            "UPDATE person SET shown = $2, party = $3, role = $4, password = $5, totp = $6, totp_step = $7, language = $8, zone = $9, scheme = $10, \
+             failures = $11, locked_until = $12, disabled_at = $13 WHERE id = $1",
+        )
+        .bind(&person.id)
+        .bind(&person.shown)
+        .bind(&person.party)
+        .bind(&person.role)
+        .bind(&person.password)
+        .bind(&person.totp)
+        .bind(person.totp_step)
+        .bind(&person.language)
+        .bind(&person.zone)
+        .bind(&person.scheme)
+        .bind(person.failures)
+        .bind(person.locked_until)
+        .bind(person.disabled_at)
+        .execute(&mut *tx)
+        .await?;
+        let rights_changed = before.is_some_and(|(party, role, disabled)| {
+            party != person.party || role != person.role || disabled.is_some() != person.disabled_at.is_some()
+        });
+        if rights_changed {
+            sqlx::query("UPDATE session SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL")
+                .bind(&person.id)
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Somebody signed in.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn begin_session(&self, session: &Session) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO session (key, id, person, how, created_at, seen_at, expires_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(&session.key)
+        .bind(&session.id)
+        .bind(&session.person)
+        .bind(&session.how)
+        .bind(session.created_at)
+        .bind(session.seen_at)
+        .bind(session.expires_at)
+        .bind(&session.address)
+        .bind(&session.agent)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Who holds a session that goes on at this moment, and the session.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn signed_in(&self, key: &[u8], now: i64) -> Result<Option<(Session, Person)>, StoreError> {
+        let session: Option<Session> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("{SESSION} WHERE key = $1 AND ended_at IS NULL AND expires_at > $2")))
+                .bind(key)
+                .bind(now)
+                .fetch_optional(&self.pool)
+                .await?;
+        let Some(session) = session else { return Ok(None) };
+        let person = self.person(&session.person).await?.filter(|person| person.disabled_at.is_none());
+        Ok(person.map(|person| (session, person)))
+    }
+
+    /// A session was used; it goes on until then.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn session_seen(&self, key: &[u8], now: i64, expires_at: i64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE session SET seen_at = $2, expires_at = $3 WHERE key = $1 AND ended_at IS NULL")
+            .bind(key)
+            .bind(now)
+            .bind(expires_at)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// A session goes on under another cookie: whoever knew the old one is out.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn rotate_session(&self, old: &[u8], new: &[u8]) -> Result<bool, StoreError> {
+        let done =
+            sqlx::query("UPDATE session SET key = $2 WHERE key = $1 AND ended_at IS NULL").bind(old).bind(new).execute(&self.pool).await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Sessions of somebody that go on, the newest first.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn sessions_of(&self, person: &str, now: i64) -> Result<Vec<Session>, StoreError> {
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "{SESSION} WHERE person = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY seen_at DESC"
+        )))
+        .bind(person)
+        .bind(now)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Ends sessions of somebody: the one of this id, or all but the one with this key.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn end_sessions(&self, person: &str, id: Option<&str>, but: Option<&[u8]>, now: i64) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE session SET ended_at = $4 WHERE person = $1 AND ended_at IS NULL AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR key <> $3)",
+        )
+        .bind(person)
+        .bind(id)
+        .bind(but)
+        .bind(now)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Makes a link good for one account.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn invite(&self, invitation: &Invitation) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO invitation (key, party, role, person, created_at, created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(&invitation.key)
+        .bind(&invitation.party)
+        .bind(&invitation.role)
+        .bind(&invitation.person)
+        .bind(invitation.created_at)
+        .bind(&invitation.created_by)
+        .bind(invitation.expires_at)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// A link that was not used and has not expired.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn invitation(&self, key: &[u8], now: i64) -> Result<Option<Invitation>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT key, party, role, person, created_at, created_by, expires_at, used_at FROM invitation \
+             WHERE key = $1 AND used_at IS NULL AND expires_at > $2",
+        )
+        .bind(key)
+        .bind(now)
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// Uses a link: of two who come at once one gets it.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn use_invitation(&self, key: &[u8], now: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE invitation SET used_at = $2 WHERE key = $1 AND used_at IS NULL AND expires_at > $2")
+            .bind(key)
+            .bind(now)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Adds whom a link invited, and uses the link up, both or neither. `false`: the name is taken, or the link was used meanwhile.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn add_invited_person(&self, person: &Person, key: &[u8], now: i64) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let used = sqlx::query("UPDATE invitation SET used_at = $2 WHERE key = $1 AND used_at IS NULL AND expires_at > $2")
+            .bind(key)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+        if used.rows_affected() != 1 || !insert(&mut tx, person).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// A wrong password or code: how many in a row, and until when none is looked at.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn sign_in_failed(&self, id: &str, failures: i64, locked_until: Option<i64>) -> Result<(), StoreError> {
+        sqlx::query("UPDATE person SET failures = $2, locked_until = $3 WHERE id = $1")
+            .bind(id)
+            .bind(failures)
+            .bind(locked_until)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Ends one session.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn end_session(&self, key: &[u8], now: i64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE session SET ended_at = $2 WHERE key = $1 AND ended_at IS NULL").bind(key).bind(now).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Writes down what somebody did.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn audit(&self, deed: &Deed) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO audit (at, person, shown, party, address, did, subject, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(deed.at)
+        .bind(&deed.person)
+        .bind(&deed.shown)
+        .bind(&deed.party)
+        .bind(&deed.address)
+        .bind(&deed.did)
+        .bind(&deed.subject)
+        .bind(deed.outcome)
+        .bind(&deed.detail)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// What was done before the entry of this number, the newest first; of one person if one is named.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn deeds(&self, person: Option<&str>, before: Option<i64>, most: u32) -> Result<Vec<Deed>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT number, at, person, shown, party, address, did, subject, outcome, detail FROM audit \
+             WHERE ($1 IS NULL OR person = $1) AND ($2 IS NULL OR number < $2) ORDER BY number DESC LIMIT $3",
+        )
+        .bind(person)
+        .bind(before)
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Somebody has an account that works.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn has_people(&self) -> Result<bool, StoreError> {
+        let found = sqlx::query("SELECT 1 AS one FROM person WHERE disabled_at IS NULL LIMIT 1").fetch_optional(&self.pool).await?;
+        Ok(found.is_some_and(|row| row.get::<i64, _>("one") == 1))
+    }
+}
+
+async fn insert(connection: &mut sqlx::SqliteConnection, person: &Person) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO person (id, name, shown, party, role, password, totp, totp_step, language, zone, scheme, created_at, created_by, disabled_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(&person.id)
+    .bind(&person.name)
+    .bind(&person.shown)
+    .bind(&person.party)
+    .bind(&person.role)
+    .bind(&person.password)
+    .bind(&person.totp)
+    .bind(person.totp_step)
+    .bind(&person.language)
+    .bind(&person.zone)
+    .bind(&person.scheme)
+    .bind(person.created_at)
+    .bind(&person.created_by)
+    .bind(person.disabled_at)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
