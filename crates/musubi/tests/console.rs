@@ -1,8 +1,8 @@
 //! People at the console, with a real browser: the first start, both languages, phones, keys, no script; and no page with a serious fault.
 
-mod story;
 #[path = "story/browser.rs"]
 mod browser;
+mod story;
 
 use std::path::{Path, PathBuf};
 
