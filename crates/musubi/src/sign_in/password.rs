@@ -104,6 +104,9 @@ pub(crate) async fn check(server: &Server, name: &str, password: String, address
     let known = hash.is_some();
     let right = is_right(password, hash.unwrap_or_else(|| NOBODY.to_owned())).await?;
     if known && right {
+        if let Some(person) = found.as_ref().filter(|person| person.failures > 0) {
+            server.register.sign_in_failed(&person.id, 0, None).await?;
+        }
         return Ok(found);
     }
     let _ = server.failures.take(&address, Instant::now());
