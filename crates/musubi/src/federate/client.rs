@@ -63,10 +63,7 @@ impl Client {
     /// When it cannot be reached, or is no TAXII server.
     pub(crate) async fn connect(peer: &Peer, home: &Path) -> Result<Self> {
         let mut url = Url::parse(&peer.url).with_context(|| format!("{} is no address", peer.url))?;
-        let loopback = url.host_str().is_some_and(|host| {
-            host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        });
-        if url.scheme() != "https" && !loopback {
+        if url.scheme() != "https" && !is_loopback(&url) {
             bail!("{}: what is shared travels over https only", peer.url);
         }
         if !url.path().ends_with('/') {
@@ -197,6 +194,13 @@ impl Client {
         }
         Ok(Answer { status, headers, body })
     }
+}
+
+/// The address is one of this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    })
 }
 
 /// With TLS by rustls: the authority that was named, else the system's; and our certificate where there is one.
