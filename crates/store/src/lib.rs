@@ -21,6 +21,7 @@ pub mod door;
 pub mod error;
 pub mod events;
 pub mod evidence;
+pub mod feeds;
 pub mod functions;
 pub mod home;
 pub mod indicators;
