@@ -24,6 +24,10 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
+    pub(super) fn at(listen: SocketAddr) -> Self {
+        Self { listen }
+    }
+
     pub(crate) async fn run(self, place: &Place) -> Result<()> {
         let config = Config::of(place.home.root())?;
         // An empty home is a home: whoever serves first and fills later is served.

@@ -273,7 +273,7 @@ pub(crate) async fn guard(State((server, watch)): State<(Arc<Server>, Watch)>, r
             }
             page
         }
-        None => response,
+        None => readable(&visit, response).await,
     };
     let changes = !watch.method.is_safe();
     if (changes || (watch.exports && response.status().is_success())) && visit.who.is_some() {
@@ -285,6 +285,19 @@ pub(crate) async fn guard(State((server, watch)): State<(Arc<Server>, Watch)>, r
 
 fn http_body_limit(body: Body, largest: usize) -> impl hyper::body::Body<Data = axum::body::Bytes, Error = axum::Error> + Send + 'static {
     Limited { body, left: largest }
+}
+
+/// What the reading of a form found wrong, before any page ran, is told as a page too.
+async fn readable(visit: &Visit, response: Response) -> Response {
+    let plain = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/plain"));
+    if !response.status().is_client_error() || !plain {
+        return response;
+    }
+    let status = response.status();
+    let text = axum::body::to_bytes(response.into_body(), 4096).await.unwrap_or_default();
+    let mut page = Fault::Wrong(String::from_utf8_lossy(&text).into_owned()).page(visit);
+    *page.status_mut() = status;
+    page
 }
 
 /// A body that fails when it grows too large.
@@ -357,8 +370,8 @@ async fn enter(server: &Arc<Server>, parts: &mut Parts) -> Result<Visit, Respons
     let query = parts.uri.query().unwrap_or_default();
     let asked = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "lang").map(|(_, value)| value.into_owned());
     let chosen = asked
-        .or_else(|| person.as_ref().and_then(|person| person.language.clone()))
-        .or_else(|| session::plain_cookie(&parts.headers, "lang"));
+        .or_else(|| session::plain_cookie(&parts.headers, "lang"))
+        .or_else(|| person.as_ref().and_then(|person| person.language.clone()));
     let language = chosen.and_then(|text| Language::read(&text)).unwrap_or_else(|| liked(&parts.headers));
     let zone = person
         .as_ref()
@@ -490,7 +503,15 @@ async fn finish(visit: &Visit, asked: &HeaderMap, mut response: Response) -> Res
     if !is_page {
         return response;
     }
+    let chosen = form_urlencoded::parse(visit.uri.query().unwrap_or_default().as_bytes()).any(|(key, _)| key == "lang");
     let (mut parts, body) = response.into_parts();
+    if chosen {
+        // The pages after this one stay in the language that was chosen.
+        let kept = format!("lang={}; Path=/; SameSite=Lax; Max-Age=31536000", visit.language().as_str());
+        if let Ok(kept) = HeaderValue::from_str(&kept) {
+            parts.headers.append(header::SET_COOKIE, kept);
+        }
+    }
     // Pages are whole in memory already.
     let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
