@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::api::zone::ZoneConfig;
 use crate::sign_in::bearer::IssuerConfig;
+use crate::sign_in::oidc::OidcConfig;
 
 /// All that `config.toml` can say; each table may be left out.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -31,6 +32,12 @@ pub(crate) struct Serve {
     /// PEM files; without them the server listens on this machine only.
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
+    /// The name under which browsers open the console; passkeys are bound to it (WebAuthn: RP ID).
+    pub(crate) name: String,
+    /// A proxy on this machine stands in front: what it says of client and scheme (`X-Forwarded-For`, `X-Forwarded-Proto`) is believed.
+    pub(crate) proxy: bool,
+    /// Organisations that sign people in for us (OpenID Connect).
+    pub(crate) oidc: Vec<OidcConfig>,
     /// Name of this installation in what it says of itself.
     pub(crate) title: String,
     /// Whom to write to about it.
@@ -64,6 +71,9 @@ impl Default for Serve {
         Self {
             certificate: None,
             key: None,
+            name: "localhost".to_owned(),
+            proxy: false,
+            oidc: Vec::new(),
             title: "Musubi".to_owned(),
             contact: None,
             anonymous: None,
@@ -265,6 +275,18 @@ impl Config {
         let serve = &mut config.serve;
         serve.certificate.iter_mut().chain(&mut serve.key).for_each(place);
         serve.issuer.iter_mut().for_each(|issuer| place(&mut issuer.keys));
+        serve.name = serve.name.to_ascii_lowercase();
+        let label = |label: &str| !label.is_empty() && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+        // WebAuthn §4: a domain, no address.
+        ensure!(
+            serve.name.len() <= 253 && serve.name.split('.').all(label) && serve.name.parse::<std::net::IpAddr>().is_err(),
+            "[serve] name {:?} is no host name: passkeys are bound to a name, not to an address or a port",
+            serve.name
+        );
+        for oidc in &mut serve.oidc {
+            oidc.client_secret_file.iter_mut().chain(&mut oidc.ca).for_each(place);
+            oidc.check().with_context(|| format!("[[serve.oidc]] {}", oidc.name))?;
+        }
         ensure!(serve.certificate.is_some() == serve.key.is_some(), "[serve] certificate and key go together");
         ensure!((1024..=1 << 30).contains(&serve.largest_body), "[serve] largest_body: 1024 to 1073741824");
         ensure!((serve.bodies_mb as usize) << 20 >= serve.largest_body, "[serve] bodies_mb is less than largest_body: none could be taken");

@@ -34,6 +34,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::config::Serve;
 use crate::sign_in::bearer::Issuers;
+use crate::sign_in::gate::Gate;
 use crate::sign_in::{Caller, Shown, Unknown};
 use crate::{keys, pipeline};
 use rates::Rates;
@@ -58,6 +59,8 @@ pub(crate) struct Server {
     pub(crate) failures: Rates<IpAddr>,
     /// Of people with a browser, by their id.
     pub(crate) people: Rates<String>,
+    /// What signing in needs.
+    pub(crate) gate: Gate,
     pub(crate) counters: Counters,
     /// Events of MISP that were read lately.
     pub(crate) misp: misp::shelf::Shelf,
@@ -78,6 +81,19 @@ pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// SHA-256 of its certificate.
     pub(crate) certificate: Option<Arc<str>>,
+    /// Nobody on the way reads along: by TLS of ours, or of the proxy in front of us.
+    pub(crate) secure: bool,
+}
+
+impl Peer {
+    /// Who is behind a proxy on this machine: the last address it added, and whether it was asked over TLS (RFC 7239 knows the same by
+    /// other names).
+    fn behind_proxy(&self, headers: &HeaderMap) -> Self {
+        let last = |name: &str| headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
+        let address = last("x-forwarded-for").and_then(|text| text.rsplit(',').next()).and_then(|text| text.trim().parse::<IpAddr>().ok());
+        let secure = last("x-forwarded-proto").is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
+        Self { address: address.map_or(self.address, |address| address.to_canonical()), secure, certificate: None }
+    }
 }
 
 /// Somebody who signed in, and what decides for it.
@@ -128,6 +144,7 @@ impl Server {
             bodies: Semaphore::new(limits.bodies_mb as usize * 1024),
             streams: Arc::new(Semaphore::new(limits.streams as usize)),
             pending: Notify::new(),
+            gate: Gate::new(&limits)?,
             counters: Counters::default(),
             misp: misp::shelf::Shelf::default(),
             limits,

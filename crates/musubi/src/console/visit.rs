@@ -55,6 +55,8 @@ pub(crate) struct Visit {
     pub(crate) now: Timestamp,
     pub(crate) uri: Uri,
     pub(crate) address: IpAddr,
+    /// Asked over TLS, of ours or of a proxy in front of us.
+    pub(crate) secure: bool,
 }
 
 /// Why there is no page. It is shown as a page, in the viewer's language.
@@ -170,6 +172,22 @@ impl Visit {
     /// A time in the viewer's zone.
     pub(crate) fn stamp(&self, microseconds: i64) -> Markup {
         moment::stamp(microseconds, &self.zone)
+    }
+
+    /// The host name by which a browser asked, without its port.
+    pub(crate) fn opened_as<'a>(&'a self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let text = self.uri.host().or_else(|| headers.get(header::HOST).and_then(|value| value.to_str().ok()))?;
+        Some(match text.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => text.split(':').next().unwrap_or_default(),
+        })
+    }
+
+    /// Where the browser that asks opens us: scheme, host and port.
+    pub(crate) fn origin(&self, headers: &HeaderMap) -> String {
+        let authority = self.uri.authority().map(|authority| authority.as_str());
+        let host = authority.or_else(|| headers.get(header::HOST).and_then(|value| value.to_str().ok())).unwrap_or("localhost");
+        format!("{}://{host}", if self.secure { "https" } else { "http" })
     }
 
     /// Where whoever asks is at home.
@@ -318,10 +336,11 @@ async fn enter(server: &Arc<Server>, parts: &mut Parts) -> Result<Visit, Respons
     let now = pipeline::now();
     let peer = parts.extensions.get::<Peer>().cloned();
     let address = peer.as_ref().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.address);
+    let secure = peer.as_ref().is_some_and(|peer| peer.secure);
     let mut who = None;
     let mut person = None;
     if parts.headers.contains_key(header::AUTHORIZATION) || parts.headers.contains_key("x-api-key") {
-        let peer = peer.unwrap_or(Peer { address, certificate: None });
+        let peer = peer.unwrap_or(Peer { address, certificate: None, secure });
         match server.guest(&parts.headers, &peer, casework::model::agreement::Channel::Portal).await {
             Ok(guest) => who = Some(session::of_guest(&guest)),
             Err(Shut::Unknown) => {
@@ -335,7 +354,7 @@ async fn enter(server: &Arc<Server>, parts: &mut Parts) -> Result<Visit, Respons
                 return Err(problem(StatusCode::SERVICE_UNAVAILABLE, "the register cannot be read", "try again"));
             }
         }
-    } else if let Some(cookie) = session::cookie(&parts.headers) {
+    } else if let Some(cookie) = session::cookie(&parts.headers, secure) {
         match session::signed_in(&server.register, &cookie, now).await {
             Ok(Some((found, signed))) => {
                 who = Some(found);
@@ -364,7 +383,7 @@ async fn enter(server: &Arc<Server>, parts: &mut Parts) -> Result<Visit, Respons
         .and_then(|person| person.scheme)
         .or_else(|| session::plain_cookie(&parts.headers, "scheme"))
         .filter(|scheme| scheme == "light" || scheme == "dark");
-    Ok(Visit { server: Arc::clone(server), who, words: Words::of(language), zone, scheme, now, uri: parts.uri.clone(), address })
+    Ok(Visit { server: Arc::clone(server), who, words: Words::of(language), zone, scheme, now, uri: parts.uri.clone(), address, secure })
 }
 
 /// The language a browser likes best of those we have (RFC 9110 §12.5.4).
@@ -461,7 +480,6 @@ pub(crate) struct Detail(pub(crate) String);
 
 /// Headers that every page has, packing, entity tags.
 async fn finish(visit: &Visit, asked: &HeaderMap, mut response: Response) -> Response {
-    let tls = visit.server.limits.certificate.is_some();
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -478,7 +496,7 @@ async fn finish(visit: &Visit, asked: &HeaderMap, mut response: Response) -> Res
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
     set(header::CACHE_CONTROL, "private, no-cache");
-    if tls {
+    if visit.secure {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
     let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
