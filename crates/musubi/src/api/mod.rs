@@ -60,6 +60,8 @@ pub(crate) struct Server {
     pub(crate) counters: Counters,
     /// Events of MISP that were read lately.
     pub(crate) misp: misp::shelf::Shelf,
+    /// Who is responsible for what.
+    pub(crate) responsible: crate::console::portal::mine::Responsibles,
 }
 
 /// What `/metrics` tells.
@@ -129,6 +131,7 @@ impl Server {
             pending: Notify::new(),
             counters: Counters::default(),
             misp: misp::shelf::Shelf::default(),
+            responsible: crate::console::portal::mine::Responsibles::default(),
             limits,
             register,
         };

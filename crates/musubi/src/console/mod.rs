@@ -7,6 +7,7 @@ mod assets;
 pub(crate) mod elements;
 mod frame;
 pub(crate) mod moment;
+pub(crate) mod portal;
 mod releases;
 mod sign_in;
 pub(crate) mod visit;
@@ -99,6 +100,7 @@ impl Route {
 pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
+        portal::routes(),
         releases::routes(),
         sign_in::routes(),
     ]
