@@ -62,6 +62,12 @@ pub(crate) struct Serve {
     /// Where response policy zones are transferred from (DNS over UDP and TCP); without it they are not.
     pub(crate) dns: Option<std::net::SocketAddr>,
     pub(crate) zone: Vec<ZoneConfig>,
+    /// An address of its own for outside parties; then they are let in nowhere else.
+    pub(crate) portal: Option<std::net::SocketAddr>,
+    /// Whom to ask for names when a party proves that a domain or network is its own; without it nobody can by that way.
+    pub(crate) resolver: Option<std::net::SocketAddr>,
+    /// Fetch a file from a domain that a party claims.
+    pub(crate) fetch_claims: bool,
     /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
     pub(crate) exchange_seconds: u64,
 }
@@ -88,6 +94,9 @@ impl Default for Serve {
             readers: 4,
             dns: None,
             zone: Vec::new(),
+            portal: None,
+            resolver: None,
+            fetch_claims: false,
             exchange_seconds: 60,
         }
     }

@@ -56,6 +56,9 @@ pub struct Notice {
     pub answer: Option<String>,
     pub answered_at: Option<i64>,
     pub reason: Option<String>,
+    /// A person holds it back, from then on.
+    pub held_at: Option<i64>,
+    pub held_by: Option<String>,
 }
 
 /// A digest that waits, with its notice.
@@ -111,9 +114,9 @@ pub struct Plan {
     pub denials: Vec<Denial>,
 }
 
-const COLUMNS: &str = "id, token, party, role, problem, state, first_arrival, last_arrival, ready_at, send_after, findings, events, first_seen, \
+pub(crate) const COLUMNS: &str = "id, token, party, role, problem, state, first_arrival, last_arrival, ready_at, send_after, findings, events, first_seen, \
      last_seen, language, address, subject, tlp, sealed, mail_sha256, release, released_at, answer_by, attempts, next_attempt, sent_at, \
-     delivered_at, answer, answered_at, reason";
+     delivered_at, answer, answered_at, reason, held_at, held_by";
 
 /// Findings are small texts much alike.
 const LEVEL: i32 = 1;
@@ -474,7 +477,7 @@ fn digest(id: &str, party: String, role: &str, problem: &str) -> Result<Digest, 
     }
 }
 
-fn notice(row: &sqlx::sqlite::SqliteRow) -> Result<Notice, StoreError> {
+pub(crate) fn notice(row: &sqlx::sqlite::SqliteRow) -> Result<Notice, StoreError> {
     let id: String = row.try_get("id")?;
     let state: String = row.try_get("state")?;
     let digest = digest(&id, row.try_get("party")?, &row.try_get::<String, _>("role")?, &row.try_get::<String, _>("problem")?)?;
@@ -506,6 +509,8 @@ fn notice(row: &sqlx::sqlite::SqliteRow) -> Result<Notice, StoreError> {
         answer: row.try_get("answer")?,
         answered_at: row.try_get("answered_at")?,
         reason: row.try_get("reason")?,
+        held_at: row.try_get("held_at")?,
+        held_by: row.try_get("held_by")?,
         id,
     })
 }

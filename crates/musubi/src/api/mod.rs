@@ -64,6 +64,8 @@ pub(crate) struct Server {
     pub(crate) counters: Counters,
     /// Events of MISP that were read lately.
     pub(crate) misp: misp::shelf::Shelf,
+    /// Who is responsible for what.
+    pub(crate) responsible: crate::console::portal::mine::Responsibles,
 }
 
 /// What `/metrics` tells.
@@ -147,6 +149,7 @@ impl Server {
             gate: Gate::new(&limits)?,
             counters: Counters::default(),
             misp: misp::shelf::Shelf::default(),
+            responsible: crate::console::portal::mine::Responsibles::default(),
             limits,
             register,
         };

@@ -109,8 +109,8 @@ enum Only {
 }
 
 /// What goes into the bundle.
-#[derive(Default)]
-struct Telling {
+#[derive(Debug, Default)]
+pub(crate) struct Telling {
     /// By identifier; of one observable under several terms the strictest marking stands.
     objects: BTreeMap<String, (Terms, String)>,
     /// The order in which they came.
@@ -121,7 +121,7 @@ struct Telling {
 }
 
 impl Telling {
-    fn add(&mut self, object: &Object, terms: &Terms) -> Result<()> {
+    pub(crate) fn add(&mut self, object: &Object, terms: &Terms) -> Result<()> {
         let id = object.id()?;
         match self.objects.get(&id) {
             Some((before, _)) if terms.tlp <= before.tlp => {}
@@ -297,7 +297,7 @@ impl Stix {
 }
 
 /// The bundle: who tells, what the markings mean, and all objects.
-fn written(telling: &Telling, teller: &Teller) -> Result<Vec<u8>> {
+pub(crate) fn written(telling: &Telling, teller: &Teller) -> Result<Vec<u8>> {
     let mut definitions: BTreeMap<String, &'static str> = BTreeMap::new();
     for (terms, _) in telling.objects.values() {
         for text in told::definitions(terms) {

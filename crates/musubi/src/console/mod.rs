@@ -8,6 +8,7 @@ mod assets;
 pub(crate) mod elements;
 mod frame;
 pub(crate) mod moment;
+pub(crate) mod portal;
 mod releases;
 mod sign_in;
 pub(crate) mod visit;
@@ -101,6 +102,7 @@ pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
         account::routes(),
+        portal::routes(),
         releases::routes(),
         sign_in::routes(),
     ]

@@ -105,7 +105,7 @@ pub(crate) async fn release(
     let ready = register.notices(None, Some(State::Ready), i64::MAX).await?;
     let (mut due, later): (Vec<Notice>, Vec<Notice>) = ready
         .into_iter()
-        .filter(|notice| only.is_empty() || only.contains(&notice.id))
+        .filter(|notice| notice.held_at.is_none() && (only.is_empty() || only.contains(&notice.id)))
         .partition(|notice| !only.is_empty() || notice.send_after.is_none_or(|at| at <= now.as_microsecond()));
     done.later = later.len() as u64;
     // In the order in which they became ready, so that nobody is overtaken.
@@ -261,8 +261,7 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Writt
     };
     let (mut letter, files) = compose(office, decided, language)?;
     if recipient.is_some() {
-        // The subject of a sealed mail can be read on the way: it says no more than the envelope does.
-        letter.subject = format!("[{id}] {}", office.mail.organisation);
+        letter.subject = sealed_subject(office, id);
     }
     let token: Token = notice.token.parse().with_context(|| id.clone())?;
     let to: Address = reached.contact.address.parse().with_context(|| format!("notice {id}"))?;
@@ -320,6 +319,11 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Writt
         denials: decided.denials.clone(),
         untold: decided.untold.clone(),
     })))
+}
+
+/// The subject of a sealed mail can be read on the way: it says no more than the envelope does.
+fn sealed_subject(office: &Office<'_>, id: &str) -> String {
+    format!("[{id}] {}", office.mail.organisation)
 }
 
 /// A file that goes with a letter.
@@ -380,6 +384,22 @@ fn zip(files: &[File]) -> Result<Vec<u8>> {
     Ok(archive.finish()?.into_inner())
 }
 
+/// A notice as it would go out now.
+#[derive(Debug)]
+pub(crate) struct Previewed {
+    pub(crate) letter: casework::act::letter::Letter,
+    /// Names and sizes of what is attached.
+    pub(crate) files: Vec<(String, usize)>,
+    pub(crate) reached: Reached,
+    /// Why its key cannot be used, when there is one: then nothing goes out.
+    pub(crate) unusable: Option<String>,
+    pub(crate) tlp: Tlp,
+    pub(crate) explained: Explanation,
+    pub(crate) answer_by: Timestamp,
+    /// What policy keeps back of it.
+    pub(crate) kept_back: usize,
+}
+
 /// A notice that is ready as it would be written now, without releasing it.
 pub(crate) async fn preview(
     home: &Home,
@@ -387,7 +407,7 @@ pub(crate) async fn preview(
     office: &Office<'_>,
     id: &str,
     now: Timestamp,
-) -> Result<casework::act::letter::Letter> {
+) -> Result<Previewed> {
     let everybody = Everybody::of(home, register, now).await?;
     let mut people = People::of(&everybody)?;
     let notice = register.notice(id).await?;
@@ -395,6 +415,7 @@ pub(crate) async fn preview(
     let place = people.place_of(&digest.party).ok_or_else(|| anyhow!("{} is no party any more", digest.party))?;
     let reached = people.reached(place, digest.role).ok_or_else(|| anyhow!("{} has no contact that is valid now", digest.party))?;
     let mut told = Vec::new();
+    let mut kept_back = 0;
     let mut strictest: Option<(Tlp, i64)> = None;
     for mut finding in register.notice_findings(id).await? {
         if let May::Know(redactions) = people.may(place, digest.role, finding.terms, None) {
@@ -402,6 +423,8 @@ pub(crate) async fn preview(
             strictest = strictest.max(Some((tlp, finding.terms)));
             finding.redact(redactions);
             told.push(finding);
+        } else {
+            kept_back += 1;
         }
     }
     let Some((tlp, terms)) = strictest else { anyhow::bail!("policy lets {} know nothing of notice {id}", digest.party) };
@@ -419,7 +442,21 @@ pub(crate) async fn preview(
         notice,
     };
     let language = decided.reached.contact.language;
-    Ok(compose(office, &decided, language)?.0)
+    let (mut letter, files) = compose(office, &decided, language)?;
+    let key = decided.reached.contact.openpgp_key.as_ref().map(|key| Recipient::read(key, now)).transpose();
+    if decided.reached.contact.openpgp_key.is_some() {
+        letter.subject = sealed_subject(office, &decided.notice.id);
+    }
+    Ok(Previewed {
+        letter,
+        files: files.iter().map(|file| (file.name.clone(), file.bytes.len())).collect(),
+        unusable: key.err().map(|error| error.to_string()),
+        tlp: decided.tlp,
+        explained: decided.explained,
+        answer_by: decided.answer_by,
+        reached: decided.reached,
+        kept_back,
+    })
 }
 
 /// What a run of handing over did.
