@@ -55,6 +55,14 @@ pub(crate) struct Serve {
     /// Where response policy zones are transferred from (DNS over UDP and TCP); without it they are not.
     pub(crate) dns: Option<std::net::SocketAddr>,
     pub(crate) zone: Vec<ZoneConfig>,
+    /// Questions about events that run at once; others wait.
+    pub(crate) questions: u32,
+    /// Bytes of the largest upload of evidence.
+    pub(crate) largest_upload: u64,
+    /// Where traces go: an OpenTelemetry collector (OTLP over HTTP); without it there are none.
+    pub(crate) otlp: Option<String>,
+    /// Webhooks may lead to addresses of private networks and of this machine.
+    pub(crate) private_webhooks: bool,
     /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
     pub(crate) exchange_seconds: u64,
 }
@@ -78,6 +86,10 @@ impl Default for Serve {
             readers: 4,
             dns: None,
             zone: Vec::new(),
+            questions: 4,
+            largest_upload: 10 << 30,
+            otlp: None,
+            private_webhooks: false,
             exchange_seconds: 60,
         }
     }

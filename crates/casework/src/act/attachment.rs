@@ -78,7 +78,8 @@ pub fn csv(findings: &[Finding]) -> String {
     out
 }
 
-fn quote(out: &mut String, value: &str) {
+/// One cell of CSV; a value that a spreadsheet would take for a formula is led by an apostrophe.
+pub fn quote(out: &mut String, value: &str) {
     let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if !formula && !value.contains([',', '"', '\r', '\n']) {
         return out.push_str(value);

@@ -11,7 +11,7 @@ use casework::model::agreement::{Agreement, Channel, Purpose};
 use casework::model::party::{Party, PartyId};
 use casework::model::terms::Terms;
 use casework::share::taken_in::TakenIn;
-use casework::share::{Affected, Compiled, Marked, PartyNumber, Question, Universe};
+use casework::share::{Affected, Compiled, Marked, PartyNumber, Question, Redactions, Universe};
 use jiff::Timestamp;
 use store::collections::{Collection, EVERYBODY, Grant};
 use store::register::Register;
@@ -37,6 +37,8 @@ pub(crate) struct Standing {
     pub(crate) collections: Vec<Collection>,
     grants: Vec<Grant>,
     pub(crate) doorkeeper: Doorkeeper,
+    /// Who is responsible for what; made when first asked for.
+    pub(crate) directory: std::sync::OnceLock<Arc<casework::enrich::responsible::Directory>>,
     views: Mutex<Views>,
 }
 
@@ -60,6 +62,15 @@ impl View {
             |terms: &i64| self.reasons.get(terms).cloned().unwrap_or_else(|| format!("terms {terms}: given by the recipient itself"));
         terms.iter().map(given).collect()
     }
+}
+
+/// How a party sees events under some terms.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight {
+    pub(crate) redactions: Redactions,
+    pub(crate) reason: String,
+    /// Everybody may know it: telling it is no release.
+    pub(crate) is_clear: bool,
 }
 
 /// Keeps the newest [`Standing`].
@@ -112,6 +123,7 @@ impl Standing {
             collections: register.collections().await?,
             grants: register.grants().await?,
             doorkeeper: Doorkeeper::new(register.tokens().await?, register.sign_ins().await?, issuers),
+            directory: std::sync::OnceLock::new(),
             views: Mutex::default(),
             universe,
             parties,
@@ -148,6 +160,30 @@ impl Standing {
         }
         let eyes = Eyes { party: party.to_string(), terms: reasons.keys().copied().collect() };
         View { eyes, reasons, own: self.own.as_ref() == Some(party) }
+    }
+
+    /// What a party sees of events under each of the terms: what is hidden of them, and why they are seen. Terms that are not in it are
+    /// not seen.
+    pub(crate) fn sight(&self, party: &PartyId, purpose: Purpose, affected: Affected, now: Timestamp) -> BTreeMap<i64, Sight> {
+        let mut seen = BTreeMap::new();
+        let (Some(me), Some(to)) = (self.me, self.universe.number(party)) else { return seen };
+        let holder = self.universe.holder(me);
+        for (id, terms) in &self.terms {
+            let decision = holder.decide(&Question { affected, ..question(terms, to, Channel::Portal, purpose, now) });
+            if decision.is_allowed() {
+                let ground = decision.ground().map_or("", casework::share::Ground::code);
+                let agreement = decision.agreement().map(|number| format!(", agreement {}", self.universe.agreement(number)));
+                let reason = format!("terms {id}: {ground}{}", agreement.unwrap_or_default());
+                let is_clear = terms.terms().tlp == casework::model::terms::Tlp::Clear;
+                seen.insert(*id, Sight { redactions: decision.redactions(), reason, is_clear });
+            }
+        }
+        seen
+    }
+
+    /// The party of this id.
+    pub(crate) fn party(&self, id: &PartyId) -> Option<&Party> {
+        self.parties.iter().find(|party| party.id == *id)
     }
 
     /// An agreement in force covers this party and us, over a channel, for a purpose or for any.

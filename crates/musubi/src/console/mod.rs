@@ -3,8 +3,10 @@
 //! Every page is a file that lists its [`Route`]s with what they need. One place ([`visit::guard`]) lets in who may, before anything
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
+mod api;
 mod assets;
 pub(crate) mod elements;
+mod evidence_new;
 mod frame;
 pub(crate) mod moment;
 mod releases;
@@ -99,6 +101,9 @@ impl Route {
 pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
+        crate::api::rest::routes(),
+        api::routes(),
+        evidence_new::routes(),
         releases::routes(),
         sign_in::routes(),
     ]

@@ -4,4 +4,6 @@ pub(crate) mod answers;
 pub(crate) mod compact;
 pub(crate) mod notices;
 pub(crate) mod post;
+pub(crate) mod uploads;
 pub(crate) mod verify;
+pub(crate) mod webhooks;
