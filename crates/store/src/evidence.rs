@@ -322,6 +322,39 @@ impl Register {
         Ok(sqlx::query_as(sql).bind(and).fetch_all(&self.pool).await?)
     }
 
+    /// How much evidence was read.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn evidence_count(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM evidence").fetch_one(&self.pool).await?)
+    }
+
+    /// A page of evidence, the newest first: behind one by when it was received and its id.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn evidence_page(
+        &self,
+        feed: Option<&str>,
+        given_by: Option<&str>,
+        after: Option<&(i64, String)>,
+        most: u32,
+    ) -> Result<Vec<Evidence>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "{EVIDENCE} WHERE ($1 IS NULL OR feed = $1) AND ($2 IS NULL OR given_by = $2) AND ($3 IS NULL OR (received_at, evidence.id) < ($3, $4)) \
+             ORDER BY received_at DESC, evidence.id DESC LIMIT $5"
+        ));
+        Ok(sqlx::query_as(sql)
+            .bind(feed)
+            .bind(given_by)
+            .bind(after.map(|(at, _)| *at))
+            .bind(after.map(|(_, id)| id.as_str()))
+            .bind(i64::from(most))
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
     /// Forgets the originals received before `cutoff` (microseconds); what was read of them stays on record. Their files become strays
     /// for the next [`crate::check::sweep`]. Returns how many.
     ///

@@ -21,11 +21,21 @@ pub(crate) struct Serve {
     /// Address and port; port 0 takes any that is free
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// How the log on standard error is written; json has one object a line, and a line for each request
+    #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
+    pub(super) log: LogForm,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum LogForm {
+    Text,
+    Json,
 }
 
 impl Serve {
     pub(super) fn at(listen: SocketAddr) -> Self {
-        Self { listen }
+        Self { listen, log: LogForm::Text }
     }
 
     pub(crate) async fn run(self, place: &Place) -> Result<()> {
@@ -47,10 +57,14 @@ impl Serve {
             }
         }
         let worker = tokio::spawn(taxii::taking::work(std::sync::Arc::clone(&server)));
+        let uploads = tokio::spawn(crate::jobs::uploads::work(std::sync::Arc::clone(&server)));
+        let webhooks = tokio::spawn(crate::jobs::webhooks::work(std::sync::Arc::clone(&server)));
         let zones = tokio::spawn(zones(std::sync::Arc::clone(&server)));
         let exchange = tokio::spawn(exchange(std::sync::Arc::clone(&server)));
         door.serve(api::router(std::sync::Arc::clone(&server)), ended()).await;
         worker.abort();
+        uploads.abort();
+        webhooks.abort();
         exchange.abort();
         zones.abort();
         Ok(())

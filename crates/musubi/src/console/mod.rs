@@ -4,8 +4,10 @@
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
 mod account;
+mod api;
 mod assets;
 pub(crate) mod elements;
+mod evidence_new;
 mod frame;
 pub(crate) mod moment;
 pub(crate) mod portal;
@@ -103,6 +105,9 @@ pub(crate) fn routes() -> Vec<Route> {
         // One line a page.
         account::routes(),
         portal::routes(),
+        crate::api::rest::routes(),
+        api::routes(),
+        evidence_new::routes(),
         releases::routes(),
         sign_in::routes(),
     ]

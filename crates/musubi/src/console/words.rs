@@ -19,6 +19,8 @@ macro_rules! pages {
 
 // One line a page.
 pages! {
+    "api",
+    "evidence_new",
     "frame",
     "sign_in",
     "account",

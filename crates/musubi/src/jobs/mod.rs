@@ -5,4 +5,6 @@ pub(crate) mod compact;
 pub(crate) mod notices;
 pub(crate) mod office;
 pub(crate) mod post;
+pub(crate) mod uploads;
 pub(crate) mod verify;
+pub(crate) mod webhooks;
