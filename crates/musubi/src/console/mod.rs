@@ -3,10 +3,16 @@
 //! Every page is a file that lists its [`Route`]s with what they need. One place ([`visit::guard`]) lets in who may, before anything
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
+mod agreements;
+mod answers;
 mod assets;
+mod effect;
 pub(crate) mod elements;
+mod explain;
 mod frame;
 pub(crate) mod moment;
+mod notices;
+mod parties;
 pub(crate) mod portal;
 mod releases;
 mod sign_in;
@@ -100,6 +106,11 @@ impl Route {
 pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
+        agreements::routes(),
+        answers::routes(),
+        explain::routes(),
+        notices::routes(),
+        parties::routes(),
         portal::routes(),
         releases::routes(),
         sign_in::routes(),

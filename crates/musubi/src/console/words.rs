@@ -22,6 +22,17 @@ pages! {
     "frame",
     "sign_in",
     "releases",
+    "portal",
+    "problems",
+    "told",
+    "networks",
+    "downloads",
+    "partner",
+    "parties",
+    "agreements",
+    "explain",
+    "notices",
+    "answers",
 }
 
 /// One language's words.
