@@ -42,7 +42,12 @@ fn text(answer: &Answer) -> String {
 fn account<'s>(server: &'s Server, link: &str, name: &str) -> Browser<'s> {
     let key = link.split("key=").nth(1).unwrap();
     let form = format!("key={key}&name={name}&shown={name}&password=correct+horse+battery+{name}");
-    let made = server.request("POST", "/welcome", &[("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")], form.as_bytes());
+    let made = server.request(
+        "POST",
+        "/welcome",
+        &[("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")],
+        form.as_bytes(),
+    );
     assert_eq!(made.status, 303, "{}", text(&made));
     let cookie = made.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     Browser { server, cookie }
@@ -70,26 +75,78 @@ struct World {
 fn world() -> World {
     let home = Home::new();
     home.ok(&["party", "add", "us", "--kind", "national-csirt", "--nation", "JP", "--community", "nca", "--own"]);
-    home.ok(&["party", "add", "isp-a", "--kind", "provider", "--nation", "JP", "--community", "nca", "--network", "198.51.100.0/24", "--contact", "abuse en abuse@a.example"]);
-    home.ok(&["party", "add", "isp-b", "--kind", "provider", "--nation", "JP", "--community", "nca", "--network", "203.0.113.0/24", "--network", "198.51.100.128/25", "--contact", "abuse en abuse@marker-of-b.example", "--domain", "marker-of-b-domain.example"]);
+    home.ok(&[
+        "party",
+        "add",
+        "isp-a",
+        "--kind",
+        "provider",
+        "--nation",
+        "JP",
+        "--community",
+        "nca",
+        "--network",
+        "198.51.100.0/24",
+        "--contact",
+        "abuse en abuse@a.example",
+    ]);
+    home.ok(&[
+        "party",
+        "add",
+        "isp-b",
+        "--kind",
+        "provider",
+        "--nation",
+        "JP",
+        "--community",
+        "nca",
+        "--network",
+        "203.0.113.0/24",
+        "--network",
+        "198.51.100.128/25",
+        "--contact",
+        "abuse en abuse@marker-of-b.example",
+        "--domain",
+        "marker-of-b-domain.example",
+    ]);
     for party in ["isp-a", "isp-b"] {
-        home.ok(&["agreement", "add", &format!("us-{party}"), "--kind", "bilateral", "--party", "us", "--party", party, "--max-tlp", "AMBER", "--purpose", "notify"]);
+        home.ok(&[
+            "agreement",
+            "add",
+            &format!("us-{party}"),
+            "--kind",
+            "bilateral",
+            "--party",
+            "us",
+            "--party",
+            party,
+            "--max-tlp",
+            "AMBER",
+            "--purpose",
+            "notify",
+        ]);
     }
-    let green = home.write(&format!("{}-scan_ssh-test.csv", day(1)), report(&[
-        ("198.51.100.7", 22, &format!("{OF_A}-1"), 1),
-        ("198.51.100.8", 22, &format!("{OF_A}-2"), 2),
-        ("198.51.100.8", 2222, &format!("{OF_A}-3"), 2),
-        // In the network of A, but B answers for it by a more specific entry.
-        ("198.51.100.200", 22, &format!("{OF_B}-1"), 1),
-        ("203.0.113.9", 22, &format!("{OF_B}-2"), 1),
-    ]));
+    let green = home.write(
+        &format!("{}-scan_ssh-test.csv", day(1)),
+        report(&[
+            ("198.51.100.7", 22, &format!("{OF_A}-1"), 1),
+            ("198.51.100.8", 22, &format!("{OF_A}-2"), 2),
+            ("198.51.100.8", 2222, &format!("{OF_A}-3"), 2),
+            // In the network of A, but B answers for it by a more specific entry.
+            ("198.51.100.200", 22, &format!("{OF_B}-1"), 1),
+            ("203.0.113.9", 22, &format!("{OF_B}-2"), 1),
+        ]),
+    );
     home.ok(&["ingest", "--format", "shadowserver", "--tlp", "GREEN", green.to_str().unwrap()]);
-    let strict = home.write(&format!("{}-scan_ssh-strict.csv", day(1)), report(&[
-        ("198.51.100.9", 22, &format!("{STRICT}-1"), 1),
-        ("198.51.100.7", 23, &format!("{STRICT}-2"), 1),
-    ]));
+    let strict = home.write(
+        &format!("{}-scan_ssh-strict.csv", day(1)),
+        report(&[("198.51.100.9", 22, &format!("{STRICT}-1"), 1), ("198.51.100.7", 23, &format!("{STRICT}-2"), 1)]),
+    );
     home.ok(&["ingest", "--format", "shadowserver", "--tlp", "AMBER+STRICT", strict.to_str().unwrap()]);
-    home.write("home/config.toml", "[mail]\nfrom = \"csirt@csirt.example\"\norganisation = \"Example CSIRT\"\nreply_to = \"notice@csirt.example\"\n");
+    home.write(
+        "home/config.toml",
+        "[mail]\nfrom = \"csirt@csirt.example\"\norganisation = \"Example CSIRT\"\nreply_to = \"notice@csirt.example\"\n",
+    );
     home.ok(&["notice", "prepare", "--at-once"]);
     home.ok(&["notice", "release"]);
     World { home }
@@ -114,7 +171,9 @@ impl World {
         use sha2::Digest as _;
         let register = self.home.root().join("register.sqlite");
         let key: String = sha2::Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect();
-        let sql = format!("INSERT INTO invitation (key, party, role, created_at, expires_at) VALUES (X'{key}', '{party}', '{role}', 0, 9000000000000000)");
+        let sql = format!(
+            "INSERT INTO invitation (key, party, role, created_at, expires_at) VALUES (X'{key}', '{party}', '{role}', 0, 9000000000000000)"
+        );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             use sqlx::Connection as _;
@@ -163,15 +222,41 @@ fn a_partner_learns_nothing_of_anybody_else() {
     assert!(of_b.contains(&format!("{OF_B}-1")) && of_b.contains(&format!("{OF_B}-2")) && !of_b.contains(OF_A), "{of_b}");
 
     // Every filter, sort, span, page and role, alone and together: what A asks for of B.
-    let wanted = ["", "203.0.113.9", "203.0.113.0/24", "198.51.100.200", "198.51.100.128/25", "AS64500", OF_B, STRICT, "198.51.100.9", "%", "_", "'", "\\", "' OR 1=1 --"];
+    let wanted = [
+        "",
+        "203.0.113.9",
+        "203.0.113.0/24",
+        "198.51.100.200",
+        "198.51.100.128/25",
+        "AS64500",
+        OF_B,
+        STRICT,
+        "198.51.100.9",
+        "%",
+        "_",
+        "'",
+        "\\",
+        "' OR 1=1 --",
+    ];
     let mut asked = 0;
     for q in wanted {
         for sort in ["newest", "address", "type", "terms"] {
-            for rest in ["", "&days=365", "&as=national", "&as=maker", "&kind=exposed", "&after=1~203.0.113.9", "&after=0~0", "&day=2026-01-01", "&lang=ja"] {
+            for rest in [
+                "",
+                "&days=365",
+                "&as=national",
+                "&as=maker",
+                "&kind=exposed",
+                "&after=1~203.0.113.9",
+                "&after=0~0",
+                "&day=2026-01-01",
+                "&lang=ja",
+            ] {
                 let q: String = form_urlencoded::byte_serialize(q.as_bytes()).collect();
                 let answer = a.get(&format!("/portal/problems?q={q}&sort={sort}{rest}"));
                 assert_eq!(answer.status, 200);
-                let echoed = text(&answer).replace(&format!("value=\"{}\"", html(&form_urlencoded::parse(format!("q={q}").as_bytes()).next().unwrap().1)), "");
+                let echoed = text(&answer)
+                    .replace(&format!("value=\"{}\"", html(&form_urlencoded::parse(format!("q={q}").as_bytes()).next().unwrap().1)), "");
                 let echoed = without_links(&echoed);
                 for marker in [OF_B, STRICT, "isp-b", "AMBER+STRICT"] {
                     assert!(!echoed.contains(marker), "{q} {sort} {rest}: {marker} in {echoed}");
@@ -197,7 +282,9 @@ fn a_partner_learns_nothing_of_anybody_else() {
         clean(ending, &a.get(&format!("/portal/problems/download.{ending}?q=203.0.113.9")));
     }
     // All other pages.
-    for path in ["/portal", "/portal/notices", "/portal/notices?open=1", "/portal/networks", "/portal/downloads", "/portal/settings", "/account"] {
+    for path in
+        ["/portal", "/portal/notices", "/portal/notices?open=1", "/portal/networks", "/portal/downloads", "/portal/settings", "/account"]
+    {
         clean(path, &a.get(path));
     }
     assert!(text(&a.get("/portal/networks")).contains("198.51.100.0/24"));
@@ -206,7 +293,14 @@ fn a_partner_learns_nothing_of_anybody_else() {
     let (of_a, of_b) = (world.notice_of("isp-a"), world.notice_of("isp-b"));
     let id = of_b["id"].as_str().unwrap();
     clean("own notice", &a.get(&format!("/portal/notices/{}", of_a["id"].as_str().unwrap())));
-    for (path, form) in [("/portal/notices/ID", None), ("/portal/notices/ID/answer", Some("says=fixed")), ("/portal/networks/ID/check", Some("code=1")), ("/portal/networks/ID/withdraw", Some("")), ("/portal/settings/tokens/ID/revoke", Some("")), ("/portal/settings/people/ID/end", Some(""))] {
+    for (path, form) in [
+        ("/portal/notices/ID", None),
+        ("/portal/notices/ID/answer", Some("says=fixed")),
+        ("/portal/networks/ID/check", Some("code=1")),
+        ("/portal/networks/ID/withdraw", Some("")),
+        ("/portal/settings/tokens/ID/revoke", Some("")),
+        ("/portal/settings/people/ID/end", Some("")),
+    ] {
         let ask = |id: &str| {
             let path = path.replace("ID", id);
             let answer = form.map_or_else(|| a.get(&path), |form| a.post(&path, form));
@@ -273,7 +367,8 @@ impl World {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             use sqlx::Connection as _;
-            let mut connection = sqlx::SqliteConnection::connect_with(&sqlx::sqlite::SqliteConnectOptions::new().filename(&register)).await.unwrap();
+            let mut connection =
+                sqlx::SqliteConnection::connect_with(&sqlx::sqlite::SqliteConnectOptions::new().filename(&register)).await.unwrap();
             sqlx::query_scalar("SELECT id FROM person WHERE name = $1").bind(name).fetch_one(&mut connection).await.unwrap()
         })
     }

@@ -16,6 +16,7 @@ mod events;
 mod evidence;
 mod explain;
 mod feed;
+mod feed_publish;
 mod formats;
 mod indicator;
 mod indicator_derive;

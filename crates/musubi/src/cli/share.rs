@@ -25,7 +25,7 @@ use super::columns::Columns;
 use super::share_list::List;
 use super::view::{How, View, party};
 use super::{Place, moment};
-use crate::api::scribe::chance;
+use crate::chance;
 use crate::receive::lists;
 use crate::show::{self, grouped, say};
 use crate::{keys, pipeline};
@@ -173,7 +173,7 @@ impl Stix {
             reasons.push(format!("terms {number}: {}", told.join(", ")));
         }
         let release = Release {
-            id: format!("bundle-{}", uuid()),
+            id: format!("bundle-{}", chance::uuid()),
             recipient: self.to.clone(),
             purpose: self.purpose,
             channel: Channel::File,
@@ -284,7 +284,7 @@ impl Stix {
                 let Some((number, event)) = row(&table, at) else { continue };
                 let Some(terms) = known.get(&number) else { continue };
                 let identity = teller.identity_id();
-                let Some(objects) = seen::objects(&event, terms, Some(&identity), &uuid(), now.as_microsecond()) else { continue };
+                let Some(objects) = seen::objects(&event, terms, Some(&identity), &chance::uuid(), now.as_microsecond()) else { continue };
                 for object in &objects {
                     telling.add(object, terms)?;
                 }
@@ -308,13 +308,7 @@ pub(crate) fn written(telling: &Telling, teller: &Teller) -> Result<Vec<u8>> {
     let mut texts: Vec<String> = definitions.into_values().map(str::to_owned).collect();
     texts.push(teller.identity().write());
     texts.extend(telling.order.iter().filter_map(|id| telling.objects.get(id)).map(|(_, text)| text.clone()));
-    Ok(bundle(&uuid(), texts).into_bytes())
-}
-
-/// A random one.
-pub(super) fn uuid() -> uuid::Uuid {
-    let random = ((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes();
-    uuid::Builder::from_random_bytes(random).into_uuid()
+    Ok(bundle(&chance::uuid(), texts).into_bytes())
 }
 
 const COLUMNS: &str = "CAST(time AS BIGINT) AS time, terms, confidence, source_port, destination_port, source_asn, destination_asn, type, \

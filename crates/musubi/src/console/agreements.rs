@@ -57,10 +57,15 @@ async fn list(visit: Visit) -> Answer {
     let standing = visit.server.desk.standing(visit.now).await?;
     let party: Option<PartyId> = query.one("party").and_then(|text| text.parse().ok());
     let after = query.one("after").unwrap_or_default();
-    let mut found: Vec<&Agreement> = standing.agreements().iter().filter(|a| party.as_ref().is_none_or(|party| a.parties.contains(party)) && a.id.as_str() > after).collect();
+    let mut found: Vec<&Agreement> = standing
+        .agreements()
+        .iter()
+        .filter(|a| party.as_ref().is_none_or(|party| a.parties.contains(party)) && a.id.as_str() > after)
+        .collect();
     let next = (found.len() > ROWS).then(|| found[ROWS - 1].id.clone());
     found.truncate(ROWS);
-    let columns = ["agreements-id", "agreements-between", "agreements-up-to", "agreements-for", "agreements-state"].map(|word| Column::text(visit.say(word)));
+    let columns = ["agreements-id", "agreements-between", "agreements-up-to", "agreements-for", "agreements-state"]
+        .map(|word| Column::text(visit.say(word)));
     let rows: Vec<_> = found
         .iter()
         .map(|a| {
@@ -114,7 +119,10 @@ fn described(visit: &Visit, a: &Agreement) -> Markup {
         (visit.say("agreements-between"), between(a)),
         (visit.say("agreements-up-to"), html! { (a.max_tlp) }),
         (visit.say("agreements-for"), html! { (purposes(visit, a)) }),
-        (visit.say("agreements-by"), html! { @if channels.is_empty() { (visit.say("agreements-any-channel")) } @else { (channels.join(", ")) } }),
+        (
+            visit.say("agreements-by"),
+            html! { @if channels.is_empty() { (visit.say("agreements-any-channel")) } @else { (channels.join(", ")) } },
+        ),
         (visit.say("agreements-from"), moment(a.validity.from)),
         (visit.say("agreements-until"), moment(a.validity.until)),
         (visit.say("agreements-reference"), html! { (a.reference) }),
@@ -124,7 +132,8 @@ fn described(visit: &Visit, a: &Agreement) -> Markup {
 /// The form; what was wrong stands above it, with what was typed.
 fn asked(visit: &Visit, to: &str, query: &Query, old: bool, wrong: Option<&str>) -> Markup {
     let value = |name: &str| query.one(name).unwrap_or_default().to_owned();
-    let kinds: Vec<(&str, String)> = AgreementKind::ALL.iter().map(|kind| (kind.as_str(), visit.say(&format!("agreement-kind-{}", kind.as_str())))).collect();
+    let kinds: Vec<(&str, String)> =
+        AgreementKind::ALL.iter().map(|kind| (kind.as_str(), visit.say(&format!("agreement-kind-{}", kind.as_str())))).collect();
     let tlps: Vec<(&str, String)> = Tlp::ALL.iter().map(|tlp| (tlp.label(), tlp.to_string())).collect();
     html! {
         @if let Some(wrong) = wrong { p.wrong role="alert" { (wrong) } }
@@ -154,7 +163,10 @@ fn asked(visit: &Visit, to: &str, query: &Query, old: bool, wrong: Option<&str>)
 fn filled(a: &Agreement) -> Query {
     let mut text = form_urlencoded::Serializer::new(String::new());
     let lines = |all: Vec<String>| all.join("\n");
-    text.append_pair("id", &a.id).append_pair("name", &a.name).append_pair("kind", a.kind.as_str()).append_pair("max_tlp", a.max_tlp.label());
+    text.append_pair("id", &a.id)
+        .append_pair("name", &a.name)
+        .append_pair("kind", a.kind.as_str())
+        .append_pair("max_tlp", a.max_tlp.label());
     text.append_pair("parties", &lines(a.parties.iter().map(ToString::to_string).collect()));
     text.append_pair("communities", &lines(a.communities.iter().cloned().collect())).append_pair("reference", &a.reference);
     for purpose in &a.purposes {
@@ -232,7 +244,12 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Agreement>) ->
     let seen = query.one("seen").and_then(|text| text.parse::<i64>().ok());
     if query.one("step") == Some("save") && seen == Some(change) {
         let id = agreement.id.clone();
-        let detail = format!("{} up to {} for {}", id, agreement.max_tlp, agreement.purposes.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(" "));
+        let detail = format!(
+            "{} up to {} for {}",
+            id,
+            agreement.max_tlp,
+            agreement.purposes.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(" ")
+        );
         visit.server.register.record_agreements(vec![agreement], visit.now).await?;
         let mut response = visit.on_to(&format!("/agreements/{id}"));
         response.extensions_mut().insert(Detail(detail));
@@ -258,7 +275,8 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Agreement>) ->
 
 /// The effect of putting `new` in the place of `old`.
 async fn effect_of(visit: &Visit, standing: &Standing, old: Option<&Agreement>, new: Option<&Agreement>) -> Result<Effect, Fault> {
-    let mut agreements: Vec<Agreement> = standing.agreements().iter().filter(|known| old.is_none_or(|old| known.id != old.id)).cloned().collect();
+    let mut agreements: Vec<Agreement> =
+        standing.agreements().iter().filter(|known| old.is_none_or(|old| known.id != old.id)).cloned().collect();
     agreements.extend(new.cloned());
     let both: Vec<&Agreement> = old.into_iter().chain(new).collect();
     let member = |party: &casework::model::party::Party| {
@@ -268,7 +286,11 @@ async fn effect_of(visit: &Visit, standing: &Standing, old: Option<&Agreement>, 
     let mut purposes: Vec<Purpose> = both.iter().flat_map(|a| a.purposes.iter().copied()).collect();
     purposes.sort_unstable();
     purposes.dedup();
-    let channels = if both.iter().any(|a| a.channels.is_empty()) { Channel::ALL.to_vec() } else { both.iter().flat_map(|a| a.channels.iter().copied()).collect() };
+    let channels = if both.iter().any(|a| a.channels.is_empty()) {
+        Channel::ALL.to_vec()
+    } else {
+        both.iter().flat_map(|a| a.channels.iter().copied()).collect()
+    };
     effect::of(visit, standing, standing.parties.clone(), agreements, about, purposes, channels).await
 }
 

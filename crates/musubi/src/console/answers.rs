@@ -38,7 +38,8 @@ async fn list(visit: Visit) -> Answer {
     found.truncate(ROWS);
     let next = found.last().filter(|_| more).map(|last| format!("{}~{}", last.received_at, last.id));
     let unread = register.unread_answers().await?.unsigned_abs();
-    let columns = ["answers-when", "answers-from", "nav-notices", "answers-says", "answers-because"].map(|word| Column::text(visit.say(word)));
+    let columns =
+        ["answers-when", "answers-from", "nav-notices", "answers-says", "answers-because"].map(|word| Column::text(visit.say(word)));
     let rows: Vec<_> = found
         .iter()
         .map(|answer| {
@@ -74,7 +75,11 @@ fn defanged(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for word in text.split_inclusive(char::is_whitespace) {
         let lower = word.to_ascii_lowercase();
-        let link = lower.contains("://") || lower.starts_with("www.") || lower.contains('@') || lower.starts_with("javascript:") || lower.starts_with("data:");
+        let link = lower.contains("://")
+            || lower.starts_with("www.")
+            || lower.contains('@')
+            || lower.starts_with("javascript:")
+            || lower.starts_with("data:");
         if link {
             let word = word.replace("http", "hxxp").replace("HTTP", "hXXp").replace("://", "[:]//").replace('@', "[at]");
             out.push_str(&word.replace('.', "[.]"));
@@ -83,7 +88,12 @@ fn defanged(text: &str) -> String {
         }
     }
     // Marks that turn the direction of writing make a text look like another.
-    out.chars().filter(|c| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}') && (*c == '\n' || *c == '\t' || !c.is_control())).collect()
+    out.chars()
+        .filter(|c| {
+            !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+                && (*c == '\n' || *c == '\t' || !c.is_control())
+        })
+        .collect()
 }
 
 /// What of a page is text.
@@ -96,7 +106,9 @@ fn plain(page: &str) -> String {
                 "br" | "p" | "div" | "tr" | "li" | "table" | "blockquote" | "pre" => out.push('\n'),
                 _ => {}
             },
-            Piece::Close { name } if matches!(name.to_ascii_lowercase().as_str(), "style" | "script" | "head" | "title") => unseen = unseen.saturating_sub(1),
+            Piece::Close { name } if matches!(name.to_ascii_lowercase().as_str(), "style" | "script" | "head" | "title") => {
+                unseen = unseen.saturating_sub(1)
+            }
             Piece::Text(text) if unseen == 0 => out.push_str(&unescape(text)),
             _ => {}
         }
@@ -128,9 +140,18 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
     let mail = register.answer_mail(&id).await?.unwrap_or_default();
     let pairs = vec![
         (visit.say("answers-when"), visit.stamp(answer.received_at)),
-        (visit.say("answers-from"), html! { (answer.sender.as_deref().unwrap_or("–")) " " @match &answer.signed_by { Some(key) => { (badge(Tone::Good, &visit.say("answers-signed"))) " " code { (key) } } None => (badge(Tone::Quiet, &visit.say("answers-unsigned"))) } }),
-        (visit.say("nav-notices"), html! { @match &answer.notice { Some(notice) => a href={ "/notices/" (notice) } { (notice) }, None => (visit.say("answers-no-notice")) } }),
-        (visit.say("answers-says"), html! { (says(&visit, &answer.says)) @if answer.for_a_person { " " (badge(Tone::Waiting, &visit.say("answers-unread"))) } }),
+        (
+            visit.say("answers-from"),
+            html! { (answer.sender.as_deref().unwrap_or("–")) " " @match &answer.signed_by { Some(key) => { (badge(Tone::Good, &visit.say("answers-signed"))) " " code { (key) } } None => (badge(Tone::Quiet, &visit.say("answers-unsigned"))) } },
+        ),
+        (
+            visit.say("nav-notices"),
+            html! { @match &answer.notice { Some(notice) => a href={ "/notices/" (notice) } { (notice) }, None => (visit.say("answers-no-notice")) } },
+        ),
+        (
+            visit.say("answers-says"),
+            html! { (says(&visit, &answer.says)) @if answer.for_a_person { " " (badge(Tone::Waiting, &visit.say("answers-unread"))) } },
+        ),
     ];
     let body = html! {
         (facts(&pairs))
@@ -147,7 +168,10 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
 
 async fn read(visit: Visit, Path(id): Path<String>, body: Bytes) -> Answer {
     let form = Query::of_form(&body);
-    let word = form.one("says").filter(|word| *word == "nothing" || Reply::read(word).is_some()).ok_or_else(|| Fault::Wrong(visit.say("told-choose")))?;
+    let word = form
+        .one("says")
+        .filter(|word| *word == "nothing" || Reply::read(word).is_some())
+        .ok_or_else(|| Fault::Wrong(visit.say("told-choose")))?;
     visit.server.register.answer(&id).await?.ok_or(Fault::NotFound)?;
     let says = Some(word).filter(|word| *word != "nothing");
     match visit.server.register.read_answer(&id, says, visit.now.as_microsecond()).await {

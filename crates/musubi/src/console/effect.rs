@@ -82,12 +82,24 @@ impl Effect {
             return html! { p.done-note { (visit.say("effect-none")) } };
         }
         let parties = |opens: bool| {
-            let mut all: Vec<&PartyId> = self.differences.iter().filter(|one| if opens { !one.gained.is_empty() } else { !one.lost.is_empty() }).map(|one| &one.party).collect();
+            let mut all: Vec<&PartyId> = self
+                .differences
+                .iter()
+                .filter(|one| if opens { !one.gained.is_empty() } else { !one.lost.is_empty() })
+                .map(|one| &one.party)
+                .collect();
             all.dedup();
             all.len() as u64
         };
-        let columns = [Column::text(visit.say("effect-party")), Column::text(visit.say("effect-terms")), Column::number(visit.say("effect-held")), Column::text(visit.say("effect-change"))];
-        let words = |purposes: &std::collections::BTreeSet<Purpose>| purposes.iter().map(|purpose| visit.say(&format!("policy-purpose-{}", purpose.as_str()))).collect::<Vec<_>>().join(", ");
+        let columns = [
+            Column::text(visit.say("effect-party")),
+            Column::text(visit.say("effect-terms")),
+            Column::number(visit.say("effect-held")),
+            Column::text(visit.say("effect-change")),
+        ];
+        let words = |purposes: &std::collections::BTreeSet<Purpose>| {
+            purposes.iter().map(|purpose| visit.say(&format!("policy-purpose-{}", purpose.as_str()))).collect::<Vec<_>>().join(", ")
+        };
         let rows: Vec<_> = self
             .differences
             .iter()

@@ -92,8 +92,10 @@ fn asked(visit: &Visit, standing: &Standing, query: &Query, purpose: Purpose, ch
     let terms: Vec<(String, String)> = standing.all_terms().map(|(id, terms)| (id.to_string(), terms.to_string())).collect();
     let mut terms: Vec<(&str, String)> = terms.iter().map(|(id, text)| (id.as_str(), text.clone())).collect();
     terms.insert(0, ("", visit.say("explain-by-event")));
-    let purposes: Vec<(&str, String)> = Purpose::ALL.iter().map(|p| (p.as_str(), visit.say(&format!("policy-purpose-{}", p.as_str())))).collect();
-    let channels: Vec<(&str, String)> = Channel::ALL.iter().map(|c| (c.as_str(), visit.say(&format!("policy-channel-{}", c.as_str())))).collect();
+    let purposes: Vec<(&str, String)> =
+        Purpose::ALL.iter().map(|p| (p.as_str(), visit.say(&format!("policy-purpose-{}", p.as_str())))).collect();
+    let channels: Vec<(&str, String)> =
+        Channel::ALL.iter().map(|c| (c.as_str(), visit.say(&format!("policy-channel-{}", c.as_str())))).collect();
     let value = |name: &str| query.one(name).unwrap_or_default().to_owned();
     html! {
         form.filter method="get" action="/explain" {
@@ -134,7 +136,10 @@ fn explained(visit: &Visit, id: &PartyId, told: &Explanation) -> Markup {
     let redactions: Vec<String> = told.redactions.iter().map(|one| visit.say(&format!("policy-redaction-{}", one.code()))).collect();
     let obligations = handling::sentences(&told.obligations, language);
     let mut pairs = vec![
-        (visit.say("explain-to"), html! { a href={ "/parties/" (id) } { (id) } " · " a href={ "/parties/" (id) "/view" } { (visit.say("parties-view")) } }),
+        (
+            visit.say("explain-to"),
+            html! { a href={ "/parties/" (id) } { (id) } " · " a href={ "/parties/" (id) "/view" } { (visit.say("parties-view")) } },
+        ),
         (visit.say("explain-decision"), verdict(visit, told.outcome)),
     ];
     if !redactions.is_empty() {

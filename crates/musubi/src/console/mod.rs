@@ -3,6 +3,7 @@
 //! Every page is a file that lists its [`Route`]s with what they need. One place ([`visit::guard`]) lets in who may, before anything
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
+mod account;
 mod agreements;
 mod answers;
 mod assets;
@@ -111,6 +112,7 @@ pub(crate) fn routes() -> Vec<Route> {
         explain::routes(),
         notices::routes(),
         parties::routes(),
+        account::routes(),
         portal::routes(),
         releases::routes(),
         sign_in::routes(),

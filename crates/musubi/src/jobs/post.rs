@@ -3,7 +3,7 @@
 //! What may be told is decided at the moment of release, so an agreement that was revoked while a draft lay there counts. The
 //! leaf in the log and the mail in the outbox become true together; only then is anything handed over.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::OsRng;
 use sha2::{Digest as _, Sha256};
 use store::home::Home;
-use store::notices::{Denial, Notice};
+use store::notices::{Denial, Notice, Untold};
 use store::outbox::{Asks, Handed, Kept, Sealed};
 use store::register::Register;
 use store::releases::LogKey;
@@ -84,6 +84,7 @@ struct Decided {
     asks: Vec<Asks>,
     /// What of it is not told after all.
     denials: Vec<Denial>,
+    untold: Option<Untold>,
 }
 
 /// Releases notices that are ready: these, or all whose time has come.
@@ -127,7 +128,7 @@ pub(crate) async fn release(
             }
         }
         done.released.extend(sealed.iter().map(|sealed| sealed.notice.clone()));
-        register.release_notices(log, sealed, now).await?;
+        register.release_notices(log, sealed, &office.desk.rules, now).await?;
         progress(batch.len() as u64);
     }
     Ok(done)
@@ -154,6 +155,8 @@ async fn decide(
     };
     let mut denials: HashMap<i64, i64> = HashMap::new();
     let mut told = Vec::new();
+    // Under other terms the same subject may be told all the same.
+    let (mut subjects_told, mut subjects_denied) = (HashSet::new(), HashSet::new());
     let mut asks = Vec::new();
     for mut finding in findings {
         match people.may(place, digest.role, finding.terms, None) {
@@ -162,14 +165,22 @@ async fn decide(
                 if digest.role != Role::Maker && redactions.is_empty() {
                     asks.extend(takedown(office, cases, &finding, digest.role));
                 }
+                subjects_told.insert(finding.key);
                 finding.redact(redactions);
                 told.push(finding);
             }
-            May::Not(_) => *denials.entry(finding.terms).or_default() += 1,
+            May::Not(_) => {
+                subjects_denied.insert(finding.key);
+                *denials.entry(finding.terms).or_default() += 1;
+            }
         }
     }
     let denials: Vec<Denial> =
         denials.into_iter().map(|(terms, n)| notices::denial(people, (place, digest.role, digest.problem), terms, n)).collect();
+    let untold = notice.ready_at.map(|ready_at| {
+        let subjects = subjects_denied.difference(&subjects_told).copied().collect();
+        Untold { digest: digest.clone(), ready_at, subjects }
+    });
     let findings = join_alike(told);
     let terms: BTreeSet<i64> = findings.iter().map(|finding| finding.terms).collect();
     let Some(strictest) = terms.iter().copied().max_by_key(|number| people.terms(*number).map(|terms| terms.tlp)) else {
@@ -183,7 +194,7 @@ async fn decide(
     let rule = office.desk.rules.of(digest.problem);
     let answer_by = now.checked_add(SignedDuration::from_secs(rule.answer))?;
     let party = people.party(place).into_owned();
-    Ok(Some(Decided { notice: notice.clone(), party, reached, findings, terms, tlp, explained, answer_by, asks, denials }))
+    Ok(Some(Decided { notice: notice.clone(), party, reached, findings, terms, tlp, explained, answer_by, asks, denials, untold }))
 }
 
 /// The takedown that telling of a finding asks for, when an open case is about it.
@@ -306,6 +317,7 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Writt
         answer_by: decided.answer_by.as_microsecond(),
         asks: decided.asks.clone(),
         denials: decided.denials.clone(),
+        untold: decided.untold.clone(),
     })))
 }
 
@@ -389,13 +401,7 @@ pub(crate) struct Previewed {
 }
 
 /// A notice that is ready as it would be written now, without releasing it.
-pub(crate) async fn preview(
-    home: &Home,
-    register: &Register,
-    office: &Office<'_>,
-    id: &str,
-    now: Timestamp,
-) -> Result<Previewed> {
+pub(crate) async fn preview(home: &Home, register: &Register, office: &Office<'_>, id: &str, now: Timestamp) -> Result<Previewed> {
     let everybody = Everybody::of(home, register, now).await?;
     let mut people = People::of(&everybody)?;
     let notice = register.notice(id).await?;
@@ -425,6 +431,7 @@ pub(crate) async fn preview(
         answer_by: now.checked_add(SignedDuration::from_secs(office.desk.rules.of(digest.problem).answer))?,
         asks: Vec::new(),
         denials: Vec::new(),
+        untold: None,
         reached,
         notice,
     };

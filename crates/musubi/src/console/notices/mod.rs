@@ -77,9 +77,9 @@ async fn list(visit: Visit) -> Answer {
     let next = next(&mut found);
     let counts = register.notice_counts(party).await?;
     let config = Config::of(visit.server.home.root())?;
-    let columns = ["told-when", "told-number", "notices-state", "notices-party", "portal-problem", "told-subjects", "told-answer"].map(|word| {
-        if word == "told-subjects" { Column::number(visit.say(word)) } else { Column::text(visit.say(word)) }
-    });
+    let columns =
+        ["told-when", "told-number", "notices-state", "notices-party", "portal-problem", "told-subjects", "told-answer"]
+            .map(|word| if word == "told-subjects" { Column::number(visit.say(word)) } else { Column::text(visit.say(word)) });
     let rows: Vec<_> = found
         .iter()
         .map(|notice| {
@@ -150,11 +150,23 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
     let preview = previewed(&visit, &config, &notice).await;
     let mail = if notice.state.is_out() { register.notice_mail(&id).await? } else { None };
     let pairs = vec![
-        (visit.say("notices-state"), html! { (state(&visit, &notice)) @if let Some(reason) = &notice.reason { " " (reason) } @if let Some(by) = &notice.held_by { " " (by) } }),
-        (visit.say("notices-party"), html! { a href={ "/parties/" (notice.digest.party) } { (notice.digest.party) } " · " (visit.say(&format!("told-as-{}", notice.digest.role.as_str()))) }),
-        (visit.say("portal-problem"), html! { (visit.say(&format!("told-problem-{}", notice.digest.problem.as_str()))) " · " (grouped(notice.findings.unsigned_abs())) " / " (grouped(notice.events.unsigned_abs())) }),
+        (
+            visit.say("notices-state"),
+            html! { (state(&visit, &notice)) @if let Some(reason) = &notice.reason { " " (reason) } @if let Some(by) = &notice.held_by { " " (by) } },
+        ),
+        (
+            visit.say("notices-party"),
+            html! { a href={ "/parties/" (notice.digest.party) } { (notice.digest.party) } " · " (visit.say(&format!("told-as-{}", notice.digest.role.as_str()))) },
+        ),
+        (
+            visit.say("portal-problem"),
+            html! { (visit.say(&format!("told-problem-{}", notice.digest.problem.as_str()))) " · " (grouped(notice.findings.unsigned_abs())) " / " (grouped(notice.events.unsigned_abs())) },
+        ),
         (visit.say("notices-recipient"), recipient(&visit, &notice, preview.as_ref().and_then(|preview| preview.as_ref().ok()))),
-        (visit.say("told-answer"), html! { @if notice.state.is_out() { (answered(&visit, &notice)) @if let Some(at) = notice.answer_by { " – " (visit.stamp(at)) } } @else { "–" } }),
+        (
+            visit.say("told-answer"),
+            html! { @if notice.state.is_out() { (answered(&visit, &notice)) @if let Some(at) = notice.answer_by { " – " (visit.stamp(at)) } } @else { "–" } },
+        ),
     ];
     let body = html! {
         (facts(&pairs))
@@ -183,7 +195,9 @@ fn happened(visit: &Visit, what: &str) -> String {
 
 fn recipient(visit: &Visit, notice: &Notice, preview: Option<&Previewed>) -> Markup {
     match (&notice.address, preview) {
-        (Some(address), _) => html! { (address) " " @if notice.sealed { (badge(Tone::Good, &visit.say("networks-sealed"))) } @else { (badge(Tone::Quiet, &visit.say("networks-unsealed"))) } },
+        (Some(address), _) => {
+            html! { (address) " " @if notice.sealed { (badge(Tone::Good, &visit.say("networks-sealed"))) } @else { (badge(Tone::Quiet, &visit.say("networks-unsealed"))) } }
+        }
         (None, Some(preview)) => html! {
             (preview.reached.contact.address) " "
             @match (&preview.unusable, preview.reached.channel) {
@@ -202,9 +216,14 @@ fn buttons(visit: &Visit, config: &Config, notice: &Notice, preview: Option<&Pre
         return html! {};
     }
     let sends = post::sender(config).is_ok();
-    let to = notice.address.clone().or_else(|| preview.map(|preview| preview.reached.contact.address.clone())).unwrap_or_else(|| notice.digest.party.clone());
+    let to = notice
+        .address
+        .clone()
+        .or_else(|| preview.map(|preview| preview.reached.contact.address.clone()))
+        .unwrap_or_else(|| notice.digest.party.clone());
     let count = grouped(notice.findings.unsigned_abs());
-    let ask = |word: &str| visit.say_with(word, &[("to", to.clone().into()), ("count", notice.findings.into()), ("shown", count.clone().into())]);
+    let ask =
+        |word: &str| visit.say_with(word, &[("to", to.clone().into()), ("count", notice.findings.into()), ("shown", count.clone().into())]);
     let at = |what: &str| format!("/notices/{}/{what}", notice.id);
     let held = notice.held_at.is_some();
     html! {

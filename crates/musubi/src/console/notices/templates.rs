@@ -85,8 +85,10 @@ async fn one(visit: Visit, Path(name): Path<String>) -> Answer {
 
 fn editor(visit: &Visit, name: &str, text: &str, is_own: bool, query: &Query, shown: Result<Letter, String>) -> axum::response::Response {
     let may = visit.may(Right::ChangeTemplates);
-    let problems: Vec<(&str, String)> = Problem::ALL.iter().map(|problem| (problem.as_str(), visit.say(&format!("told-problem-{}", problem.as_str())))).collect();
-    let roles: Vec<(&str, String)> = Role::ALL.iter().map(|role| (role.as_str(), visit.say(&format!("told-as-{}", role.as_str())))).collect();
+    let problems: Vec<(&str, String)> =
+        Problem::ALL.iter().map(|problem| (problem.as_str(), visit.say(&format!("told-problem-{}", problem.as_str())))).collect();
+    let roles: Vec<(&str, String)> =
+        Role::ALL.iter().map(|role| (role.as_str(), visit.say(&format!("told-as-{}", role.as_str())))).collect();
     let body = html! {
         p { @if is_own { (badge(Tone::Plain, &visit.say("templates-own"))) } @else { (badge(Tone::Quiet, &visit.say("templates-built-in"))) } }
         div.cards {

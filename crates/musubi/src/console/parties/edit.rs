@@ -14,9 +14,9 @@ use crate::api::standing::Standing;
 use crate::console::Route;
 use crate::console::agreements::words;
 use crate::console::effect;
+use crate::console::elements::form;
 use crate::console::elements::query::Query;
 use crate::console::elements::table::{Column, table};
-use crate::console::elements::form;
 use crate::console::visit::{Answer, Detail, Fault, Visit};
 use crate::receive::registry_in;
 
@@ -62,15 +62,25 @@ fn filled(party: &Party) -> Query {
     for (name, time) in [("valid_from", party.validity.from), ("valid_until", party.validity.until)] {
         text.append_pair(name, &time.map(|at| at.to_string()).unwrap_or_default());
     }
-    let claims = |kind: &str| party.constituency.iter().filter(|part| part.provenance == Provenance::Own && part.claim.kind() == kind).map(|part| part.claim.to_string()).collect::<Vec<_>>().join("\n");
-    for (name, kind) in [("networks", "network"), ("asns", "asn"), ("domains", "domain"), ("countries", "country"), ("products", "product")] {
+    let claims = |kind: &str| {
+        party
+            .constituency
+            .iter()
+            .filter(|part| part.provenance == Provenance::Own && part.claim.kind() == kind)
+            .map(|part| part.claim.to_string())
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    for (name, kind) in [("networks", "network"), ("asns", "asn"), ("domains", "domain"), ("countries", "country"), ("products", "product")]
+    {
         text.append_pair(name, &claims(kind));
     }
     text.append_pair("sectors", &party.sectors.iter().cloned().collect::<Vec<_>>().join("\n"));
     text.append_pair("communities", &party.communities.iter().cloned().collect::<Vec<_>>().join("\n"));
     text.append_pair("clients_of", &party.clients_of.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     let contacts = party.contacts.iter().filter(|contact| contact.provenance == Provenance::Own);
-    let contacts: Vec<String> = contacts.map(|contact| format!("{} {} {}", contact.role.as_str(), contact.language.as_str(), contact.address)).collect();
+    let contacts: Vec<String> =
+        contacts.map(|contact| format!("{} {} {}", contact.role.as_str(), contact.language.as_str(), contact.address)).collect();
     text.append_pair("contacts", &contacts.join("\n"));
     Query::of_form(text.finish().as_bytes())
 }
@@ -98,7 +108,8 @@ fn changed(known: Option<&Party>, said: Party) -> Party {
 
 fn asked(visit: &Visit, to: &str, query: &Query, old: bool, wrong: Option<&str>) -> Markup {
     let value = |name: &str| query.one(name).unwrap_or_default().to_owned();
-    let kinds: Vec<(&str, String)> = PartyKind::ALL.iter().map(|kind| (kind.as_str(), visit.say(&format!("party-kind-{}", kind.as_str())))).collect();
+    let kinds: Vec<(&str, String)> =
+        PartyKind::ALL.iter().map(|kind| (kind.as_str(), visit.say(&format!("party-kind-{}", kind.as_str())))).collect();
     html! {
         @if let Some(wrong) = wrong { p.wrong role="alert" { (wrong) } }
         p.lead { (visit.say("parties-edit-lead")) }
@@ -166,7 +177,11 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Party>) -> Ans
         let id = said.id.clone();
         visit.server.register.record_parties(vec![said], visit.now, changed).await?;
         let mut response = visit.on_to(&format!("/parties/{id}"));
-        response.extensions_mut().insert(Detail(format!("{id}: {} claims, {} contacts", becomes.constituency.len(), becomes.contacts.len())));
+        response.extensions_mut().insert(Detail(format!(
+            "{id}: {} claims, {} contacts",
+            becomes.constituency.len(),
+            becomes.contacts.len()
+        )));
         return Ok(response);
     }
     let answers = responsible(visit, &standing, old.as_ref(), &becomes).await?;
@@ -174,7 +189,8 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Party>) -> Ans
     parties.push(becomes.clone());
     parties.sort_by(|a, b| a.id.cmp(&b.id));
     let about = vec![becomes.id.clone()];
-    let effect = effect::of(visit, &standing, parties, standing.agreements().to_vec(), about, Purpose::ALL.to_vec(), Channel::ALL.to_vec()).await?;
+    let effect =
+        effect::of(visit, &standing, parties, standing.agreements().to_vec(), about, Purpose::ALL.to_vec(), Channel::ALL.to_vec()).await?;
     let body = html! {
         @if seen.is_some() { p.wrong role="alert" { (visit.say("effect-changed-meanwhile")) } }
         h2 { (visit.say("parties-effect-answers")) }
@@ -205,10 +221,18 @@ async fn responsible(visit: &Visit, standing: &Standing, old: Option<&Party>, be
     let mut then_parties: Vec<Party> = now_parties.iter().filter(|party| party.id != becomes.id).cloned().collect();
     then_parties.push(becomes.clone());
     let (at, more) = (visit.now, registries.clone());
-    let (now, then) = tokio::task::spawn_blocking(move || (Directory::new(now_parties, registries, at), Directory::new(then_parties, more, at))).await?;
-    let columns = [Column::text(visit.say("networks-what")), Column::text(visit.say("parties-effect-now")), Column::text(visit.say("parties-effect-then"))];
+    let (now, then) =
+        tokio::task::spawn_blocking(move || (Directory::new(now_parties, registries, at), Directory::new(then_parties, more, at))).await?;
+    let columns = [
+        Column::text(visit.say("networks-what")),
+        Column::text(visit.say("parties-effect-now")),
+        Column::text(visit.say("parties-effect-then")),
+    ];
     let named = |directory: &Directory, claim: &Claim| {
-        who(directory, claim).map_or_else(|| html! { span.quiet { (visit.say("parties-effect-nobody")) } }, |id| html! { a href={ "/parties/" (id) } { (id) } })
+        who(directory, claim).map_or_else(
+            || html! { span.quiet { (visit.say("parties-effect-nobody")) } },
+            |id| html! { a href={ "/parties/" (id) } { (id) } },
+        )
     };
     let rows: Vec<_> = changed.iter().map(|claim| vec![html! { span.mono { (claim) } }, named(&now, claim), named(&then, claim)]).collect();
     Ok(table(&visit.say("parties-effect-answers"), &columns, &rows))

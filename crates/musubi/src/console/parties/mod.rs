@@ -67,7 +67,9 @@ async fn list(visit: Visit) -> Answer {
     let sought = query.one("q");
     let after = query.one("after").unwrap_or_default();
     let fitting = |party: &&Party| {
-        kind.is_none_or(|kind| party.kind == kind) && country.is_none_or(|country| party.nation == Some(country)) && sought.is_none_or(|sought| fits(party, sought))
+        kind.is_none_or(|kind| party.kind == kind)
+            && country.is_none_or(|country| party.nation == Some(country))
+            && sought.is_none_or(|sought| fits(party, sought))
     };
     let all: Vec<&Party> = standing.parties.iter().filter(fitting).collect();
     let count = all.len() as u64;
@@ -153,7 +155,12 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
     let counts = register.notice_counts(Some(id.as_str())).await?;
     let notices = register.notices_page(&WhichNotices { party: Some(id.as_str()), ..WhichNotices::default() }, 10).await?;
     let releases = register.releases_before(Some(id.as_str()), None, 10).await?;
-    let tokens: Vec<_> = register.tokens().await?.into_iter().filter(|token| token.party == id.as_str() && token.holds(visit.now.as_microsecond())).collect();
+    let tokens: Vec<_> = register
+        .tokens()
+        .await?
+        .into_iter()
+        .filter(|token| token.party == id.as_str() && token.holds(visit.now.as_microsecond()))
+        .collect();
     let agreements: Vec<_> = standing
         .agreements()
         .iter()
@@ -168,7 +175,10 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
         (visit.say("parties-nation"), html! { (party.nation.map_or_else(String::new, |nation| nation.as_str().to_owned())) }),
         (visit.say("parties-sectors"), html! { (words(&mut party.sectors.iter().cloned())) }),
         (visit.say("parties-communities"), html! { (words(&mut party.communities.iter().cloned())) }),
-        (visit.say("parties-clients-of"), html! { @for (at, of) in party.clients_of.iter().enumerate() { @if at > 0 { ", " } a href={ "/parties/" (of) } { (of) } } }),
+        (
+            visit.say("parties-clients-of"),
+            html! { @for (at, of) in party.clients_of.iter().enumerate() { @if at > 0 { ", " } a href={ "/parties/" (of) } { (of) } } },
+        ),
         (visit.say("networks-said-by"), said_by(&visit, &party.provenance)),
         (visit.say("networks-valid"), valid(&visit, party.validity)),
     ];
@@ -210,9 +220,19 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
 }
 
 fn claims(visit: &Visit, party: &Party) -> Markup {
-    let columns = [Column::text(visit.say("networks-what")), Column::text(visit.say("networks-kind")), Column::text(visit.say("networks-said-by")), Column::text(visit.say("networks-valid"))];
+    let columns = [
+        Column::text(visit.say("networks-what")),
+        Column::text(visit.say("networks-kind")),
+        Column::text(visit.say("networks-said-by")),
+        Column::text(visit.say("networks-valid")),
+    ];
     let row = |part: &casework::model::party::Responsibility| {
-        vec![html! { span.mono { (part.claim) } }, html! { (visit.say(&format!("party-claim-{}", part.claim.kind()))) }, said_by(visit, &part.provenance), valid(visit, part.validity)]
+        vec![
+            html! { span.mono { (part.claim) } },
+            html! { (visit.say(&format!("party-claim-{}", part.claim.kind()))) },
+            said_by(visit, &part.provenance),
+            valid(visit, part.validity),
+        ]
     };
     let rows: Vec<_> = party.constituency.iter().take(CLAIMS).map(row).collect();
     if rows.is_empty() {
