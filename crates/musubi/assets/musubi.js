@@ -34,6 +34,19 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => button.classList.remove("done"), 1500);
 });
 
+// A template's preview follows what is typed; without this the button does.
+{
+  const form = document.querySelector("form.template[data-preview]");
+  let waiting;
+  form?.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const answer = await fetch(form.dataset.preview, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById("preview");
+      if (fresh) { document.getElementById("preview").replaceChildren(...fresh.childNodes); }
+    }, 400);
+  });
 // Passkeys: the form says where the question is asked and where the answer goes. Signing in also listens at the name field.
 const passkeyForm = document.querySelector("form[data-passkey]");
 if (passkeyForm && window.PublicKeyCredential?.parseCreationOptionsFromJSON) {

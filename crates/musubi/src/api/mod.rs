@@ -215,6 +215,25 @@ impl Server {
     }
 }
 
+impl Server {
+    /// A program of an outside party asks. Whoever is nobody is told so further on.
+    async fn is_of_others(&self, request: &Request) -> bool {
+        let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let peer = request.extensions().get::<Peer>();
+        let shown = Shown {
+            authorization: text("authorization"),
+            api_key: text("x-api-key"),
+            certificate: peer.and_then(|peer| peer.certificate.as_deref()),
+        };
+        if shown.authorization.is_none() && shown.api_key.is_none() && shown.certificate.is_none() {
+            return false;
+        }
+        let now = pipeline::now();
+        let Ok(standing) = self.desk.standing(now).await else { return false };
+        standing.doorkeeper.identify(&shown, now.as_microsecond()).is_ok_and(|caller| standing.own.as_ref() != Some(&caller.party))
+    }
+}
+
 /// All faces.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     Router::new()
@@ -232,6 +251,56 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .fallback(nothing_here)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&server), telemetry::watch))
         .with_state(server)
+}
+
+/// Which of our addresses was come to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Face {
+    /// That of ourselves, while outside parties have one of their own.
+    Inside,
+    /// That of outside parties.
+    Portal,
+}
+
+/// What answers at the address of outside parties: their pages, their account, and what their programs use.
+const OF_PORTAL: [&str; 14] = [
+    "/portal",
+    "/sign-in",
+    "/sign-out",
+    "/welcome",
+    "/account",
+    "/passkey",
+    "/oidc",
+    "/assets",
+    "/answer",
+    "/api/v1",
+    "/taxii2",
+    "/lists",
+    "/misp",
+    "/healthz",
+];
+
+/// All faces, as one of two addresses shows them.
+pub(crate) fn router_of(server: Arc<Server>, face: Face) -> Router {
+    let state = (Arc::clone(&server), face);
+    router(server).layer(axum::middleware::from_fn_with_state(state, by_face))
+}
+
+async fn by_face(State((server, face)): State<(Arc<Server>, Face)>, mut request: Request, next: axum::middleware::Next) -> Response {
+    let path = request.uri().path();
+    let is_theirs =
+        path == "/" || OF_PORTAL.iter().any(|known| path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    if face == Face::Portal && !is_theirs {
+        return nothing_here(request).await;
+    }
+    if face == Face::Portal && path == "/" {
+        return (StatusCode::SEE_OTHER, [(header::LOCATION, "/portal")]).into_response();
+    }
+    if face == Face::Inside && server.is_of_others(&request).await {
+        return (StatusCode::FORBIDDEN, "outside parties have an address of their own\n").into_response();
+    }
+    request.extensions_mut().insert(face);
+    next.run(request).await
 }
 
 async fn nothing_here(request: Request) -> Response {

@@ -5,11 +5,17 @@
 
 mod account;
 mod api;
+mod agreements;
+mod answers;
 mod assets;
+mod effect;
 pub(crate) mod elements;
 mod evidence_new;
+mod explain;
 mod frame;
 pub(crate) mod moment;
+mod notices;
+mod parties;
 pub(crate) mod portal;
 mod releases;
 mod sign_in;
@@ -103,6 +109,11 @@ impl Route {
 pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
+        agreements::routes(),
+        answers::routes(),
+        explain::routes(),
+        notices::routes(),
+        parties::routes(),
         account::routes(),
         portal::routes(),
         crate::api::rest::routes(),

@@ -23,7 +23,7 @@ use super::frame::{self, Frame};
 use super::words::Words;
 use super::{Needs, Route, moment};
 use crate::api::answer::{Packing, etag, is_known};
-use crate::api::{Peer, Server, Shut};
+use crate::api::{Face, Peer, Server, Shut};
 use crate::pipeline;
 use crate::sign_in::session;
 
@@ -424,6 +424,15 @@ async fn refuse(visit: &Visit, watch: &Watch, parts: &Parts) -> Option<Response>
         && let Err(wait) = visit.server.people.take(&who.id, Instant::now())
     {
         return Some(Fault::TooMany(wait).into_response());
+    }
+    // Where outside parties have an address of their own, each side is let in at its own.
+    let elsewhere = match (parts.extensions.get::<Face>(), &visit.who) {
+        (Some(Face::Inside), Some(who)) => who.role.is_partner(),
+        (Some(Face::Portal), Some(who)) => !who.role.is_partner(),
+        _ => false,
+    };
+    if elsewhere && watch.path != "/sign-out" {
+        return Some(Fault::NotFound.into_response());
     }
     let Needs::Right(right) = watch.needs else { return None };
     match &visit.who {

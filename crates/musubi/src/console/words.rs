@@ -25,6 +25,17 @@ pages! {
     "sign_in",
     "account",
     "releases",
+    "portal",
+    "problems",
+    "told",
+    "networks",
+    "downloads",
+    "partner",
+    "parties",
+    "agreements",
+    "explain",
+    "notices",
+    "answers",
 }
 
 /// One language's words.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mine::{self, As, Event, Mine, Sort, Sums, Value, Wish};
 use super::{Lens, give};
-use crate::chance;
+use crate::api::scribe::chance;
 use crate::cli::share::{Telling, written};
 use crate::config::Config;
 use crate::console::Route;
@@ -117,7 +117,7 @@ pub(crate) async fn page(visit: &Visit, lens: &Lens) -> Answer {
             @if told.sums.by_problem.len() > 1 {
                 ul.facets {
                     @for (problem, count) in &told.sums.by_problem {
-                        li { a href=(query.with("after", None).with("kind", Some(problem)).link(visit.uri.path())) { (visit.say(&format!("problem-{problem}"))) } " " span.quiet { (grouped(*count)) } }
+                        li { a href=(query.with("after", None).with("kind", Some(problem)).link(visit.uri.path())) { (visit.say(&format!("told-problem-{problem}"))) } " " span.quiet { (grouped(*count)) } }
                     }
                 }
             }
@@ -131,7 +131,7 @@ pub(crate) async fn page(visit: &Visit, lens: &Lens) -> Answer {
 
 fn filters(visit: &Visit, lens: &Lens, asked: &Question, query: &Query) -> Markup {
     let mut kinds = vec![("", visit.say("problems-all"))];
-    kinds.extend(Problem::ALL.iter().map(|problem| (problem.as_str(), visit.say(&format!("problem-{}", problem.as_str())))));
+    kinds.extend(Problem::ALL.iter().map(|problem| (problem.as_str(), visit.say(&format!("told-problem-{}", problem.as_str())))));
     let spans: Vec<(String, String)> = SPANS
         .iter()
         .map(|days| (days.to_string(), visit.say_with("problems-days", &[("count", (*days).into()), ("shown", days.to_string().into())])))
@@ -172,7 +172,7 @@ fn rows(visit: &Visit, events: &[Event]) -> Markup {
                 visit.stamp(event.time),
                 html! { span.mono { (event.subject()) } @if let Some(name) = event.text("source_fqdn").filter(|name| *name != event.subject()) { br; span.quiet { (name) } } },
                 html! { (event.source_port.map(|port| port.to_string()).unwrap_or_default()) },
-                html! { (event.problem().map(|problem| visit.say(&format!("problem-{}", problem.as_str()))).unwrap_or_default()) },
+                html! { (event.problem().map(|problem| visit.say(&format!("told-problem-{}", problem.as_str()))).unwrap_or_default()) },
                 html! { (event.what()) @for word in vendor { " " span.quiet { (word) } } },
                 html! { @if !destination.is_empty() { span.mono { (destination) (port) } } },
                 html! { span.quiet { (first_word(&event.handling)) } },
@@ -342,7 +342,7 @@ async fn stix(visit: Visit) -> Answer {
     for event in &all.events {
         let Some(seen) = told(event) else { continue };
         let terms = all.lens.standing.terms(event.terms).unwrap_or(&unmarked);
-        let random = chance::uuid();
+        let random = uuid::Builder::from_random_bytes(((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes()).into_uuid();
         for object in seen::objects(&seen, terms, Some(&teller.identity_id()), &random, visit.now.as_microsecond()).unwrap_or_default() {
             telling.add(&object, terms)?;
         }
