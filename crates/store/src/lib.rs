@@ -48,6 +48,7 @@ pub mod shared_releases;
 pub mod tables;
 pub mod takedowns;
 pub mod terms;
+pub mod today;
 pub mod tokens;
 pub mod told;
 pub mod warnings;
