@@ -33,3 +33,38 @@ document.addEventListener("click", async (event) => {
   button.classList.add("done");
   setTimeout(() => button.classList.remove("done"), 1500);
 });
+
+// Passkeys: the form says where the question is asked and where the answer goes. Signing in also listens at the name field.
+const passkeyForm = document.querySelector("form[data-passkey]");
+if (passkeyForm && window.PublicKeyCredential?.parseCreationOptionsFromJSON) {
+  const creates = passkeyForm.dataset.passkey === "create";
+  const alert = passkeyForm.querySelector("[role=alert]");
+  let waiting;
+  const post = async (to, body) => {
+    const answer = await fetch(to, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    const read = await answer.json();
+    if (!answer.ok) { throw new Error(read.detail); }
+    return read;
+  };
+  const ask = async (mediation) => {
+    waiting?.abort();
+    const { signal } = (waiting = new AbortController());
+    try {
+      const { publicKey } = await post(passkeyForm.dataset.ask, {});
+      const credential = creates
+        ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey), signal })
+        : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey), mediation, signal });
+      const form = Object.fromEntries(new FormData(passkeyForm));
+      location.assign((await post(passkeyForm.dataset.answer, { ...form, credential: credential.toJSON() })).to);
+    } catch (error) {
+      if (error.name === "AbortError" || signal.aborted) { return; }
+      alert.textContent = error.name === "Error" && error.message ? error.message : passkeyForm.dataset.failed;
+      alert.hidden = false;
+    }
+  };
+  passkeyForm.hidden = false;
+  passkeyForm.addEventListener("submit", (event) => { event.preventDefault(); ask("optional"); });
+  if (!creates) {
+    PublicKeyCredential.isConditionalMediationAvailable?.().then((available) => { if (available) { ask("conditional"); } });
+  }
+}

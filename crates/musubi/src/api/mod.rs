@@ -7,6 +7,7 @@ pub(crate) mod listen;
 mod lists;
 mod log;
 pub(crate) mod misp;
+pub(crate) mod page;
 pub(crate) mod rates;
 pub(crate) mod scribe;
 pub(crate) mod standing;
@@ -33,6 +34,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::config::Serve;
 use crate::sign_in::bearer::Issuers;
+use crate::sign_in::gate::Gate;
 use crate::sign_in::{Caller, Shown, Unknown};
 use crate::{keys, pipeline};
 use rates::Rates;
@@ -57,9 +59,13 @@ pub(crate) struct Server {
     pub(crate) failures: Rates<IpAddr>,
     /// Of people with a browser, by their id.
     pub(crate) people: Rates<String>,
+    /// What signing in needs.
+    pub(crate) gate: Gate,
     pub(crate) counters: Counters,
     /// Events of MISP that were read lately.
     pub(crate) misp: misp::shelf::Shelf,
+    /// Who is responsible for what.
+    pub(crate) responsible: crate::console::portal::mine::Responsibles,
 }
 
 /// What `/metrics` tells.
@@ -77,6 +83,19 @@ pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// SHA-256 of its certificate.
     pub(crate) certificate: Option<Arc<str>>,
+    /// Nobody on the way reads along: by TLS of ours, or of the proxy in front of us.
+    pub(crate) secure: bool,
+}
+
+impl Peer {
+    /// Who is behind a proxy on this machine: the last address it added, and whether it was asked over TLS (RFC 7239 knows the same by
+    /// other names).
+    fn behind_proxy(&self, headers: &HeaderMap) -> Self {
+        let last = |name: &str| headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
+        let address = last("x-forwarded-for").and_then(|text| text.rsplit(',').next()).and_then(|text| text.trim().parse::<IpAddr>().ok());
+        let secure = last("x-forwarded-proto").is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
+        Self { address: address.map_or(self.address, |address| address.to_canonical()), secure, certificate: None }
+    }
 }
 
 /// Somebody who signed in, and what decides for it.
@@ -127,12 +146,26 @@ impl Server {
             bodies: Semaphore::new(limits.bodies_mb as usize * 1024),
             streams: Arc::new(Semaphore::new(limits.streams as usize)),
             pending: Notify::new(),
+            gate: Gate::new(&limits)?,
             counters: Counters::default(),
             misp: misp::shelf::Shelf::default(),
+            responsible: crate::console::portal::mine::Responsibles::default(),
             limits,
             register,
         };
         Ok(Arc::new(server))
+    }
+
+    /// What a party would see that signs in to read: for what we hand over ourselves.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub(crate) async fn reader(&self, party: &PartyId, channel: Channel) -> Result<Guest> {
+        let now = pipeline::now();
+        let standing = self.desk.standing(now).await?;
+        let view = standing.view(party, channel, Purpose::Defend, now);
+        let caller = Caller { party: party.clone(), role: crate::sign_in::Role::Reader, token: None };
+        Ok(Guest { caller, standing, channel, view, now })
     }
 
     /// Lets somebody in.

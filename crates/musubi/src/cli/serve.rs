@@ -10,6 +10,7 @@ use crate::api::listen::Door;
 use crate::api::{self, Server, taxii};
 use crate::config::Config;
 use crate::show::say;
+use crate::sign_in::gate;
 
 /// Serve people and machines: the console at /, TAXII 2.1 at /taxii2/, MISP at /misp/, health at /healthz, counters at /metrics
 ///
@@ -23,6 +24,10 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
+    pub(super) fn at(listen: SocketAddr) -> Self {
+        Self { listen }
+    }
+
     pub(crate) async fn run(self, place: &Place) -> Result<()> {
         let config = Config::of(place.home.root())?;
         // An empty home is a home: whoever serves first and fills later is served.
@@ -30,7 +35,7 @@ impl Serve {
         let server = Server::open(&place.home, config.serve).await?;
         let door = Door::open(self.listen, &server.limits).await?;
         let address = door.address().context("no address")?;
-        let welcome = first_link(&server, &door.to_string()).await?;
+        let welcome = first_link(&server, &gate::base(&server.limits, address.port())).await?;
         if place.json {
             crate::show::json(
                 &json!({"listening": door.to_string(), "address": address.to_string(), "taxii": format!("{door}/taxii2/"), "misp": format!("{door}/misp/"), "welcome": welcome}),
@@ -53,7 +58,7 @@ impl Serve {
 }
 
 /// The link that makes the first administrator, while nobody has an account. There is no password that everybody knows.
-async fn first_link(server: &Server, door: &str) -> Result<Option<String>> {
+async fn first_link(server: &Server, base: &str) -> Result<Option<String>> {
     if server.register.has_people().await? {
         return Ok(None);
     }
@@ -71,7 +76,7 @@ async fn first_link(server: &Server, door: &str) -> Result<Option<String>> {
         used_at: None,
     };
     server.register.invite(&invitation).await?;
-    Ok(Some(format!("{door}/welcome?key={secret}")))
+    Ok(Some(format!("{base}/welcome?key={secret}")))
 }
 
 /// Transfers zones to secondaries, where that is set up.

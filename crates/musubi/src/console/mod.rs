@@ -3,10 +3,12 @@
 //! Every page is a file that lists its [`Route`]s with what they need. One place ([`visit::guard`]) lets in who may, before anything
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
+mod account;
 mod assets;
 pub(crate) mod elements;
 mod frame;
 pub(crate) mod moment;
+pub(crate) mod portal;
 mod releases;
 mod sign_in;
 pub(crate) mod visit;
@@ -99,6 +101,8 @@ impl Route {
 pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
+        account::routes(),
+        portal::routes(),
         releases::routes(),
         sign_in::routes(),
     ]

@@ -21,6 +21,7 @@ macro_rules! pages {
 pages! {
     "frame",
     "sign_in",
+    "account",
     "releases",
 }
 

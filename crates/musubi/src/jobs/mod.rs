@@ -3,5 +3,6 @@
 pub(crate) mod answers;
 pub(crate) mod compact;
 pub(crate) mod notices;
+pub(crate) mod office;
 pub(crate) mod post;
 pub(crate) mod verify;
