@@ -55,7 +55,8 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn claims_of(&self, party: &str, most: i64) -> Result<Vec<NetworkClaim>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM network_claim WHERE party = $1 AND withdrawn_at IS NULL ORDER BY made_at DESC, id LIMIT $2");
+        let sql =
+            format!("SELECT {COLUMNS} FROM network_claim WHERE party = $1 AND withdrawn_at IS NULL ORDER BY made_at DESC, id LIMIT $2");
         Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(party).bind(most).fetch_all(&self.pool).await?)
     }
 

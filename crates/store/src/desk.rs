@@ -109,13 +109,8 @@ impl Register {
     pub async fn hold_notice(&self, id: &str, hold: bool, by: &str, now: i64) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let sql = "UPDATE notice SET held_at = $2, held_by = $3 WHERE id = $1 AND state = 'ready' AND (held_at IS NULL) = $4";
-        let done = sqlx::query(sql)
-            .bind(id)
-            .bind(hold.then_some(now))
-            .bind(hold.then_some(by))
-            .bind(hold)
-            .execute(&mut *transaction)
-            .await?;
+        let done =
+            sqlx::query(sql).bind(id).bind(hold.then_some(now)).bind(hold.then_some(by)).bind(hold).execute(&mut *transaction).await?;
         if done.rows_affected() != 1 {
             let what = if hold { "is not ready, or is held already" } else { "is not held" };
             return Err(StoreError::Refused(format!("notice {id} {what}")));

@@ -54,6 +54,13 @@ impl Filter {
         if all.is_empty() { String::from("true") } else { all.join(" AND ") }
     }
 
+    /// Nothing is asked for but what was typed, on whole days.
+    pub fn is_meaning_alone(&self) -> bool {
+        let rest = Self { meaning: None, ..self.clone() };
+        let only_days = Self { from: self.from, until: self.until, ..Self::default() };
+        rest == only_days && rest.asked().is_some()
+    }
+
     /// As a question to the sums; `None` when they do not know enough, whatever they join.
     pub fn asked(&self) -> Option<Asked<'_>> {
         if self.asn.is_some() || self.evidence.is_some() || self.meaning.is_some() {

@@ -143,7 +143,6 @@ async fn sums_are_those_of_the_events_through_merging_retention_and_reading_agai
                 .into_iter()
                 .map(|((day, word), count)| {
                     let day = jiff::Timestamp::from_second(i64::from(day) * 86_400).unwrap().strftime("%d").to_string();
-                    let word = if word.is_empty() { String::from("\"\"") } else { word.to_string() };
                     format!("{}.0,{word},{count}", day.trim_start_matches('0'))
                 })
                 .collect();

@@ -44,7 +44,7 @@ mod tables;
 pub(crate) mod takedown;
 mod terms;
 mod token;
-mod view;
+pub(crate) mod view;
 mod warnings;
 mod witness;
 

@@ -4,12 +4,19 @@
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
 mod account;
+pub(crate) mod asking;
 mod assets;
 pub(crate) mod elements;
+mod events;
+mod evidence;
 mod frame;
+mod lookup;
 pub(crate) mod moment;
+mod overview;
+pub(crate) mod picture;
 pub(crate) mod portal;
 mod releases;
+mod search;
 mod sign_in;
 pub(crate) mod visit;
 pub(crate) mod words;
@@ -102,8 +109,13 @@ pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
         account::routes(),
+        events::routes(),
+        evidence::routes(),
+        lookup::routes(),
+        overview::routes(),
         portal::routes(),
         releases::routes(),
+        search::routes(),
         sign_in::routes(),
     ]
     .concat()

@@ -19,6 +19,10 @@ macro_rules! pages {
 
 // One line a page.
 pages! {
+    "overview",
+    "events",
+    "evidence",
+    "lookup",
     "frame",
     "sign_in",
     "account",

@@ -401,13 +401,7 @@ pub(crate) struct Previewed {
 }
 
 /// A notice that is ready as it would be written now, without releasing it.
-pub(crate) async fn preview(
-    home: &Home,
-    register: &Register,
-    office: &Office<'_>,
-    id: &str,
-    now: Timestamp,
-) -> Result<Previewed> {
+pub(crate) async fn preview(home: &Home, register: &Register, office: &Office<'_>, id: &str, now: Timestamp) -> Result<Previewed> {
     let everybody = Everybody::of(home, register, now).await?;
     let mut people = People::of(&everybody)?;
     let notice = register.notice(id).await?;

@@ -102,8 +102,7 @@ mod tests {
     #[test]
     fn bars_stand_on_each_other_and_lead_to_what_they_count() {
         let days = [String::from("2026-03-01"), String::from("2026-03-02")];
-        let series =
-            [Series { name: "A<b>".into(), counts: vec![50, 0] }, Series { name: "rest".into(), counts: vec![50, 100] }];
+        let series = [Series { name: "A<b>".into(), counts: vec![50, 0] }, Series { name: "rest".into(), counts: vec![50, 100] }];
         let bars = Bars {
             id: "t",
             title: "Trend",
@@ -115,7 +114,10 @@ mod tests {
         let drawn = bars.draw().into_string();
         assert!(drawn.contains("A&lt;b&gt;") && !drawn.contains("<b>") && !drawn.contains("style="), "{drawn}");
         // The second stands on the first, both half as high as the space of 200 and 180.
-        assert!(drawn.contains(r#"y="118" width="380.8" height="100""#) && drawn.contains(r#"y="18" width="380.8" height="100""#), "{drawn}");
+        assert!(
+            drawn.contains(r#"y="118" width="380.8" height="100""#) && drawn.contains(r#"y="18" width="380.8" height="100""#),
+            "{drawn}"
+        );
         assert_eq!(drawn.matches("<a href=\"/events?day=0\"").count(), 2, "one for each width");
         assert_eq!(drawn.matches("data-count").count(), 2);
     }

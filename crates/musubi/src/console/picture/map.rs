@@ -167,7 +167,10 @@ mod tests {
             legend: "Events",
         };
         let drawn = map.draw().into_string();
-        assert!(drawn.contains(r#"<a href="/events?country=JP&amp;x=1" tabindex="-1" data-count="12"><title>Japan: 12</title>"#), "{drawn}");
+        assert!(
+            drawn.contains(r#"<a href="/events?country=JP&amp;x=1" tabindex="-1" data-count="12"><title>Japan: 12</title>"#),
+            "{drawn}"
+        );
         assert!(drawn.contains("circle") && !drawn.contains("country=ZZ") && !drawn.contains("style="));
     }
 }

@@ -14,10 +14,15 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn page(visit: Visit) -> Answer {
     let lens = Lens::of_partner(&visit).await?;
-    let columns = [Column::text(visit.say("downloads-what")), Column::text(visit.say("downloads-where")), Column::text(visit.say("downloads-how"))];
+    let columns =
+        [Column::text(visit.say("downloads-what")), Column::text(visit.say("downloads-where")), Column::text(visit.say("downloads-how"))];
     let files = ["csv", "json", "stix", "xarf"].map(|ending| {
         let to = format!("/portal/problems/download.{ending}?days=30");
-        vec![html! { (visit.say(&format!("downloads-{ending}"))) }, html! { a href=(to) download { (to) } }, html! { (visit.say("downloads-here")) }]
+        vec![
+            html! { (visit.say(&format!("downloads-{ending}"))) },
+            html! { a href=(to) download { (to) } },
+            html! { (visit.say("downloads-here")) },
+        ]
     });
     let programs = [("downloads-taxii", "/taxii2/"), ("downloads-lists", "/lists/"), ("downloads-misp", "/misp/")]
         .map(|(word, at)| vec![html! { (visit.say(word)) }, html! { code { (at) } }, html! { (visit.say("downloads-token")) }]);

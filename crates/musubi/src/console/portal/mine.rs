@@ -312,7 +312,9 @@ impl<'s> Mine<'s> {
                 (Claim::Asn(asn), As::Operator) => any.push(format!("source_asn = {asn} OR source_asn_by_table = {asn}")),
                 (Claim::Domain(name), As::Operator) => {
                     let (exact, below, within) = (quoted(name), quoted(&format!("%.{}", like(name))), quoted(&format!("%{}%", like(name))));
-                    any.push(format!("source_fqdn = {exact} OR source_fqdn LIKE {below} ESCAPE '\\' OR source_url LIKE {within} ESCAPE '\\'"));
+                    any.push(format!(
+                        "source_fqdn = {exact} OR source_fqdn LIKE {below} ESCAPE '\\' OR source_url LIKE {within} ESCAPE '\\'"
+                    ));
                 }
                 (Claim::Product(_), As::Maker) => any.push("product_vendor IS NOT NULL".to_owned()),
                 (Claim::Country(country), As::National) => {
@@ -333,7 +335,8 @@ impl<'s> Mine<'s> {
             all.push(format!("time < {}", stamp(until.as_microsecond())?));
         }
         if let Some(problem) = wish.problem {
-            let types: Vec<String> = Class::all().filter(|class| Problem::of(*class) == Some(problem)).map(|class| quoted(class.type_())).collect();
+            let types: Vec<String> =
+                Class::all().filter(|class| Problem::of(*class) == Some(problem)).map(|class| quoted(class.type_())).collect();
             let unknown = if Problem::of(Class::default()) == Some(problem) { " OR type IS NULL" } else { "" };
             all.push(format!("(type IN ({}){unknown})", types.join(", ")));
         }
@@ -397,7 +400,8 @@ impl<'s> Mine<'s> {
                     let key = wish.sort.key(last);
                     let same = events.iter().rev().take_while(|event| wish.sort.key(event) == key).count();
                     // When all of them have that key, so had those before.
-                    let before = if same == events.len() { skipped.iter().rev().take_while(|event| wish.sort.key(event) == key).count() } else { 0 };
+                    let before =
+                        if same == events.len() { skipped.iter().rev().take_while(|event| wish.sort.key(event) == key).count() } else { 0 };
                     format!("{}~{key}", same + before)
                 });
                 return Ok(Page { events, next });
@@ -438,7 +442,12 @@ impl<'s> Mine<'s> {
             }
         }
         sums.hosts = hosts.len() as u64;
-        sums.by_problem = Problem::ALL.iter().zip(problems).filter(|(_, count)| *count > 0).map(|(problem, count)| (problem.as_str().to_owned(), count)).collect();
+        sums.by_problem = Problem::ALL
+            .iter()
+            .zip(problems)
+            .filter(|(_, count)| *count > 0)
+            .map(|(problem, count)| (problem.as_str().to_owned(), count))
+            .collect();
         sums.by_day = days.into_iter().filter_map(|(day, count)| Some((day_of(day)?, count))).collect();
         Ok(sums)
     }
@@ -469,14 +478,18 @@ impl<'s> Mine<'s> {
             As::Maker => found.maker == me && !operates,
             // Where the host is hidden nobody can say that no one nearer is known.
             As::National => {
-                found.national == me && found.provider.is_none() && found.domain_holder.is_none() && (asked.ip.is_some() || asked.host.is_some())
+                found.national == me
+                    && found.provider.is_none()
+                    && found.domain_holder.is_none()
+                    && (asked.ip.is_some() || asked.host.is_some())
             }
         }
     }
 
     fn event(&self, table: &Table, at: usize) -> Event {
         let terms = table.number(1, at).unwrap_or_default();
-        let texts = TEXTS[..TYPE].iter().enumerate().filter_map(|(column, name)| Some(((*name).to_owned(), table.text(column, at)?.to_owned())));
+        let texts =
+            TEXTS[..TYPE].iter().enumerate().filter_map(|(column, name)| Some(((*name).to_owned(), table.text(column, at)?.to_owned())));
         Event {
             time: table.number(0, at).unwrap_or_default(),
             kind: table.text(TYPE, at).map(str::to_owned),
@@ -551,7 +564,8 @@ impl Table {
         };
         let names = TEXTS.into_iter().chain(["source_country_by_table"]);
         let texts = names.map(|name| Ok(column(name, &DataType::Utf8)?.as_string::<i32>().clone())).collect::<Result<_>>()?;
-        let numbers = NUMBERS.iter().map(|name| Ok(column(name, &DataType::Int64)?.as_primitive::<Int64Type>().clone())).collect::<Result<_>>()?;
+        let numbers =
+            NUMBERS.iter().map(|name| Ok(column(name, &DataType::Int64)?.as_primitive::<Int64Type>().clone())).collect::<Result<_>>()?;
         Ok(Self { rows: batch.num_rows(), texts, numbers })
     }
 

@@ -8,8 +8,8 @@ mod downloads;
 mod give;
 pub(crate) mod mine;
 mod networks;
-mod proof;
 mod problems;
+mod proof;
 mod settings;
 pub(crate) mod told;
 
@@ -87,7 +87,12 @@ impl Lens {
             return visit.page(title, body);
         }
         let here = visit.uri.path();
-        let ways = [("", "nav-portal"), ("/problems", "nav-portal-problems"), ("/notices", "nav-portal-notices"), ("/networks", "nav-portal-networks")];
+        let ways = [
+            ("", "nav-portal"),
+            ("/problems", "nav-portal-problems"),
+            ("/notices", "nav-portal-notices"),
+            ("/networks", "nav-portal-networks"),
+        ];
         let body = html! {
             div.banner.as-party role="status" {
                 p {

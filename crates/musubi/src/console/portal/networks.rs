@@ -44,7 +44,12 @@ async fn own(visit: Visit) -> Answer {
 pub(crate) async fn page(visit: &Visit, lens: &Lens, wrong: Option<(&str, String)>) -> Answer {
     let party = &lens.party;
     let claims = visit.server.register.claims_of(party.id.as_str(), 100).await?;
-    let columns = [Column::text(visit.say("networks-what")), Column::text(visit.say("networks-kind")), Column::text(visit.say("networks-said-by")), Column::text(visit.say("networks-valid"))];
+    let columns = [
+        Column::text(visit.say("networks-what")),
+        Column::text(visit.say("networks-kind")),
+        Column::text(visit.say("networks-said-by")),
+        Column::text(visit.say("networks-valid")),
+    ];
     let rows: Vec<_> = party
         .constituency
         .iter()
@@ -69,7 +74,12 @@ pub(crate) async fn page(visit: &Visit, lens: &Lens, wrong: Option<(&str, String
             ]
         })
         .collect();
-    let contact_columns = [Column::text(visit.say("networks-address")), Column::text(visit.say("networks-role")), Column::text(visit.say("networks-language")), Column::text(visit.say("networks-mail"))];
+    let contact_columns = [
+        Column::text(visit.say("networks-address")),
+        Column::text(visit.say("networks-role")),
+        Column::text(visit.say("networks-language")),
+        Column::text(visit.say("networks-mail")),
+    ];
     let body = html! {
         p.lead { (visit.say("networks-lead")) }
         @if rows.is_empty() { (empty(&visit.say("networks-none"), None)) } @else { (table(&visit.say("nav-portal-networks"), &columns, &rows)) }
@@ -247,7 +257,11 @@ async fn confirmed(visit: &Visit, party: &Party, claim: Claim, now: Timestamp) -
     let part = Responsibility { claim, provenance: Provenance::Claimed, validity: Validity { from: Some(now), until: None } };
     let add = move |known: Option<&Party>, said: Party| {
         let mut party = known.cloned().unwrap_or(said);
-        if !party.constituency.iter().any(|there| there.claim == part.claim && there.provenance == Provenance::Claimed && there.validity.until.is_none()) {
+        if !party
+            .constituency
+            .iter()
+            .any(|there| there.claim == part.claim && there.provenance == Provenance::Claimed && there.validity.until.is_none())
+        {
             party.constituency.push(part.clone());
         }
         party

@@ -132,9 +132,13 @@ pub(crate) async fn page(visit: &Visit, lens: &Lens) -> Answer {
 fn filters(visit: &Visit, lens: &Lens, asked: &Question, query: &Query) -> Markup {
     let mut kinds = vec![("", visit.say("problems-all"))];
     kinds.extend(Problem::ALL.iter().map(|problem| (problem.as_str(), visit.say(&format!("problem-{}", problem.as_str())))));
-    let spans: Vec<(String, String)> = SPANS.iter().map(|days| (days.to_string(), visit.say_with("problems-days", &[("count", (*days).into()), ("shown", days.to_string().into())]))).collect();
+    let spans: Vec<(String, String)> = SPANS
+        .iter()
+        .map(|days| (days.to_string(), visit.say_with("problems-days", &[("count", (*days).into()), ("shown", days.to_string().into())])))
+        .collect();
     let spans: Vec<(&str, String)> = spans.iter().map(|(value, word)| (value.as_str(), word.clone())).collect();
-    let sorts: Vec<(&str, String)> = Sort::ALL.iter().map(|sort| (sort.as_str(), visit.say(&format!("problems-sort-{}", sort.as_str())))).collect();
+    let sorts: Vec<(&str, String)> =
+        Sort::ALL.iter().map(|sort| (sort.as_str(), visit.say(&format!("problems-sort-{}", sort.as_str())))).collect();
     html! {
         form.filter method="get" action={ (lens.base) "/problems" } {
             input type="hidden" name="as" value=(asked.way.as_str());
@@ -255,7 +259,14 @@ async fn csv(visit: Visit) -> Answer {
     let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
     for event in &all.events {
         let time = Timestamp::from_microsecond(event.time).map(|at| at.to_string()).unwrap_or_default();
-        let fixed = [time, event.kind.clone().unwrap_or_default(), event.source_ip.clone().unwrap_or_default(), number(event.source_port), number(event.source_asn), number(event.destination_port)];
+        let fixed = [
+            time,
+            event.kind.clone().unwrap_or_default(),
+            event.source_ip.clone().unwrap_or_default(),
+            number(event.source_port),
+            number(event.source_asn),
+            number(event.destination_port),
+        ];
         let texts = names.iter().map(|name| event.text(name).unwrap_or_default().to_owned());
         for (at, cell) in fixed.into_iter().chain(texts).chain([event.handling.clone()]).enumerate() {
             if at > 0 {

@@ -101,7 +101,8 @@ fn reverse(network: Network) -> Option<String> {
             Some(format!("{}.in-addr.arpa", parts.join(".")))
         }
         IpAddr::V6(address) if (28..=64).contains(&length) && length % 4 == 0 => {
-            let digits: Vec<String> = address.octets().iter().flat_map(|byte| [byte >> 4, byte & 15]).take(length / 4).map(|d| format!("{d:x}")).collect();
+            let digits: Vec<String> =
+                address.octets().iter().flat_map(|byte| [byte >> 4, byte & 15]).take(length / 4).map(|d| format!("{d:x}")).collect();
             Some(format!("{}.ip6.arpa", digits.into_iter().rev().collect::<Vec<_>>().join(".")))
         }
         _ => None,
@@ -191,7 +192,12 @@ fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
             let [a, b, c, _] = v4.octets();
-            let special = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_broadcast() || v4.is_documentation() || v4.is_multicast();
+            let special = v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_broadcast()
+                || v4.is_documentation()
+                || v4.is_multicast();
             let shared = a == 100 && (64..128).contains(&b);
             let reserved = a == 0 || a >= 240 || (a == 192 && b == 0 && c == 0) || (a == 198 && (18..20).contains(&b));
             !(special || shared || reserved)
@@ -199,7 +205,11 @@ fn is_public(address: IpAddr) -> bool {
         IpAddr::V6(v6) => {
             let first = v6.segments()[0];
             // Global unicast only, and of it neither documentation nor what leads to IPv4 by another way.
-            (first & 0xe000) == 0x2000 && !(first == 0x2001 && v6.segments()[1] < 0x0200) && first != 0x2002 && !(first == 0x2001 && v6.segments()[1] == 0x0db8) && first != 0x3fff
+            (first & 0xe000) == 0x2000
+                && !(first == 0x2001 && v6.segments()[1] < 0x0200)
+                && first != 0x2002
+                && !(first == 0x2001 && v6.segments()[1] == 0x0db8)
+                && first != 0x3fff
         }
     }
 }
@@ -219,7 +229,9 @@ async fn ask(resolver: SocketAddr, name: &str, kind: RecordType) -> Result<Vec<R
         false => reply,
     };
     match reply.metadata.response_code {
-        ResponseCode::NoError => Ok(reply.answers.into_iter().filter(|record| record.record_type() == kind).map(|record| record.data).collect()),
+        ResponseCode::NoError => {
+            Ok(reply.answers.into_iter().filter(|record| record.record_type() == kind).map(|record| record.data).collect())
+        }
         ResponseCode::NXDomain => Ok(Vec::new()),
         code => bail!("the resolver says {code}"),
     }
@@ -281,7 +293,12 @@ pub(super) async fn mail(visit: &Visit, config: &Config, party: &Party, claim: &
     let Some((recipient, mailbox, language)) = contact else { return Ok(None) };
     let Ok(to) = mailbox.parse::<Address>() else { return Ok(None) };
     let words = crate::console::words::Words::of(language);
-    let with = [("value", claim.to_string().into()), ("party", party.name.clone().into()), ("code", code.to_owned().into()), ("us", mail.organisation.clone().into())];
+    let with = [
+        ("value", claim.to_string().into()),
+        ("party", party.name.clone().into()),
+        ("code", code.to_owned().into()),
+        ("us", mail.organisation.clone().into()),
+    ];
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
     let token = Token::from_random(random);
@@ -307,7 +324,11 @@ pub(super) async fn mail(visit: &Visit, config: &Config, party: &Party, claim: &
         channel: Channel::Mail,
         content: Sha256::digest(&bytes).into(),
         at: visit.now,
-        basis: Basis { decision: String::from("allow"), terms: Vec::new(), reasons: vec![format!("a code to prove that {claim} is of {}", party.id)] },
+        basis: Basis {
+            decision: String::from("allow"),
+            terms: Vec::new(),
+            reasons: vec![format!("a code to prove that {claim} is of {}", party.id)],
+        },
     };
     let log = keys::log_key(&visit.server.home, None)?;
     let released = register.release(&log, vec![(release, bytes)], visit.now).await?;
@@ -347,9 +368,29 @@ mod tests {
     #[test]
     fn nothing_is_fetched_from_this_network() {
         for address in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "192.0.0.8",
-            "198.18.0.1", "240.0.0.1", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1",
-            "2001::1", "2001:db8::1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "240.0.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::1",
+            "2001::1",
+            "2001:db8::1",
         ] {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }

@@ -89,7 +89,13 @@ fn key_state(visit: &Visit, key: Option<&str>) -> Markup {
 }
 
 fn token_table(visit: &Visit, tokens: &[Token], now: i64) -> Markup {
-    let columns = [Column::text(visit.say("settings-token-name")), Column::text(visit.say("settings-token-may")), Column::text(visit.say("settings-made")), Column::text(visit.say("settings-until")), Column::text("")];
+    let columns = [
+        Column::text(visit.say("settings-token-name")),
+        Column::text(visit.say("settings-token-may")),
+        Column::text(visit.say("settings-made")),
+        Column::text(visit.say("settings-until")),
+        Column::text(""),
+    ];
     let rows: Vec<_> = tokens
         .iter()
         .map(|token| {
@@ -110,7 +116,12 @@ fn token_table(visit: &Visit, tokens: &[Token], now: i64) -> Markup {
 }
 
 fn people_table(visit: &Visit, people: &[Person]) -> Markup {
-    let columns = [Column::text(visit.say("settings-person")), Column::text(visit.say("settings-role")), Column::text(visit.say("settings-made")), Column::text("")];
+    let columns = [
+        Column::text(visit.say("settings-person")),
+        Column::text(visit.say("settings-role")),
+        Column::text(visit.say("settings-made")),
+        Column::text(""),
+    ];
     let me = visit.who.as_ref().map(|who| who.id.clone()).unwrap_or_default();
     let rows: Vec<_> = people
         .iter()
@@ -158,10 +169,16 @@ async fn contact(visit: Visit, body: Bytes) -> Answer {
     };
     let without = form.one("without").is_some();
     let now = visit.now;
-    let detail = Detail(format!("{address}: {language:?}{}{}", if key.is_some() { ", another key" } else { "" }, if without { ", no key" } else { "" }));
+    let detail = Detail(format!(
+        "{address}: {language:?}{}{}",
+        if key.is_some() { ", another key" } else { "" },
+        if without { ", no key" } else { "" }
+    ));
     let change = move |known: Option<&Party>, said: Party| {
         let mut party = known.cloned().unwrap_or(said);
-        let valid = |contact: &&mut casework::model::party::Contact| contact.address == address && contact.role.as_str() == role && contact.validity.holds(now);
+        let valid = |contact: &&mut casework::model::party::Contact| {
+            contact.address == address && contact.role.as_str() == role && contact.validity.holds(now)
+        };
         for contact in party.contacts.iter_mut().filter(valid) {
             contact.language = language;
             match (&key, without) {
