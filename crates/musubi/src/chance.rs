@@ -17,6 +17,6 @@ pub(crate) fn uuid() -> Uuid {
 }
 
 fn fill(bytes: &mut [u8]) {
-    // Without random numbers nothing else of this process would have come this far: no key, no connection.
-    let _ = getrandom::fill(bytes);
+    // A process that cannot have them must not go on as if it had.
+    getrandom::fill(bytes).expect("the system gives random numbers");
 }

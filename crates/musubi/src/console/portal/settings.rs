@@ -281,7 +281,6 @@ async fn end(visit: Visit, Path(id): Path<String>) -> Answer {
     if person.id == visit.who()?.id {
         return Err(Fault::Wrong(visit.say("settings-not-yourself")));
     }
-    let now = visit.now.as_microsecond();
-    register.change_person(&Person { disabled_at: person.disabled_at.or(Some(now)), ..person }, now).await?;
+    register.set_disabled(&person.id, true, visit.now.as_microsecond()).await?;
     Ok(visit.on_to("/portal/settings"))
 }

@@ -117,7 +117,7 @@ async fn begin(State(server): State<Arc<Server>>, visit: Visit, headers: HeaderM
 /// The account that a link makes, without a way to sign in yet.
 pub(super) fn fresh(visit: &Visit, invitation: &Invitation, name: &str) -> Result<Person, Fault> {
     Ok(Person {
-        id: password::new_id()?,
+        id: crate::chance::uuid().to_string(),
         name: name.to_owned(),
         shown: name.to_owned(),
         party: invitation.party.clone(),
