@@ -64,6 +64,8 @@ pub(crate) struct Server {
     /// What signing in needs.
     pub(crate) gate: Gate,
     pub(crate) counters: Counters,
+    /// Sums of events, and who asks for more than sums.
+    pub(crate) sums: crate::console::asking::Sums,
     /// Events of MISP that were read lately.
     pub(crate) misp: misp::shelf::Shelf,
     /// Who is responsible for what.
@@ -155,6 +157,7 @@ impl Server {
             pending: Notify::new(),
             gate: Gate::new(&limits)?,
             counters: Counters::default(),
+            sums: crate::console::asking::Sums::default(),
             misp: misp::shelf::Shelf::default(),
             responsible: crate::console::portal::mine::Responsibles::default(),
             questions: Semaphore::new(limits.questions as usize),

@@ -223,7 +223,7 @@ async fn told(server: &Server) -> Result<String> {
     tell("musubi_events", "gauge", "Events that are remembered.", rows.unsigned_abs());
     tell("musubi_segments", "gauge", "Segments that hold them.", segments.len() as u64);
     tell("musubi_segment_bytes", "gauge", "Bytes of the segments.", bytes.unsigned_abs());
-    tell("musubi_evidence", "gauge", "Evidence that was read.", server.register.evidence_count().await?.unsigned_abs());
+    tell("musubi_evidence", "gauge", "Evidence that was read.", server.register.evidence_count(i64::MIN).await?.unsigned_abs());
     tell("musubi_indicators", "gauge", "Indicators.", server.register.indicator_count().await?.unsigned_abs());
     let last = server.register.releases_before(None, None, 1).await?;
     tell("musubi_releases", "gauge", "Leaves in the log of releases.", last.first().map_or(0, |last| last.number + 1));

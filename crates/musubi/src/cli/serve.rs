@@ -68,6 +68,7 @@ impl Serve {
         let webhooks = tokio::spawn(crate::jobs::webhooks::work(std::sync::Arc::clone(&server)));
         let zones = tokio::spawn(zones(std::sync::Arc::clone(&server)));
         let exchange = tokio::spawn(exchange(std::sync::Arc::clone(&server)));
+        let counting = tokio::spawn(count(std::sync::Arc::clone(&server)));
         match portal {
             None => door.serve(api::router(std::sync::Arc::clone(&server)), ended()).await,
             Some(portal) => {
@@ -88,6 +89,7 @@ impl Serve {
         uploads.abort();
         webhooks.abort();
         exchange.abort();
+        counting.abort();
         zones.abort();
         Ok(())
     }
@@ -113,6 +115,15 @@ async fn first_link(server: &Server, base: &str) -> Result<Option<String>> {
     };
     server.register.invite(&invitation).await?;
     Ok(Some(format!("{base}/welcome?key={secret}")))
+}
+
+/// Counts what an older program wrote and never counted.
+async fn count(server: std::sync::Arc<Server>) {
+    match crate::jobs::figures::count(&server.home, &server.register).await {
+        Ok(0) => {}
+        Ok(counted) => tracing::info!("{counted} segments of an older program were counted"),
+        Err(error) => tracing::error!("segments of an older program are not counted: {error:#}"),
+    }
 }
 
 /// Transfers zones to secondaries, where that is set up.

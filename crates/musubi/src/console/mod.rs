@@ -7,17 +7,24 @@ mod account;
 mod api;
 mod agreements;
 mod answers;
+pub(crate) mod asking;
 mod assets;
 mod effect;
 pub(crate) mod elements;
 mod evidence_new;
 mod explain;
+mod events;
+mod evidence;
 mod frame;
+mod lookup;
 pub(crate) mod moment;
 mod notices;
 mod parties;
+mod overview;
+pub(crate) mod picture;
 pub(crate) mod portal;
 mod releases;
+mod search;
 mod sign_in;
 pub(crate) mod visit;
 pub(crate) mod words;
@@ -115,11 +122,16 @@ pub(crate) fn routes() -> Vec<Route> {
         notices::routes(),
         parties::routes(),
         account::routes(),
+        events::routes(),
+        evidence::routes(),
+        lookup::routes(),
+        overview::routes(),
         portal::routes(),
         crate::api::rest::routes(),
         api::routes(),
         evidence_new::routes(),
         releases::routes(),
+        search::routes(),
         sign_in::routes(),
     ]
     .concat()

@@ -21,6 +21,10 @@ macro_rules! pages {
 pages! {
     "api",
     "evidence_new",
+    "overview",
+    "events",
+    "evidence",
+    "lookup",
     "frame",
     "sign_in",
     "account",

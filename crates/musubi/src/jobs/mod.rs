@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod compact;
+pub(crate) mod figures;
 pub(crate) mod notices;
 pub(crate) mod office;
 pub(crate) mod post;
