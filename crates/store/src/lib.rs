@@ -23,6 +23,7 @@ pub mod events;
 pub mod evidence;
 pub mod functions;
 pub mod home;
+pub mod indicator_pages;
 pub mod indicators;
 pub mod known;
 pub mod lists;
@@ -50,5 +51,6 @@ pub mod told;
 pub mod warnings;
 pub mod watch;
 pub mod witness;
+pub mod work;
 
 pub use error::StoreError;
