@@ -463,7 +463,8 @@ fn commands(home: &Home, prefix: &str, found: &mut Vec<String>) {
 }
 
 /// Commands whose example names a table, release, notice, witness or file of somebody else's.
-const NAMES_NOTHING_HERE: [&str; 25] = [
+const NAMES_NOTHING_HERE: [&str; 26] = [
+    "case merge",
     "feed",
     "collection import",
     "peer add",

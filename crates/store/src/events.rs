@@ -65,7 +65,15 @@ impl Questions {
     /// # Errors
     /// When the register cannot be read.
     pub async fn open(home: &Home, register: &Register) -> Result<Self, StoreError> {
-        Self::of(home, register, None).await
+        Self::of(home, register, None, true).await
+    }
+
+    /// The same without the register's views: for questions of our own, which ask for events alone.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn open_events(home: &Home, register: &Register) -> Result<Self, StoreError> {
+        Self::of(home, register, None, false).await
     }
 
     /// Opens what one party sees of it: only events, and of these only what `admits` lets through (once for each of the terms;
@@ -78,10 +86,10 @@ impl Questions {
         register: &Register,
         mut admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send,
     ) -> Result<Self, StoreError> {
-        Self::of(home, register, Some(&mut admits)).await
+        Self::of(home, register, Some(&mut admits), false).await
     }
 
-    async fn of(home: &Home, register: &Register, admits: Option<Admits<'_>>) -> Result<Self, StoreError> {
+    async fn of(home: &Home, register: &Register, admits: Option<Admits<'_>>, views: bool) -> Result<Self, StoreError> {
         let mut config = SessionConfig::new().with_information_schema(admits.is_none()).with_batch_size(8192);
         let options = config.options_mut();
         options.execution.parquet.pushdown_filters = true;
@@ -109,7 +117,7 @@ impl Questions {
         match admits {
             None => {
                 session.register_table("events", events(Arc::new(segments))?)?;
-                for view in VIEWS {
+                for view in VIEWS.iter().filter(|_| views) {
                     session.register_table(view.name, view.table(&mut snapshot).await?)?;
                 }
             }

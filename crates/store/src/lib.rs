@@ -8,6 +8,7 @@
 pub mod agreements;
 pub mod answers;
 pub mod batch;
+pub mod case_events;
 mod case_functions;
 pub mod cases;
 pub mod check;

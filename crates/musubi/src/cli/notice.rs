@@ -358,7 +358,7 @@ async fn with_office<T>(place: &Place, register: &Register, config: &Config, act
     let Some(mail) = &config.mail else { bail!("config.toml has no [mail]: nobody to write as (see docs/mail.md)") };
     let letters = letters(&place.home)?;
     let desk = desk(&place.home, false)?;
-    let quiet = super::takedown::periods(&place.home)?;
+    let quiet = crate::jobs::takedowns::periods(&place.home)?;
     let own = match register.own_party().await? {
         Some(id) => register.party(&id, pipeline::now()).await?,
         None => None,

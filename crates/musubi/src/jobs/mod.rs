@@ -2,6 +2,8 @@
 
 pub(crate) mod answers;
 pub(crate) mod compact;
+pub(crate) mod indicators;
 pub(crate) mod notices;
 pub(crate) mod post;
+pub(crate) mod takedowns;
 pub(crate) mod verify;
