@@ -4,11 +4,16 @@
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
 mod assets;
+mod cases;
 pub(crate) mod elements;
 mod frame;
+mod graph;
+mod indicators;
 pub(crate) mod moment;
+pub(crate) mod people;
 mod releases;
 mod sign_in;
+mod takedowns;
 pub(crate) mod visit;
 pub(crate) mod words;
 
@@ -99,8 +104,12 @@ impl Route {
 pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
+        cases::routes(),
+        graph::routes(),
+        indicators::routes(),
         releases::routes(),
         sign_in::routes(),
+        takedowns::routes(),
     ]
     .concat()
 }

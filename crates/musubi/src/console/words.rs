@@ -19,8 +19,13 @@ macro_rules! pages {
 
 // One line a page.
 pages! {
+    "cases",
     "frame",
+    "graph",
+    "indicators",
+    "people",
     "sign_in",
+    "takedowns",
     "releases",
 }
 

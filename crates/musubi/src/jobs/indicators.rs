@@ -126,6 +126,24 @@ impl Voice<'_> {
         self.hear(found.indicator.what().clone(), Said::Ruled(ruling), "expired", because).await
     }
 
+    /// It goes on until then: somebody stands for it so far, whatever end it was given before.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub(crate) async fn extend(&self, found: &Remembered, confidence: u8, until: Timestamp, because: &str) -> Result<IndicatorId> {
+        let what = found.indicator.what().clone();
+        let support = Support { confidence, valid_until: Some(until), ..self.by_hand(found.terms) };
+        let mut said = vec![Said::For(Source::Foreign(format!("analyst {}", self.by)), support)];
+        if found.indicator.ruling().is_some_and(|ruling| ruling.until.is_some()) {
+            let ruling = Ruling { at: self.now, revoked: false, by: self.by.to_owned(), because: because.to_owned(), until: Some(until) };
+            said.push(Said::Ruled(ruling));
+        }
+        let id = what.id();
+        let deed = Deed { at: self.now.as_microsecond(), by: self.by, what: "extended", because };
+        self.register.hear(&[Words { what, said }], deed).await?;
+        Ok(id)
+    }
+
     async fn hear(&self, what: What, said: Said, deed: &str, because: &str) -> Result<IndicatorId> {
         let id = what.id();
         let deed = Deed { at: self.now.as_microsecond(), by: self.by, what: deed, because };

@@ -7,7 +7,8 @@ pub(crate) fn defang(text: &str) -> String {
     // The scheme's letters, whatever their case.
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at);
-        let start = before.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+        let start =
+            before.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
         let (left, scheme) = before.split_at(start);
         dots(left, &mut out);
         out.push_str(&scheme.replace(['t', 'T'], "x"));

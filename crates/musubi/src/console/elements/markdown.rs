@@ -84,7 +84,19 @@ mod tests {
         ] {
             let html = shown(hostile);
             let lower = html.to_lowercase();
-            for never in ["<script", "<img", "<svg", "<iframe", "<style", "href=\"javascript", "href=\"data", "href=\"vbscript", "href=\"http", "href=\"//", "href=\"/\\"] {
+            for never in [
+                "<script",
+                "<img",
+                "<svg",
+                "<iframe",
+                "<style",
+                "href=\"javascript",
+                "href=\"data",
+                "href=\"vbscript",
+                "href=\"http",
+                "href=\"//",
+                "href=\"/\\",
+            ] {
                 assert!(!lower.contains(never), "{hostile:?} became {html}");
             }
             // Outside quoted attribute values and text no handler stands.
@@ -95,7 +107,10 @@ mod tests {
 
     #[test]
     fn what_notes_are_for_is_there() {
-        assert_eq!(shown("**two** of [c7](/cases/c7)"), "<div class=\"note\"><p><strong>two</strong> of <a href=\"/cases/c7\">c7</a></p>\n</div>");
+        assert_eq!(
+            shown("**two** of [c7](/cases/c7)"),
+            "<div class=\"note\"><p><strong>two</strong> of <a href=\"/cases/c7\">c7</a></p>\n</div>"
+        );
         let foreign = shown("see [the page](https://evil.example/x) and <http://198.51.100.7/a>");
         assert!(foreign.contains("the page (hxxps://evil[.]example/x)") && foreign.contains("hxxp://198[.]51[.]100[.]7/a"), "{foreign}");
         assert!(shown("# big").contains("<p>big</p>"), "headings belong to the page");
