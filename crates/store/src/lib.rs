@@ -8,6 +8,7 @@
 pub mod agreements;
 pub mod answers;
 pub mod batch;
+pub mod case_events;
 mod case_functions;
 pub mod cases;
 pub mod check;
@@ -31,6 +32,7 @@ pub mod filter;
 pub mod functions;
 pub mod happenings;
 pub mod home;
+pub mod indicator_pages;
 pub mod indicators;
 pub mod jobs;
 pub mod known;
@@ -64,5 +66,6 @@ pub mod warnings;
 pub mod watch;
 pub mod webhooks;
 pub mod witness;
+pub mod work;
 
 pub use error::StoreError;

@@ -10,6 +10,7 @@ mod answers;
 pub(crate) mod asking;
 mod assets;
 mod effect;
+mod cases;
 pub(crate) mod elements;
 mod evidence_new;
 mod explain;
@@ -23,9 +24,14 @@ mod parties;
 mod overview;
 pub(crate) mod picture;
 pub(crate) mod portal;
+mod graph;
+mod indicators;
+pub(crate) mod moment;
+pub(crate) mod people;
 mod releases;
 mod search;
 mod sign_in;
+mod takedowns;
 pub(crate) mod visit;
 pub(crate) mod words;
 
@@ -130,9 +136,13 @@ pub(crate) fn routes() -> Vec<Route> {
         crate::api::rest::routes(),
         api::routes(),
         evidence_new::routes(),
+        cases::routes(),
+        graph::routes(),
+        indicators::routes(),
         releases::routes(),
         search::routes(),
         sign_in::routes(),
+        takedowns::routes(),
     ]
     .concat()
 }

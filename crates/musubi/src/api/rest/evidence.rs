@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::HeaderMap;
 use casework::model::rights::Right;
 use serde::Serialize;
-use store::evidence::Evidence as Kept;
+use store::evidence::{Evidence as Kept, Wanted};
 use utoipa::ToSchema;
 
 use super::answer::{Sent, page};
