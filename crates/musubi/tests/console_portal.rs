@@ -7,22 +7,23 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 use story::Home;
-use story::server::{Answer, Server};
+use story::server::{Answer, Server, Token};
 
 /// Planted in what A may not know: of B, and of A's own network but under terms that keep it in.
 const OF_B: &str = "marker-of-b";
 const STRICT: &str = "marker-strict";
 const OF_A: &str = "marker-of-a";
 
-/// Somebody with a browser.
+/// Somebody who asks: a program of a party, or a person with a browser.
 struct Browser<'s> {
     server: &'s Server,
-    cookie: String,
+    name: &'static str,
+    shown: String,
 }
 
 impl Browser<'_> {
     fn headers(&self) -> Vec<(&str, &str)> {
-        vec![("Cookie", self.cookie.as_str()), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")]
+        vec![(self.name, self.shown.as_str()), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")]
     }
 
     fn get(&self, path: &str) -> Answer {
@@ -50,7 +51,7 @@ fn account<'s>(server: &'s Server, link: &str, name: &str) -> Browser<'s> {
     );
     assert_eq!(made.status, 303, "{}", text(&made));
     let cookie = made.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    Browser { server, cookie }
+    Browser { server, name: "Cookie", shown: cookie }
 }
 
 /// Recent days, so that the last thirty hold them.
@@ -152,37 +153,13 @@ fn world() -> World {
     World { home }
 }
 
-/// The link that `serve` prints for the first administrator.
-fn start(home: &Home) -> (Server, String) {
-    let server = Server::start(home);
-    let welcome = server.welcome.clone().expect("nobody has an account yet");
-    (server, welcome)
-}
-
-/// An account of a party, made by what the register holds: an invitation of the administrator's page is another story.
-fn partner<'s>(world: &World, server: &'s Server, party: &str, role: &str, name: &str) -> Browser<'s> {
-    let secret = format!("invitation-{name}");
-    world.invite(&secret, party, role);
-    account(server, &format!("/welcome?key={secret}"), name)
+/// A party by a token of its own: what a role may is the same for people and programs.
+fn party<'s>(world: &World, server: &'s Server, party: &str, role: &str) -> Browser<'s> {
+    let token = Token::create(&world.home, party, role);
+    Browser { server, name: "Authorization", shown: format!("Bearer {}", token.token) }
 }
 
 impl World {
-    fn invite(&self, secret: &str, party: &str, role: &str) {
-        use sha2::Digest as _;
-        let register = self.home.root().join("register.sqlite");
-        let key: String = sha2::Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect();
-        let sql = format!(
-            "INSERT INTO invitation (key, party, role, created_at, expires_at) VALUES (X'{key}', '{party}', '{role}', 0, 9000000000000000)"
-        );
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            use sqlx::Connection as _;
-            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&register).busy_timeout(std::time::Duration::from_secs(10));
-            let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-        });
-    }
-
     fn notice_of(&self, party: &str) -> Value {
         let notices = self.home.json(&["notice", "list", "--party", party]);
         notices.as_array().unwrap().iter().find(|notice| notice["state"] == "released").unwrap_or_else(|| panic!("{notices}")).clone()
@@ -204,10 +181,17 @@ fn clean(what: &str, answer: &Answer) {
 #[test]
 fn a_partner_learns_nothing_of_anybody_else() {
     let world = world();
-    let (server, welcome) = start(&world.home);
-    let us = account(&server, &welcome, "hanako");
-    let a = partner(&world, &server, "isp-a", "partner-administrator", "ayame");
-    let b = partner(&world, &server, "isp-b", "partner", "botan");
+    let server = Server::start(&world.home);
+    let us = party(&world, &server, "us", "manager");
+    let a = party(&world, &server, "isp-a", "manager");
+    let admin = party(&world, &server, "isp-b", "manager");
+    // A person of B comes by a link that its administrator made.
+    let invited = text(&admin.post("/portal/settings/people", "role=partner"));
+    let link = invited.split("/welcome?key=").nth(1).unwrap().split('<').next().unwrap();
+    let b = account(&server, &format!("/welcome?key={link}"), "botan");
+    let settings = text(&admin.get("/portal/settings"));
+    let botan = settings.split("/portal/settings/people/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let token_of_b = settings.split("/portal/settings/tokens/").nth(1).unwrap().split('/').next().unwrap().to_owned();
 
     // What is A's is there, and counted exactly.
     let page = a.get("/portal/problems");
@@ -282,9 +266,7 @@ fn a_partner_learns_nothing_of_anybody_else() {
         clean(ending, &a.get(&format!("/portal/problems/download.{ending}?q=203.0.113.9")));
     }
     // All other pages.
-    for path in
-        ["/portal", "/portal/notices", "/portal/notices?open=1", "/portal/networks", "/portal/downloads", "/portal/settings", "/account"]
-    {
+    for path in ["/portal", "/portal/notices", "/portal/notices?open=1", "/portal/networks", "/portal/downloads", "/portal/settings"] {
         clean(path, &a.get(path));
     }
     assert!(text(&a.get("/portal/networks")).contains("198.51.100.0/24"));
@@ -307,7 +289,8 @@ fn a_partner_learns_nothing_of_anybody_else() {
             (answer.status, text(&answer).replace(id, "ID"))
         };
         let theirs = match path {
-            "/portal/settings/people/ID/end" => world.person_named("botan"),
+            "/portal/settings/people/ID/end" => botan.clone(),
+            "/portal/settings/tokens/ID/revoke" => token_of_b.clone(),
             _ => id.to_owned(),
         };
         assert_eq!(ask(&theirs), ask("N-00000000"), "{path}");
@@ -339,6 +322,7 @@ fn a_partner_learns_nothing_of_anybody_else() {
     drop(server);
     let releases = world.home.json(&["log", "list", "--to", "isp-a"]);
     let all = releases.as_array().unwrap();
+    assert!(!all.is_empty(), "{releases}");
     let portal: Vec<&Value> = all.iter().filter(|release| release["channel"] == "portal").collect();
     assert!(portal.len() >= 6, "{releases}");
     let distinct: BTreeSet<&str> = portal.iter().map(|release| release["id"].as_str().unwrap()).collect();
@@ -359,17 +343,4 @@ fn without_links(page: &str) -> String {
         rest = rest[at + 6..].split_once('"').map_or("", |(_, rest)| rest);
     }
     out + rest
-}
-
-impl World {
-    fn person_named(&self, name: &str) -> String {
-        let register = self.home.root().join("register.sqlite");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            use sqlx::Connection as _;
-            let mut connection =
-                sqlx::SqliteConnection::connect_with(&sqlx::sqlite::SqliteConnectOptions::new().filename(&register)).await.unwrap();
-            sqlx::query_scalar("SELECT id FROM person WHERE name = $1").bind(name).fetch_one(&mut connection).await.unwrap()
-        })
-    }
 }

@@ -220,13 +220,12 @@ impl Server {
 
 impl Server {
     /// A program of an outside party asks. Whoever is nobody is told so further on.
-    async fn is_of_others(&self, request: &Request) -> bool {
-        let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let peer = request.extensions().get::<Peer>();
+    async fn is_of_others(&self, headers: HeaderMap, peer: Option<Peer>) -> bool {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let shown = Shown {
             authorization: text("authorization"),
             api_key: text("x-api-key"),
-            certificate: peer.and_then(|peer| peer.certificate.as_deref()),
+            certificate: peer.as_ref().and_then(|peer| peer.certificate.as_deref()),
         };
         if shown.authorization.is_none() && shown.api_key.is_none() && shown.certificate.is_none() {
             return false;
@@ -299,7 +298,8 @@ async fn by_face(State((server, face)): State<(Arc<Server>, Face)>, mut request:
     if face == Face::Portal && path == "/" {
         return (StatusCode::SEE_OTHER, [(header::LOCATION, "/portal")]).into_response();
     }
-    if face == Face::Inside && server.is_of_others(&request).await {
+    let (headers, peer) = (request.headers().clone(), request.extensions().get::<Peer>().cloned());
+    if face == Face::Inside && server.is_of_others(headers, peer).await {
         return (StatusCode::FORBIDDEN, "outside parties have an address of their own\n").into_response();
     }
     request.extensions_mut().insert(face);

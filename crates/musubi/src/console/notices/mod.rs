@@ -77,9 +77,8 @@ async fn list(visit: Visit) -> Answer {
     let next = next(&mut found);
     let counts = register.notice_counts(party).await?;
     let config = Config::of(visit.server.home.root())?;
-    let columns =
-        ["told-when", "told-number", "notices-state", "notices-party", "portal-problem", "told-subjects", "told-answer"]
-            .map(|word| if word == "told-subjects" { Column::number(visit.say(word)) } else { Column::text(visit.say(word)) });
+    let columns = ["told-when", "told-number", "notices-state", "notices-party", "portal-problem", "told-subjects", "told-answer"]
+        .map(|word| if word == "told-subjects" { Column::number(visit.say(word)) } else { Column::text(visit.say(word)) });
     let rows: Vec<_> = found
         .iter()
         .map(|notice| {
@@ -348,20 +347,22 @@ async fn approve(visit: Visit, Path(id): Path<String>) -> Answer {
     let (home, register) = (visit.server.home.clone(), visit.server.register.clone());
     let only = vec![id.clone()];
     let now = visit.now;
-    let work = async move {
-        let desks = Desks::open(&home, &register, &config).await?;
-        let log = keys::log_key(&home, None)?;
-        let released = post::release(&home, &register, &desks.office(), &log, &only, now, &mut |_| ()).await?;
-        if !released.released.is_empty() {
-            let sent = post::send(&home, &register, &config, now, &mut |_| ()).await?;
-            if let Some(words) = sent.stopped {
-                tracing::warn!("the mail server stopped us: {words}; what is left stays in the outbox");
-            }
-        }
-        anyhow::Ok(released)
-    };
     // The jobs lock files and write letters on all cores.
-    let released = tokio::task::spawn_blocking(|| tokio::runtime::Handle::current().block_on(work)).await??;
+    let work = move || {
+        tokio::runtime::Handle::current().block_on(async {
+            let desks = Desks::open(&home, &register, &config).await?;
+            let log = keys::log_key(&home, None)?;
+            let released = post::release(&home, &register, &desks.office(), &log, &only, now, &mut |_| ()).await?;
+            if !released.released.is_empty() {
+                let sent = post::send(&home, &register, &config, now, &mut |_| ()).await?;
+                if let Some(words) = sent.stopped {
+                    tracing::warn!("the mail server stopped us: {words}; what is left stays in the outbox");
+                }
+            }
+            anyhow::Ok(released)
+        })
+    };
+    let released = tokio::task::spawn_blocking(work).await??;
     if let Some((_, why)) = released.unreachable.first() {
         return Err(Fault::Conflict(why.clone()));
     }
@@ -389,8 +390,8 @@ async fn again(visit: Visit, Path(id): Path<String>) -> Answer {
     }
     visit.server.register.send_notice_again(&id, &visit.who()?.shown, visit.now.as_microsecond()).await.map_err(refused)?;
     let (home, register, now) = (visit.server.home.clone(), visit.server.register.clone(), visit.now);
-    let work = async move { post::send(&home, &register, &config, now, &mut |_| ()).await };
-    tokio::task::spawn_blocking(|| tokio::runtime::Handle::current().block_on(work)).await??;
+    let work = move || tokio::runtime::Handle::current().block_on(async { post::send(&home, &register, &config, now, &mut |_| ()).await });
+    tokio::task::spawn_blocking(work).await??;
     done(&visit, &id, format!("{id}: again to {}", notice.address.unwrap_or_default()))
 }
 

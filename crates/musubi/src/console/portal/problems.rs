@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mine::{self, As, Event, Mine, Sort, Sums, Value, Wish};
 use super::{Lens, give};
-use crate::api::scribe::chance;
+use crate::chance;
 use crate::cli::share::{Telling, written};
 use crate::config::Config;
 use crate::console::Route;
@@ -342,7 +342,7 @@ async fn stix(visit: Visit) -> Answer {
     for event in &all.events {
         let Some(seen) = told(event) else { continue };
         let terms = all.lens.standing.terms(event.terms).unwrap_or(&unmarked);
-        let random = uuid::Builder::from_random_bytes(((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes()).into_uuid();
+        let random = chance::uuid();
         for object in seen::objects(&seen, terms, Some(&teller.identity_id()), &random, visit.now.as_microsecond()).unwrap_or_default() {
             telling.add(&object, terms)?;
         }

@@ -282,6 +282,6 @@ async fn end(visit: Visit, Path(id): Path<String>) -> Answer {
         return Err(Fault::Wrong(visit.say("partner-not-yourself")));
     }
     let now = visit.now.as_microsecond();
-    register.change_person(&Person { disabled_at: person.disabled_at.or(Some(now)), ..person }, now).await?;
+    register.set_disabled(&person.id, true, now).await?;
     Ok(visit.on_to("/portal/settings"))
 }
