@@ -85,9 +85,11 @@ impl Desk {
         home.write("parties.toml", PARTIES);
         home.ok(&["party", "import", "parties.toml"]);
         for (n, terms) in TERMS.iter().enumerate() {
-            let rows: String = (0..4).map(|m| line(&format!("192.0.2.{}", 100 + n * 10 + m), n * 10 + m, &format!("isp-mark-{n}-{m}"))).collect();
-            let others: String =
-                (0..4).map(|m| line(&format!("198.51.100.{}", 10 + n * 10 + m), 300 + n * 10 + m, &format!("other-mark-{n}-{m}"))).collect();
+            let rows: String =
+                (0..4).map(|m| line(&format!("192.0.2.{}", 100 + n * 10 + m), n * 10 + m, &format!("isp-mark-{n}-{m}"))).collect();
+            let others: String = (0..4)
+                .map(|m| line(&format!("198.51.100.{}", 10 + n * 10 + m), 300 + n * 10 + m, &format!("other-mark-{n}-{m}")))
+                .collect();
             // Inside the network of the one, and of the other more closely.
             let inner = line(&format!("192.0.2.{}", 1 + n), 600 + n, &format!("other-inner-{n}"));
             let name = format!("e{n}.jsonl");
@@ -179,7 +181,17 @@ fn a_party_gets_what_policy_lets_it_know_page_by_page_and_each_page_is_in_the_lo
                 assert!(ids(&get(&server, &token, &format!("/api/v1/events?value={ip}"))).iter().all(|seen| may.contains(seen)));
             }
         }
-        for path in ["/api/v1/evidence", "/api/v1/cases", "/api/v1/parties", "/api/v1/agreements", "/api/v1/notices", "/api/v1/releases", "/api/v1/stats", "/api/v1/uploads", "/api/v1/explain?to=us"] {
+        for path in [
+            "/api/v1/evidence",
+            "/api/v1/cases",
+            "/api/v1/parties",
+            "/api/v1/agreements",
+            "/api/v1/notices",
+            "/api/v1/releases",
+            "/api/v1/stats",
+            "/api/v1/uploads",
+            "/api/v1/explain?to=us",
+        ] {
             assert_eq!(get(&server, &token, path).status, 404, "{party} {path}");
         }
     }
@@ -196,7 +208,15 @@ fn a_party_gets_what_policy_lets_it_know_page_by_page_and_each_page_is_in_the_lo
     let again = call(&server, &isp, "GET", "/api/v1/events?limit=3", &[("If-None-Match", &tag)], b"");
     assert_eq!((again.status, again.body.len(), releases(&server, &us)), (304, 0, before));
     // A misspelt filter is no filter; a page of another list is none of this.
-    for path in ["/api/v1/events?contry=JP", "/api/v1/events?limit=0", "/api/v1/events?limit=x", "/api/v1/events?cursor=eA", "/api/v1/events?asn=x", "/api/v1/events?fields=nothing", "/api/v1/events?since=tomorrowish"] {
+    for path in [
+        "/api/v1/events?contry=JP",
+        "/api/v1/events?limit=0",
+        "/api/v1/events?limit=x",
+        "/api/v1/events?cursor=eA",
+        "/api/v1/events?asn=x",
+        "/api/v1/events?fields=nothing",
+        "/api/v1/events?since=tomorrowish",
+    ] {
         let answer = get(&server, &us, path);
         assert_eq!((answer.status, answer.header("content-type")), (400, Some("application/problem+json")), "{path}");
     }
@@ -207,7 +227,8 @@ fn a_party_gets_what_policy_lets_it_know_page_by_page_and_each_page_is_in_the_lo
 fn inside_is_what_a_party_answers_for_in_the_words_of_n6() {
     let desk = Desk::new("");
     let server = Server::start(&desk.home);
-    let (us, isp, other, outside) = (desk.token("us", "manager"), desk.token("isp", "reader"), desk.token("other", "reader"), desk.token("outside", "reader"));
+    let (us, isp, other, outside) =
+        (desk.token("us", "manager"), desk.token("isp", "reader"), desk.token("other", "reader"), desk.token("outside", "reader"));
     let since = "time.min=2026-03-01";
     for (token, network, foreign) in [(&isp, "192.0.2.", "198.51.100."), (&other, "198.51.100.", "192.0.2.1")] {
         let before = releases(&server, &us);
@@ -254,13 +275,19 @@ fn an_upload_tells_what_became_of_each_row() {
     let desk = Desk::new("[serve]\nlargest_upload = 100000\n");
     let server = Server::start(&desk.home);
     let (us, colleague, isp) = (desk.token("us", "manager"), desk.token("us", "member"), desk.token("isp", "manager"));
-    let rows: String = (0..50).map(|n| line("203.0.113.7", n, &format!("new-{n}"))).collect::<String>() + "{\"source.ip\": \"300.1.1.1\"}\n" + &line("203.0.113.7", 0, "new-0");
+    let rows: String = (0..50).map(|n| line("203.0.113.7", n, &format!("new-{n}"))).collect::<String>()
+        + "{\"source.ip\": \"300.1.1.1\"}\n"
+        + &line("203.0.113.7", 0, "new-0");
     let path = "/api/v1/evidence?feed=api&tlp=green&format=intelmq&name=rows.jsonl&wait=60";
     let told = upload(&server, &us, path, rows.as_bytes());
     assert_eq!(told.status, 200, "{}", text(&told));
     let one = told.json()["uploads"][0].clone();
     let outcome = &one["outcome"];
-    assert_eq!((&outcome["read"], &outcome["stored"], &outcome["duplicate"], &outcome["rejected"]), (&json!(52), &json!(50), &json!(1), &json!(1)), "{one}");
+    assert_eq!(
+        (&outcome["read"], &outcome["stored"], &outcome["duplicate"], &outcome["rejected"]),
+        (&json!(52), &json!(50), &json!(1), &json!(1)),
+        "{one}"
+    );
     assert_eq!(outcome["rejections"][0]["row"], json!(51));
     assert!(outcome["rejections"][0]["reason"].as_str().is_some_and(|reason| reason.contains("300.1.1.1")), "{outcome}");
     let again = upload(&server, &us, path, rows.as_bytes()).json()["uploads"][0].clone();
@@ -272,9 +299,17 @@ fn an_upload_tells_what_became_of_each_row() {
     let boundary = "x-y-z";
     let form = format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"tlp\"\r\n\r\namber\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../a.jsonl\"\r\n\r\n{}\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"b.jsonl\"\r\n\r\n{}\r\n--{boundary}--\r\n",
-        line("203.0.113.8", 1, "form-a"), line("203.0.113.8", 2, "form-b"),
+        line("203.0.113.8", 1, "form-a"),
+        line("203.0.113.8", 2, "form-b"),
     );
-    let told = call(&server, &us, "POST", "/api/v1/evidence?wait=60", &[("Content-Type", &format!("multipart/form-data; boundary={boundary}"))], form.as_bytes());
+    let told = call(
+        &server,
+        &us,
+        "POST",
+        "/api/v1/evidence?wait=60",
+        &[("Content-Type", &format!("multipart/form-data; boundary={boundary}"))],
+        form.as_bytes(),
+    );
     assert_eq!(told.status, 200, "{}", text(&told));
     let names: Vec<Value> = told.json()["uploads"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
     assert_eq!(names, [json!("a.jsonl"), json!("b.jsonl")]);
@@ -297,15 +332,30 @@ fn an_upload_in_pieces_goes_on_where_it_was_broken_off() {
     let us = desk.token("us", "manager");
     let rows: String = (0..3000).map(|n| line("203.0.113.9", n, &format!("piece-{n}"))).collect();
     let length = rows.len().to_string();
-    let metadata = format!("filename {},tlp {},format {}", STANDARD.encode("pieces.jsonl"), STANDARD.encode("green"), STANDARD.encode("intelmq"));
-    let begun = call(&server, &us, "POST", "/api/v1/uploads", &[("Tus-Resumable", "1.0.0"), ("Upload-Length", &length), ("Upload-Metadata", &metadata)], b"");
+    let metadata =
+        format!("filename {},tlp {},format {}", STANDARD.encode("pieces.jsonl"), STANDARD.encode("green"), STANDARD.encode("intelmq"));
+    let begun = call(
+        &server,
+        &us,
+        "POST",
+        "/api/v1/uploads",
+        &[("Tus-Resumable", "1.0.0"), ("Upload-Length", &length), ("Upload-Metadata", &metadata)],
+        b"",
+    );
     assert_eq!((begun.status, begun.header("tus-resumable")), (201, Some("1.0.0")), "{}", text(&begun));
     let place = begun.header("location").unwrap().to_owned();
     let piece = |server: &Server, offset: usize, bytes: &[u8]| {
-        let headers = [("Tus-Resumable", "1.0.0"), ("Upload-Offset", &*offset.to_string()), ("Content-Type", "application/offset+octet-stream"), ("Content-Length", &*bytes.len().to_string())];
+        let headers = [
+            ("Tus-Resumable", "1.0.0"),
+            ("Upload-Offset", &*offset.to_string()),
+            ("Content-Type", "application/offset+octet-stream"),
+            ("Content-Length", &*bytes.len().to_string()),
+        ];
         call(server, &us, "PATCH", &place, &headers, bytes)
     };
-    let offset = |server: &Server| call(server, &us, "HEAD", &place, &[("Tus-Resumable", "1.0.0")], b"").header("upload-offset").unwrap().parse::<usize>().unwrap();
+    let offset = |server: &Server| {
+        call(server, &us, "HEAD", &place, &[("Tus-Resumable", "1.0.0")], b"").header("upload-offset").unwrap().parse::<usize>().unwrap()
+    };
     let bytes = rows.as_bytes();
     let done = piece(&server, 0, &bytes[..1000]);
     assert_eq!((done.status, done.header("upload-offset")), (204, Some("1000")), "{}", text(&done));
@@ -372,7 +422,13 @@ fn kill_under_load_loses_no_upload_that_was_acknowledged() {
                         // The server dies while it is asked: no answer is no acknowledgement.
                         let answer = std::panic::catch_unwind(|| {
                             let bearer = format!("Bearer {token}");
-                            request(address, "POST", "/api/v1/evidence?tlp=green&format=intelmq", &[("Authorization", &bearer)], body.as_bytes())
+                            request(
+                                address,
+                                "POST",
+                                "/api/v1/evidence?tlp=green&format=intelmq",
+                                &[("Authorization", &bearer)],
+                                body.as_bytes(),
+                            )
                         });
                         let Ok(answer) = answer else { continue };
                         if answer.status == 202 || answer.status == 200 {
@@ -430,7 +486,10 @@ fn changes_happen_once_and_on_top_of_what_was_read() {
     let first = post(&server, &us, "/api/v1/cases", &[("Idempotency-Key", "k1")], &new);
     assert_eq!(first.status, 201, "{}", text(&first));
     let again = post(&server, &us, "/api/v1/cases", &[("Idempotency-Key", "k1")], &new);
-    assert_eq!((again.status, again.json()["id"].clone(), again.header("idempotency-replayed")), (201, first.json()["id"].clone(), Some("true")));
+    assert_eq!(
+        (again.status, again.json()["id"].clone(), again.header("idempotency-replayed")),
+        (201, first.json()["id"].clone(), Some("true"))
+    );
     assert_eq!(post(&server, &us, "/api/v1/cases", &[("Idempotency-Key", "k1")], &json!({"title": "Another"})).status, 422);
     assert_eq!(post(&server, &reader, "/api/v1/cases", &[], &new).status, 403, "an auditor changes nothing");
     let place = first.header("location").unwrap().to_owned();
@@ -481,7 +540,8 @@ impl Sink {
                     }
                     line.clear();
                 }
-                let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
+                let length =
+                    headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
                 let mut body = vec![0; length];
                 reader.read_exact(&mut body).unwrap();
                 kept.lock().unwrap().push((headers, body));
@@ -514,7 +574,8 @@ fn a_webhook_is_called_signed_until_it_hears_and_tells_a_party_its_own_only() {
     let server = Server::start(&desk.home);
     let (us, isp) = (desk.token("us", "manager"), desk.token("isp", "manager"));
     let sink = Sink::open(vec![500, 204]);
-    let made = post(&server, &isp, "/api/v1/webhooks", &[], &json!({"url": format!("http://127.0.0.1:{}/hook", sink.port), "kinds": ["event"]}));
+    let made =
+        post(&server, &isp, "/api/v1/webhooks", &[], &json!({"url": format!("http://127.0.0.1:{}/hook", sink.port), "kinds": ["event"]}));
     assert_eq!(made.status, 201, "{}", text(&made));
     let secret = made.json()["secret"].as_str().unwrap().to_owned();
     assert!(!text(&get(&server, &isp, "/api/v1/webhooks")).contains(&secret), "it is shown once");
@@ -554,7 +615,14 @@ fn addresses_of_private_networks_are_not_called() {
     let desk = Desk::new("");
     let server = Server::start(&desk.home);
     let isp = desk.token("isp", "manager");
-    for url in ["http://hooks.example/", "https://127.0.0.1/", "https://[::1]/", "https://10.0.0.1/", "https://169.254.169.254/", "https://2130706433/"] {
+    for url in [
+        "http://hooks.example/",
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://10.0.0.1/",
+        "https://169.254.169.254/",
+        "https://2130706433/",
+    ] {
         let answer = post(&server, &isp, "/api/v1/webhooks", &[], &json!({"url": url}));
         assert_eq!(answer.status, 400, "{url}: {}", text(&answer));
     }

@@ -23,7 +23,7 @@ use super::elements::table::{Column, table};
 use super::elements::{Tone, badge, empty, facts};
 use super::events::{filter, kind, time_of};
 use super::picture::histogram::{Histogram, named, stretches};
-use super::picture::{beside, map};
+use super::picture::beside;
 use super::visit::{Answer, Fault, Visit};
 use super::words::grouped;
 use crate::lookup::{Eyes, about};

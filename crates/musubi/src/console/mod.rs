@@ -4,30 +4,29 @@
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
 mod account;
-mod api;
 mod agreements;
 mod answers;
+mod api;
 pub(crate) mod asking;
 mod assets;
-mod effect;
 mod cases;
+mod effect;
 pub(crate) mod elements;
-mod evidence_new;
-mod explain;
 mod events;
 mod evidence;
+mod evidence_new;
+mod explain;
 mod frame;
+mod graph;
+mod indicators;
 mod lookup;
 pub(crate) mod moment;
 mod notices;
-mod parties;
 mod overview;
+mod parties;
+pub(crate) mod people;
 pub(crate) mod picture;
 pub(crate) mod portal;
-mod graph;
-mod indicators;
-pub(crate) mod moment;
-pub(crate) mod people;
 mod releases;
 mod search;
 mod sign_in;

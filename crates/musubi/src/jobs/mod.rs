@@ -7,7 +7,7 @@ pub(crate) mod indicators;
 pub(crate) mod notices;
 pub(crate) mod office;
 pub(crate) mod post;
-pub(crate) mod uploads;
 pub(crate) mod takedowns;
+pub(crate) mod uploads;
 pub(crate) mod verify;
 pub(crate) mod webhooks;
