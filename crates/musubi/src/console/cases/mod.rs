@@ -216,13 +216,13 @@ async fn rows(visit: &Visit, asked: &Asked, people: &Colleagues) -> Result<Marku
         .iter()
         .map(|row| {
             vec![
-                html! { a href={ "/cases/" (row.id) } { (row.id) } },
+                html! { a.id href={ "/cases/" (row.id) } { (row.id) } },
                 html! { a.row-name href={ "/cases/" (row.id) } { (row.title) } },
                 stage(visit, row),
                 html! { (row.assignee.as_deref().map_or("", |name| people.shown(name))) },
                 due(visit, row.due, row.closed_at.is_some()),
                 html! { (grouped(row.events.unsigned_abs())) },
-                html! { @if row.last_day.is_some() { (day(row.first_day)) @if row.first_day != row.last_day { " – " (day(row.last_day)) } } },
+                html! { @if row.last_day.is_some() { span.day-name { (day(row.first_day)) } @if row.first_day != row.last_day { " – " span.day-name { (day(row.last_day)) } } } },
                 html! { @if row.tasks > 0 { (row.tasks - row.open_tasks) "/" (row.tasks) } },
             ]
         })

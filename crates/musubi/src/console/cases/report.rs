@@ -11,6 +11,7 @@ use super::super::elements::defang::defang;
 use super::super::elements::facts;
 use super::super::elements::table::{Column, table};
 use super::super::people::Colleagues;
+use super::super::takedowns::state_meaning;
 use super::super::visit::{Answer, Fault, Visit};
 use super::super::words::grouped;
 use super::events::Events;
@@ -35,7 +36,7 @@ impl Report {
         let file = File::of(visit, name).await?;
         let events = Events::of(visit, &file.rows).await?;
         let terms = events.terms(visit).await?;
-        Ok(Self { file, events, tlp: terms.tlp.label().to_owned(), terms: terms.to_string() })
+        Ok(Self { file, events, tlp: format!("TLP:{}", terms.tlp.label()), terms: terms.to_string() })
     }
 
     /// The whole case in sentences.
@@ -183,7 +184,7 @@ fn takedown_table(visit: &Visit, takedowns: &[TakedownRow]) -> Markup {
                     html! { (row.party.as_deref().unwrap_or_default()) },
                     html! { (state_word(visit, &row.state)) },
                     html! { (row.quiet_days) "/" (row.needed_days) },
-                    html! { (row.reason) },
+                    html! { (state_meaning(visit, &row.state)) },
                 ]
             })
             .collect::<Vec<_>>(),
