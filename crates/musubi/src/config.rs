@@ -55,6 +55,8 @@ pub(crate) struct Serve {
     /// Where response policy zones are transferred from (DNS over UDP and TCP); without it they are not.
     pub(crate) dns: Option<std::net::SocketAddr>,
     pub(crate) zone: Vec<ZoneConfig>,
+    /// The font of reports (TrueType or OpenType, with Japanese characters); without it, `report-font.ttf` in the home or one of the system's.
+    pub(crate) font: Option<PathBuf>,
     /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
     pub(crate) exchange_seconds: u64,
 }
@@ -78,6 +80,7 @@ impl Default for Serve {
             readers: 4,
             dns: None,
             zone: Vec::new(),
+            font: None,
             exchange_seconds: 60,
         }
     }

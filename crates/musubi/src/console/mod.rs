@@ -10,6 +10,7 @@ mod frame;
 mod graph;
 mod indicators;
 pub(crate) mod moment;
+mod pdf;
 pub(crate) mod people;
 mod releases;
 mod sign_in;

@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use casework::model::case::{Did, Entry};
 use casework::model::day::Day;
+use casework::model::rights::Right;
 use casework::verify::takedown::State;
 use maud::{Markup, html};
 use store::takedowns::TakedownRow;
@@ -10,6 +11,7 @@ use store::takedowns::TakedownRow;
 use super::super::elements::defang::defang;
 use super::super::elements::facts;
 use super::super::elements::table::{Column, table};
+use super::super::pdf::Font;
 use super::super::people::Colleagues;
 use super::super::takedowns::state_meaning;
 use super::super::visit::{Answer, Fault, Visit};
@@ -121,6 +123,11 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Answer {
     let body = html! {
         p.actions {
             a.button href={ "/cases/" (row.id) } { (visit.say("cases-report-back")) }
+            @match Font::find(&visit.server.home, visit.server.limits.font.as_deref()) {
+                Some(_) if visit.may(Right::Export) => a.button href={ "/cases/" (row.id) "/report.pdf?lang=" (visit.language().as_str()) } { (visit.say("cases-report-pdf")) },
+                Some(_) => {},
+                None => span.quiet { (visit.say("cases-pdf-no-font")) },
+            }
             span.quiet { (visit.say("cases-report-print")) }
         }
         div.report {
