@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use jiff::Timestamp;
 use store::posting::{Post, Posted};
 use store::register::Register;
-use store::releases::{LogKey, Released};
+use store::releases::{Content, LogKey, Released};
 use store::shared_releases::PageGiven;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -17,7 +18,7 @@ use crate::pipeline;
 
 /// What is to be written.
 enum Order {
-    Page(PageGiven, oneshot::Sender<Result<Released<Vec<u8>>>>),
+    Page(PageGiven, oneshot::Sender<Result<Released<Content>>>),
     Post(Post, oneshot::Sender<Result<Posted>>),
 }
 
@@ -66,7 +67,7 @@ impl Scribe {
     }
 
     /// Logs a page; gives it back when it may be sent.
-    pub(crate) async fn release(&self, page: PageGiven) -> Result<Released<Vec<u8>>> {
+    pub(crate) async fn release(&self, page: PageGiven) -> Result<Released<Content>> {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Page(page, answer)).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
@@ -92,6 +93,13 @@ pub(crate) fn chance() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
+/// Names the release of a page. Such names rise (UUIDs of version 7, RFC 9562 §5.7), so that the register's index of them grows at its end.
+pub(crate) fn page_name(now: Timestamp) -> String {
+    let [a, b] = [chance(), chance()].map(u64::to_be_bytes);
+    let random = [a[0], a[1], a[2], a[3], a[4], b[0], b[1], b[2], b[3], b[4]];
+    format!("page-{}", uuid::Builder::from_unix_timestamp_millis(now.as_millisecond().unsigned_abs(), &random).into_uuid())
+}
+
 async fn add(register: &Register, posts: Vec<(Post, oneshot::Sender<Result<Posted>>)>) {
     let (posts, answers): (Vec<_>, Vec<_>) = posts.into_iter().unzip();
     let now = pipeline::now().as_microsecond();
@@ -113,7 +121,7 @@ async fn add(register: &Register, posts: Vec<(Post, oneshot::Sender<Result<Poste
 }
 
 #[allow(clippy::type_complexity, reason = "pages, each with who waits for it")]
-async fn release(register: &Register, key: &LogKey, pages: Vec<(PageGiven, oneshot::Sender<Result<Released<Vec<u8>>>>)>) {
+async fn release(register: &Register, key: &LogKey, pages: Vec<(PageGiven, oneshot::Sender<Result<Released<Content>>>)>) {
     let (pages, answers): (Vec<_>, Vec<_>) = pages.into_iter().unzip();
     match register.release_pages(key, pages, pipeline::now()).await {
         Ok(released) => answers.into_iter().zip(released).for_each(|(answer, page)| drop(answer.send(Ok(page)))),

@@ -25,13 +25,13 @@ use store::home::Home;
 use store::peers::{Peer, Subscription};
 use store::posting::Post;
 use store::register::Register;
-use store::releases::LogKey;
+use store::releases::{Content, LogKey};
 use store::shared::Asked;
 use store::shared_releases::PageGiven;
 
 use super::client::{Client, Later};
 use super::{takedowns, witness};
-use crate::api::scribe::chance;
+use crate::api::scribe::{chance, page_name};
 use crate::api::standing::{Desk, Standing};
 use crate::api::taxii::taking;
 use crate::pipeline;
@@ -287,12 +287,12 @@ async fn push(
         let Some(last) = page.objects.last().map(|object| object.date_added) else { return Ok(()) };
         let objects: Vec<&[u8]> = page.objects.iter().map(|object| object.bytes.as_slice()).collect();
         let terms: Vec<String> = page.objects.iter().map(|object| standing.given_under(object.terms, party)).collect();
-        let body = with_terms(envelope(&objects, None), &terms);
+        let body = Content::new(with_terms(envelope(&objects, None), &terms));
         let released = release(register, key, &view, party, &collection, &page, body, now).await?;
         let id = released.release().id.clone();
         let receipt = register.receipt(&id).await?.map(|proof| STANDARD.encode(proof.to_string())).unwrap_or_default();
         let headers = [("x-musubi", "1"), ("x-musubi-release", id.as_str()), ("x-musubi-receipt", receipt.as_str())];
-        let status = client.add(remote, released.into_content(), &headers).await?;
+        let status = client.add(remote, released.into_content().into_bytes(), &headers).await?;
         for failure in status.failures.iter().take(20) {
             tracing::warn!(%party, object.id = %failure.id, "not taken: {}", failure.message.as_deref().unwrap_or("no reason"));
         }
@@ -315,21 +315,20 @@ async fn release(
     party: &PartyId,
     collection: &Collection,
     page: &store::shared::Page,
-    body: Vec<u8>,
+    body: Content,
     now: Timestamp,
-) -> Result<store::releases::Released<Vec<u8>>> {
+) -> Result<store::releases::Released<Content>> {
     let mut terms: Vec<i64> = page.objects.iter().map(|object| object.terms).collect();
     terms.sort_unstable();
     terms.dedup();
     let mut reasons = vec![format!("TAXII: given to collection of {party} from {}", collection.id)];
     reasons.extend(view.reasons(&terms));
-    let id = uuid::Builder::from_random_bytes(((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes()).into_uuid();
     let release = Release {
-        id: format!("page-{id}"),
+        id: page_name(now),
         recipient: party.clone(),
         purpose: purpose(collection),
         channel: Channel::Taxii,
-        content: Sha256::digest(&body).into(),
+        content: body.sha256(),
         at: now,
         basis: Basis { decision: "allow".to_owned(), terms, reasons },
     };

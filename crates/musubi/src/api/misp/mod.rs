@@ -25,12 +25,12 @@ use formats::misp::api::Path;
 use formats::misp::api::SearchError;
 use formats::misp::api::answer::{self as says, NOT_AUTHENTICATED, NOT_PERMITTED};
 use formats::misp::api::request::BadRequest;
-use sha2::{Digest as _, Sha256};
 use store::collections::Collection;
+use store::releases::Content;
 use store::shared_releases::PageGiven;
 
 use super::answer::{BadBody, Packing, is_known};
-use super::scribe::chance;
+use super::scribe::{chance, page_name};
 use super::{Guest, Peer, Server, Shut};
 use shelf::{Seen, SeenSighting};
 
@@ -361,19 +361,19 @@ async fn release(asked: &Asked<'_>, given: Given) -> Result<Given, Refusal> {
     terms.dedup();
     let mut reasons = vec![format!("MISP: {} of collection {}", asked.path.words().get(..2).unwrap_or_default().join("/"), collection.id)];
     reasons.extend(asked.guest.view.reasons(&terms));
-    let id = uuid::Uuid::from_u64_pair(chance(), chance());
+    let body = Content::new(body);
     let release = Release {
-        id: format!("page-{id}"),
+        id: page_name(asked.guest.now),
         recipient: asked.party().clone(),
         purpose: Purpose::Defend,
         channel: Channel::Misp,
-        content: Sha256::digest(&body).into(),
+        content: body.sha256(),
         at: asked.guest.now,
         basis: Basis { decision: "allow".to_owned(), terms, reasons },
     };
     let objects = shown.iter().map(|(number, added, _)| (*number, *added)).collect();
     let released = asked.server.scribe.release(PageGiven { release, body, collection: collection.number, kind, objects }).await?;
-    Ok(Given { body: released.into_content(), media, shown, kind, tagged })
+    Ok(Given { body: released.into_content().into_bytes(), media, shown, kind, tagged })
 }
 
 fn response(headers: &HeaderMap, status: StatusCode, given: Given, etag: Option<String>) -> Response {
