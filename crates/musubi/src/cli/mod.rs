@@ -19,7 +19,7 @@ mod feed;
 mod feed_publish;
 mod formats;
 mod indicator;
-mod indicator_derive;
+pub(crate) mod indicator_derive;
 mod indicator_publish;
 mod ingest;
 mod key;
