@@ -5,9 +5,11 @@
 
 mod account;
 mod assets;
+mod audit;
 pub(crate) mod elements;
 mod frame;
 pub(crate) mod moment;
+mod people;
 mod releases;
 mod sign_in;
 pub(crate) mod visit;
@@ -101,6 +103,8 @@ pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
         account::routes(),
+        audit::routes(),
+        people::routes(),
         releases::routes(),
         sign_in::routes(),
     ]

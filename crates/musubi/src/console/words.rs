@@ -22,6 +22,8 @@ pages! {
     "frame",
     "sign_in",
     "account",
+    "people",
+    "audit",
     "releases",
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod gate;
 pub(crate) mod oidc;
 pub(crate) mod passkey;
 pub(crate) mod password;
+pub(crate) mod people;
 pub(crate) mod second;
 pub(crate) mod session;
 

@@ -23,6 +23,8 @@ use super::visit::{Answer, Detail, Fault, Visit};
 use crate::api::Server;
 use crate::sign_in::{password, session};
 
+pub(super) use sessions::how;
+
 pub(super) fn routes() -> Vec<Route> {
     let own = vec![
         Route::get("/account", Right::OwnAccount, show),
@@ -134,7 +136,13 @@ async fn prefer(State(server): State<Arc<Server>>, visit: Visit, headers: Header
     me.zone = Some(form.zone).filter(|zone| TimeZone::get(zone).is_ok());
     me.scheme = Some(form.scheme).filter(|scheme| scheme == "light" || scheme == "dark");
     server.register.set_preferences(&me).await?;
-    Ok(visit.on_to("/account?done=saved"))
+    let mut response = visit.on_to("/account?done=saved");
+    // What was chosen in passing goes; what was chosen here stays.
+    for name in ["lang", "zone", "scheme"] {
+        let gone = format!("{name}=; Path=/; SameSite=Lax; Max-Age=0");
+        response.headers_mut().append(header::SET_COOKIE, header::HeaderValue::from_str(&gone)?);
+    }
+    Ok(response)
 }
 
 fn password_form(visit: &Visit, me: &Person, wrong: Option<&str>) -> Markup {

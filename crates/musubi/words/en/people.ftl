@@ -1,0 +1,47 @@
+people-title = People
+people-name = Name
+people-role = Role
+people-party = Party
+people-state = State
+people-ways = Signs in with
+people-seen = Last seen
+people-never = never
+people-any-role = any
+people-active = active
+people-locked = locked
+people-disabled = disabled
+people-no-way = nothing yet
+people-none = Nobody fits.
+people-yes = yes
+people-no = no
+people-since = Account since
+people-by-command = from the command line
+people-deeds = What they did
+people-not-signed-in = Not signed in anywhere.
+
+people-invite = Invite somebody
+people-invite-why = You get a link that makes one account, once, within three days. Send it on a way that only its recipient reads.
+people-invite-do = Make the link
+people-party-hint = Only for partners: the id of their party
+people-open-links = Links that still open
+people-expires = Until
+people-again = for an account that is there
+people-withdraw = Withdraw
+people-link = The link, this once
+people-link-why = It is not kept here and cannot be shown again.
+people-link-do = New link to sign in
+people-link-question = Make a link with which { $name } signs in again? Whoever opens it sets a new password; the second factor is removed.
+
+people-change = Change
+people-change-do = Change role
+people-unlock = Unlock
+people-sign-out = Sign out everywhere
+people-enable = Enable
+people-disable = Disable
+people-disable-question = Disable the account of { $name }? They are signed out at once; what they did stays.
+
+people-no-role = There is no such role.
+people-unknown-party = There is no party { $name }.
+people-needs-outside = “{ $name }” is a role of outside parties: name the party, not our own.
+people-needs-own = “{ $name }” is a role of our own people: leave the party empty.
+people-last-administrator = Nobody would be left who may change people. Make somebody else an administrator first.

@@ -1,0 +1,47 @@
+people-title = 利用者
+people-name = 名前
+people-role = 役割
+people-party = 組織
+people-state = 状態
+people-ways = サインイン方法
+people-seen = 最終アクセス
+people-never = なし
+people-any-role = すべて
+people-active = 有効
+people-locked = ロック中
+people-disabled = 無効
+people-no-way = 未設定
+people-none = 該当する利用者はいません。
+people-yes = あり
+people-no = なし
+people-since = 登録日時
+people-by-command = コマンドラインから
+people-deeds = 操作記録を見る
+people-not-signed-in = サインイン中の端末はありません。
+
+people-invite = 利用者を招待する
+people-invite-why = アカウントを 1 つだけ作成できるリンクを発行します（有効期間は 3 日）。本人だけが読める手段で送ってください。
+people-invite-do = リンクを発行
+people-party-hint = 外部組織の利用者の場合のみ、組織の ID を入力
+people-open-links = 未使用のリンク
+people-expires = 有効期限
+people-again = 既存アカウントの再開用
+people-withdraw = 取り消す
+people-link = 発行したリンク（表示は今回のみ）
+people-link-why = リンクは保存されず、再表示できません。
+people-link-do = サインイン用リンクを再発行
+people-link-question = { $name } さんが改めてサインインするためのリンクを発行しますか。リンクを開くと新しいパスワードが設定され、二要素認証は解除されます。
+
+people-change = 変更
+people-change-do = 役割を変更
+people-unlock = ロックを解除
+people-sign-out = すべての端末をサインアウト
+people-enable = 有効にする
+people-disable = 無効にする
+people-disable-question = { $name } さんのアカウントを無効にしますか。直ちにサインアウトされます。操作の記録は残ります。
+
+people-no-role = 該当する役割がありません。
+people-unknown-party = 組織 { $name } は登録されていません。
+people-needs-outside = 「{ $name }」は外部組織の役割です。自組織ではなく外部組織を指定してください。
+people-needs-own = 「{ $name }」は自組織の役割です。組織は空欄にしてください。
+people-last-administrator = 利用者を管理できる人がいなくなります。先に別の人を管理者にしてください。
