@@ -22,6 +22,7 @@ pub mod door;
 pub mod error;
 pub mod events;
 pub mod evidence;
+pub mod feeds;
 pub mod functions;
 pub mod home;
 pub mod indicators;

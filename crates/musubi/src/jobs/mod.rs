@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod compact;
+pub(crate) mod health;
 pub(crate) mod notices;
 pub(crate) mod post;
 pub(crate) mod verify;

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each story uses what it needs")]
 
 pub(crate) mod server;
+pub(crate) mod visitor;
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
