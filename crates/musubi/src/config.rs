@@ -62,6 +62,12 @@ pub(crate) struct Serve {
     /// Where response policy zones are transferred from (DNS over UDP and TCP); without it they are not.
     pub(crate) dns: Option<std::net::SocketAddr>,
     pub(crate) zone: Vec<ZoneConfig>,
+    /// An address of its own for outside parties; then they are let in nowhere else.
+    pub(crate) portal: Option<std::net::SocketAddr>,
+    /// Whom to ask for names when a party proves that a domain or network is its own; without it nobody can by that way.
+    pub(crate) resolver: Option<std::net::SocketAddr>,
+    /// Fetch a file from a domain that a party claims.
+    pub(crate) fetch_claims: bool,
     /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
     pub(crate) exchange_seconds: u64,
 }
@@ -88,6 +94,9 @@ impl Default for Serve {
             readers: 4,
             dns: None,
             zone: Vec::new(),
+            portal: None,
+            resolver: None,
+            fetch_claims: false,
             exchange_seconds: 60,
         }
     }
@@ -296,7 +305,8 @@ impl Config {
         ensure!((1..=64).contains(&serve.readers), "[serve] readers: 1 to 64");
         ensure!(serve.zone.is_empty() || serve.dns.is_some(), "[[serve.zone]] needs dns under [serve]: an address and a port");
         for zone in &serve.zone {
-            ensure!(!zone.from.is_empty(), "[[serve.zone]] {}: from names no secondary", zone.name);
+            let known = !zone.from.is_empty() || zone.key.is_some();
+            ensure!(known, "[[serve.zone]] {}: from names no secondary, and there is no key", zone.name);
         }
         ensure!(serve.connections >= 1, "[serve] connections: at least 1");
         Ok(config)
@@ -333,6 +343,17 @@ impl Imap {
 /// # Errors
 /// When it cannot be read, is empty, or anybody may read it.
 pub(crate) fn password(path: &Path) -> Result<String> {
+    let text = secret(path)?;
+    let password = text.lines().next().unwrap_or_default();
+    ensure!(!password.is_empty(), "{}: no password on the first line", path.display());
+    Ok(password.to_owned())
+}
+
+/// A file that holds a secret: not for everybody on this machine.
+///
+/// # Errors
+/// When it cannot be read, or everybody could.
+pub(crate) fn secret(path: &Path) -> Result<String> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     #[cfg(unix)]
     {
@@ -340,9 +361,7 @@ pub(crate) fn password(path: &Path) -> Result<String> {
         let mode = std::fs::metadata(path)?.permissions().mode();
         ensure!(mode & 0o007 == 0, "{}: anybody on this machine can read the password: chmod 600", path.display());
     }
-    let password = text.lines().next().unwrap_or_default();
-    ensure!(!password.is_empty(), "{}: no password on the first line", path.display());
-    Ok(password.to_owned())
+    Ok(text)
 }
 
 fn host(text: &str) -> Result<()> {

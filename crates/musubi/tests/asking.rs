@@ -463,8 +463,9 @@ fn commands(home: &Home, prefix: &str, found: &mut Vec<String>) {
 }
 
 /// Commands whose example names a table, release, notice, witness or file of somebody else's.
-const NAMES_NOTHING_HERE: [&str; 25] = [
+const NAMES_NOTHING_HERE: [&str; 26] = [
     "feed",
+    "feed publish",
     "collection import",
     "peer add",
     "peer pull",

@@ -41,6 +41,14 @@ pub struct Evidence {
     pub rejected_rows: i64,
 }
 
+/// Evidence of which some rows were known already, and how its rows counted.
+#[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
+pub struct Duplicating {
+    pub id: String,
+    pub stored_rows: i64,
+    pub duplicate_rows: i64,
+}
+
 /// A report inside evidence.
 #[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
 pub struct Part {
@@ -303,6 +311,15 @@ impl Register {
     pub async fn all_evidence(&self, since: i64) -> Result<Vec<Evidence>, StoreError> {
         let sql = sqlx::AssertSqlSafe(format!("{EVIDENCE} WHERE received_at >= $1 ORDER BY received_at, evidence.id"));
         Ok(sqlx::query_as(sql).bind(since).fetch_all(&self.pool).await?)
+    }
+
+    /// All evidence that reported duplicates, and the one named, in the order in which it came.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn duplicating(&self, and: &str) -> Result<Vec<Duplicating>, StoreError> {
+        let sql = "SELECT id, stored_rows, duplicate_rows FROM evidence WHERE duplicate_rows > 0 OR id = $1 ORDER BY received_at, id";
+        Ok(sqlx::query_as(sql).bind(and).fetch_all(&self.pool).await?)
     }
 
     /// Forgets the originals received before `cutoff` (microseconds); what was read of them stays on record. Their files become strays

@@ -1,34 +1,54 @@
-//! Feeds as they delivered: when first and last, how often, how much, and what was refused.
+//! Feeds of others: what they were when all of them had been taken.
 
 use crate::StoreError;
 use crate::register::Register;
 
-/// What a feed delivered since a moment. Times are microseconds since 1970.
-#[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
-pub struct Delivered {
-    pub feed: String,
-    pub deliveries: i64,
-    pub first_at: i64,
-    pub last_at: i64,
-    /// Rows of the feed in what was received.
-    pub rows: i64,
-    /// Evidence in which something was refused.
-    pub with_rejections: i64,
+/// How a server knows what we have (RFC 9110 §8.8), as it wrote that itself.
+#[derive(Clone, Debug, Default, Eq, PartialEq, sqlx::FromRow)]
+pub struct Validators {
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub modified: Option<String>,
+}
+
+/// A feed that a party gives into a collection.
+#[derive(Clone, Copy, Debug)]
+pub struct Feed<'a> {
+    pub collection: i64,
+    pub giver: &'a str,
+    /// Address of its manifest.
+    pub source: &'a str,
 }
 
 impl Register {
-    /// What each feed delivered since a moment, the longest silent first.
+    /// What a feed was when all of it was taken last; empty when that never was.
     ///
     /// # Errors
     /// When the register cannot be read.
-    pub async fn delivered_since(&self, since: i64) -> Result<Vec<Delivered>, StoreError> {
-        Ok(sqlx::query_as(
-            "SELECT p.feed, count(DISTINCT e.id) AS deliveries, min(e.received_at) AS first_at, max(e.received_at) AS last_at, \
-             sum(p.row_count) AS rows, count(DISTINCT CASE WHEN e.rejected_rows > 0 THEN e.id END) AS with_rejections \
-             FROM evidence e JOIN part p ON p.evidence = e.id WHERE e.received_at >= $1 GROUP BY p.feed ORDER BY last_at, p.feed",
+    pub async fn feed_taken(&self, feed: Feed<'_>) -> Result<Validators, StoreError> {
+        let sql = "SELECT etag, modified FROM feed_taken WHERE collection = $1 AND giver = $2 AND source = $3";
+        let kept = sqlx::query_as(sql).bind(feed.collection).bind(feed.giver).bind(feed.source).fetch_optional(&self.pool).await?;
+        Ok(kept.unwrap_or_default())
+    }
+
+    /// All of a feed has been taken.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn take_feed(&self, feed: Feed<'_>, as_of: &Validators, now: i64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO feed_taken (collection, giver, source, etag, modified, taken_at) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (collection, giver, source) DO UPDATE SET etag = excluded.etag, modified = excluded.modified, \
+             taken_at = excluded.taken_at",
         )
-        .bind(since)
-        .fetch_all(&self.pool)
-        .await?)
+        .bind(feed.collection)
+        .bind(feed.giver)
+        .bind(feed.source)
+        .bind(&as_of.etag)
+        .bind(&as_of.modified)
+        .bind(now)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 }

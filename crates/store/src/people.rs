@@ -145,6 +145,15 @@ impl Register {
         .await?)
     }
 
+    /// Those of one party, by name.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn people_of(&self, party: &str) -> Result<Vec<Person>, StoreError> {
+        let sql = format!("{PERSON} WHERE p.party = $1 ORDER BY p.name");
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(party).fetch_all(&self.pool).await?)
+    }
+
     /// Somebody by id.
     ///
     /// # Errors

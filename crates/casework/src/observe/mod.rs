@@ -223,6 +223,11 @@ pub trait Source: Sync {
         Cow::Borrowed(self.name())
     }
 
+    /// Its records may name a feed of their own.
+    fn names_feeds(&self) -> bool {
+        false
+    }
+
     /// Reads the whole report.
     ///
     /// # Errors

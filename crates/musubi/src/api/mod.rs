@@ -7,6 +7,7 @@ pub(crate) mod listen;
 mod lists;
 mod log;
 pub(crate) mod misp;
+pub(crate) mod page;
 pub(crate) mod rates;
 pub(crate) mod scribe;
 pub(crate) mod standing;
@@ -63,6 +64,8 @@ pub(crate) struct Server {
     pub(crate) counters: Counters,
     /// Events of MISP that were read lately.
     pub(crate) misp: misp::shelf::Shelf,
+    /// Who is responsible for what.
+    pub(crate) responsible: crate::console::portal::mine::Responsibles,
 }
 
 /// What `/metrics` tells.
@@ -146,10 +149,23 @@ impl Server {
             gate: Gate::new(&limits)?,
             counters: Counters::default(),
             misp: misp::shelf::Shelf::default(),
+            responsible: crate::console::portal::mine::Responsibles::default(),
             limits,
             register,
         };
         Ok(Arc::new(server))
+    }
+
+    /// What a party would see that signs in to read: for what we hand over ourselves.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub(crate) async fn reader(&self, party: &PartyId, channel: Channel) -> Result<Guest> {
+        let now = pipeline::now();
+        let standing = self.desk.standing(now).await?;
+        let view = standing.view(party, channel, Purpose::Defend, now);
+        let caller = Caller { party: party.clone(), role: crate::sign_in::Role::Reader, token: None };
+        Ok(Guest { caller, standing, channel, view, now })
     }
 
     /// Lets somebody in.

@@ -13,7 +13,7 @@ use store::releases::{LogKey, Released};
 use store::shared_releases::PageGiven;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::pipeline;
+use crate::{chance, pipeline};
 
 /// What is to be written.
 enum Order {
@@ -84,23 +84,15 @@ fn ended() -> anyhow::Error {
     anyhow!("the server is ending")
 }
 
-/// An unforeseeable number.
-pub(crate) fn chance() -> u64 {
-    let mut bytes = [0; 8];
-    // Without random numbers nothing else of the server would have come this far.
-    let _ = getrandom::fill(&mut bytes);
-    u64::from_le_bytes(bytes)
-}
-
 async fn add(register: &Register, posts: Vec<(Post, oneshot::Sender<Result<Posted>>)>) {
     let (posts, answers): (Vec<_>, Vec<_>) = posts.into_iter().unzip();
     let now = pipeline::now().as_microsecond();
-    match register.add_shared(&posts, now, chance()).await {
+    match register.add_shared(&posts, now, chance::number()).await {
         Ok(posted) => answers.into_iter().zip(posted).for_each(|(answer, posted)| drop(answer.send(Ok(posted)))),
         // One bad request must not take the others with it: each alone.
         Err(_) if posts.len() > 1 => {
             for (post, answer) in posts.into_iter().zip(answers) {
-                let posted = register.add_shared(std::slice::from_ref(&post), now, chance()).await;
+                let posted = register.add_shared(std::slice::from_ref(&post), now, chance::number()).await;
                 let one = posted.map_err(Into::into).and_then(|mut all| all.pop().ok_or_else(|| anyhow!("no outcome")));
                 drop(answer.send(one));
             }

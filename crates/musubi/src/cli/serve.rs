@@ -33,6 +33,7 @@ impl Serve {
         // An empty home is a home: whoever serves first and fills later is served.
         store::register::Register::create(&place.home).await?.close().await;
         let server = Server::open(&place.home, config.serve).await?;
+        server.register.jobs_left_undone("the server ended before it was done", crate::pipeline::now().as_microsecond()).await?;
         let door = Door::open(self.listen, &server.limits).await?;
         let address = door.address().context("no address")?;
         let welcome = first_link(&server, &gate::base(&server.limits, address.port())).await?;

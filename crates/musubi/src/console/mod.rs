@@ -10,7 +10,9 @@ pub(crate) mod elements;
 mod frame;
 pub(crate) mod moment;
 mod people;
+pub(crate) mod portal;
 mod releases;
+mod settings;
 mod sign_in;
 pub(crate) mod visit;
 pub(crate) mod words;
@@ -105,6 +107,8 @@ pub(crate) fn routes() -> Vec<Route> {
         account::routes(),
         audit::routes(),
         people::routes(),
+        settings::routes(),
+        portal::routes(),
         releases::routes(),
         sign_in::routes(),
     ]

@@ -24,6 +24,7 @@ pages! {
     "account",
     "people",
     "audit",
+    "setup",
     "releases",
 }
 

@@ -298,7 +298,7 @@ pub(crate) const JOB: &str = "health";
 /// # Errors
 /// When the register cannot be written.
 pub(crate) async fn begin(home: &Home, register: &Register, by: Option<&str>) -> Result<bool> {
-    let id = crate::sign_in::password::new_id()?;
+    let id = crate::chance::uuid().to_string();
     if !register.begin_job(&id, JOB, by, pipeline::now().as_microsecond()).await? {
         return Ok(false);
     }

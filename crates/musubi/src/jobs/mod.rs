@@ -4,5 +4,6 @@ pub(crate) mod answers;
 pub(crate) mod compact;
 pub(crate) mod health;
 pub(crate) mod notices;
+pub(crate) mod office;
 pub(crate) mod post;
 pub(crate) mod verify;

@@ -174,16 +174,6 @@ pub(crate) async fn is_own(server: &Server, person: &Person, password: String, a
     Ok(right)
 }
 
-/// A new id: UUID of version 4.
-///
-/// # Errors
-/// When the system gives no random numbers.
-pub(crate) fn new_id() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
-    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

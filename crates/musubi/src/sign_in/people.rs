@@ -90,7 +90,7 @@ pub(crate) async fn invite(
 /// When the system gives no random numbers.
 pub(crate) fn account(name: &str, shown: &str, party: &str, role: &str, by: Option<&str>, now: Timestamp) -> Result<Person> {
     Ok(Person {
-        id: super::password::new_id()?,
+        id: crate::chance::uuid().to_string(),
         name: name.to_owned(),
         shown: shown.to_owned(),
         party: party.to_owned(),

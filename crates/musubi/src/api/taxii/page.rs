@@ -4,19 +4,15 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use casework::model::agreement::Channel;
-use casework::model::release::{Basis, Release};
 use formats::taxii::resource::{Manifest, ManifestRecord, Versions, envelope};
 use formats::taxii::{Cursor, Filter, Wanted};
-use sha2::{Digest as _, Sha256};
 use std::sync::atomic::Ordering;
 use store::collections::Collection;
 use store::shared::{self, Page};
-use store::shared_releases::PageGiven;
 
 use super::{Asked, Given, Refusal};
 use crate::api::answer::{etag, is_known};
-use crate::api::scribe::chance;
-use crate::api::{Guest, Server};
+use crate::api::{Guest, Server, page};
 use crate::federate::sync::with_terms;
 
 /// `GET {root}/collections/{id}/objects/` (§5.4).
@@ -127,23 +123,17 @@ pub(super) async fn release(
         return Ok((body, None));
     }
     server.counters.objects_given.fetch_add(page.objects.len() as u64, Ordering::Relaxed);
-    let mut terms: Vec<i64> = page.objects.iter().map(|object| object.terms).collect();
-    terms.sort_unstable();
-    terms.dedup();
-    let mut reasons = vec![format!("TAXII: {kind} of collection {}", collection.id)];
-    reasons.extend(view.reasons(&terms));
-    let id = uuid::Builder::from_random_bytes(((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes()).into_uuid();
-    let release = Release {
-        id: format!("page-{id}"),
-        recipient: guest.caller.party.clone(),
-        purpose: crate::federate::sync::purpose(collection),
+    let given = page::Page {
+        party: &guest.caller.party,
+        view: &view,
+        collection,
         channel: Channel::Taxii,
-        content: Sha256::digest(&body).into(),
-        at: guest.now,
-        basis: Basis { decision: "allow".to_owned(), terms, reasons },
+        purpose: crate::federate::sync::purpose(collection),
+        how: format!("TAXII: {kind} of collection {}", collection.id),
+        kind,
+        objects: page.objects.iter().map(page::OnPage::from).collect(),
     };
-    let objects = page.objects.iter().map(|object| (object.number, object.date_added)).collect();
-    let released = server.scribe.release(PageGiven { release, body, collection: collection.number, kind, objects }).await?;
+    let released = server.scribe.release(given.given(body, guest.now)).await?;
     let id = released.release().id.clone();
     Ok((released.into_content(), Some(id)))
 }

@@ -25,8 +25,8 @@ use store::shared::{self, Eyes};
 use super::{Asked, Given, Refusal};
 use crate::api::Server;
 use crate::api::answer::BadBody;
-use crate::api::scribe::chance;
 use crate::api::standing::Standing;
+use crate::chance;
 use crate::federate::sync;
 use crate::pipeline;
 
@@ -58,7 +58,7 @@ pub(super) async fn objects(asked: &Asked<'_>, name: &str, body: Result<Vec<u8>,
     if count == 0 {
         return Err(Refusal::Unprocessable("there are no objects in the envelope".to_owned()));
     }
-    let id = uuid::Builder::from_random_bytes(((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes()).into_uuid().to_string();
+    let id = chance::uuid().to_string();
     let giver = &asked.guest.caller.party;
     let requested_at = asked.guest.now.as_microsecond();
     asked.server.counters.objects_taken.fetch_add(count as u64, Ordering::Relaxed);
@@ -236,7 +236,7 @@ pub(super) async fn delete(asked: &Asked<'_>, name: &str, id: &str) -> Result<Gi
     let now = asked.guest.now.as_microsecond();
     let view = asked.guest.view_of(collection);
     let eyes = &view.eyes;
-    match asked.server.register.withdraw(collection.number, id, &wanted, eyes, now, chance()).await {
+    match asked.server.register.withdraw(collection.number, id, &wanted, eyes, now, chance::number()).await {
         Ok(Some(_)) => {
             asked.server.scribe.news.notify_waiters();
             Ok(Given { status: StatusCode::OK, body: Vec::new(), added: None, etag: None, receipt: None })
