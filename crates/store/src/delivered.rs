@@ -8,6 +8,8 @@ use crate::register::Register;
 pub struct Delivered {
     pub feed: String,
     pub deliveries: i64,
+    /// Days with a delivery.
+    pub days: i64,
     pub first_at: i64,
     pub last_at: i64,
     /// Rows of the feed in what was received.
@@ -23,7 +25,7 @@ impl Register {
     /// When the register cannot be read.
     pub async fn delivered_since(&self, since: i64) -> Result<Vec<Delivered>, StoreError> {
         Ok(sqlx::query_as(
-            "SELECT p.feed, count(DISTINCT e.id) AS deliveries, min(e.received_at) AS first_at, max(e.received_at) AS last_at, \
+            "SELECT p.feed, count(DISTINCT e.id) AS deliveries, count(DISTINCT e.received_at / 86400000000) AS days, min(e.received_at) AS first_at, max(e.received_at) AS last_at, \
              sum(p.row_count) AS rows, count(DISTINCT CASE WHEN e.rejected_rows > 0 THEN e.id END) AS with_rejections \
              FROM evidence e JOIN part p ON p.evidence = e.id WHERE e.received_at >= $1 GROUP BY p.feed ORDER BY last_at, p.feed",
         )

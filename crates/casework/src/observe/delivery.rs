@@ -1,46 +1,37 @@
-//! Is a feed late? It is when it has been silent for twice as long as it usually is.
+//! Is a feed late? It is when it stays away for much longer than it used to.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How a feed delivered in the time that was looked at.
+/// How a feed came so far.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Deliveries {
-    pub count: u64,
+pub struct Delivery {
     pub first: Timestamp,
     pub last: Timestamp,
+    /// Days with a delivery.
+    pub days: u32,
 }
 
-/// What can be said of the next delivery.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Punctuality {
-    /// Too few deliveries to know how often it comes.
-    NotKnown,
-    OnTime {
-        usual: SignedDuration,
-    },
-    /// It usually comes so often, and has not for so long.
-    Late {
-        usual: SignedDuration,
-        silent: SignedDuration,
-    },
-}
+/// Fewer days tell nothing of a habit.
+const HABIT: u32 = 3;
+/// Daily reports are made at different hours, and not on every holiday.
+const LEAST: SignedDuration = SignedDuration::from_hours(36);
 
-/// Fewer say nothing about how often a feed comes.
-const FEWEST: u64 = 3;
-/// Nobody is called late for less.
-const SHORTEST: SignedDuration = SignedDuration::from_hours(2);
+impl Delivery {
+    /// Time that usually lies between two deliveries; `None` while there is no habit.
+    pub fn usual_gap(&self) -> Option<SignedDuration> {
+        let gaps = i32::try_from(self.days).ok().filter(|_| self.days >= HABIT)? - 1;
+        self.last.duration_since(self.first).checked_div(gaps)
+    }
 
-impl Deliveries {
-    /// Whether the next one is late at this moment.
-    pub fn punctuality(&self, now: Timestamp) -> Punctuality {
-        if self.count < FEWEST {
-            return Punctuality::NotKnown;
-        }
-        let gaps = i32::try_from(self.count - 1).unwrap_or(i32::MAX);
-        let usual = self.last.duration_since(self.first) / gaps;
-        let silent = now.duration_since(self.last);
-        let patience = usual.checked_mul(2).unwrap_or(SignedDuration::MAX).max(SHORTEST);
-        if silent > patience { Punctuality::Late { usual, silent } } else { Punctuality::OnTime { usual } }
+    /// From when on it is late.
+    pub fn due(&self) -> Option<Timestamp> {
+        let gap = self.usual_gap()?;
+        self.last.checked_add(gap.checked_mul(2)?.max(LEAST)).ok()
+    }
+
+    /// It is late: twice its usual gap has gone by, and more than a day and a half.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        self.due().is_some_and(|due| now > due)
     }
 }
 
@@ -48,24 +39,19 @@ impl Deliveries {
 mod tests {
     use super::*;
 
-    fn at(hours: i64) -> Timestamp {
-        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
-    }
-
     #[test]
-    fn a_daily_feed_is_late_after_two_days_of_silence() {
-        let daily = Deliveries { count: 8, first: at(0), last: at(7 * 24) };
-        let usual = SignedDuration::from_hours(24);
-        assert_eq!(daily.punctuality(at(9 * 24)), Punctuality::OnTime { usual });
-        let silent = SignedDuration::from_hours(49);
-        assert_eq!(daily.punctuality(at(7 * 24 + 49)), Punctuality::Late { usual, silent });
-    }
-
-    #[test]
-    fn two_deliveries_say_nothing_and_a_burst_makes_nobody_late_at_once() {
-        assert_eq!(Deliveries { count: 2, first: at(0), last: at(1) }.punctuality(at(9999)), Punctuality::NotKnown);
-        let burst = Deliveries { count: 100, first: at(0), last: at(0) };
-        assert_eq!(burst.punctuality(at(1)), Punctuality::OnTime { usual: SignedDuration::ZERO });
-        assert!(matches!(burst.punctuality(at(3)), Punctuality::Late { .. }));
+    fn a_feed_is_late_by_its_own_habit() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let daily = Delivery { first: at("2026-03-01T04:00:00Z"), last: at("2026-03-10T04:00:00Z"), days: 10 };
+        assert_eq!(daily.usual_gap(), Some(SignedDuration::from_hours(24)));
+        assert!(!daily.is_late(at("2026-03-12T03:00:00Z")));
+        assert!(daily.is_late(at("2026-03-12T05:00:00Z")));
+        let hourly = Delivery { days: 3, first: at("2026-03-08T04:00:00Z"), ..daily };
+        assert!(!hourly.is_late(at("2026-03-11T15:00:00Z")));
+        let weekly = Delivery { days: 4, first: at("2026-02-17T04:00:00Z"), ..daily };
+        assert!(!weekly.is_late(at("2026-03-20T04:00:00Z")));
+        assert!(weekly.is_late(at("2026-03-25T04:00:00Z")));
+        let twice = Delivery { days: 2, ..daily };
+        assert!(!twice.is_late(at("2027-01-01T00:00:00Z")), "twice is no habit");
     }
 }

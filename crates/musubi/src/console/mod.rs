@@ -4,12 +4,12 @@
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
 mod account;
+mod accounts;
 mod assets;
 mod audit;
 pub(crate) mod elements;
 mod frame;
 pub(crate) mod moment;
-mod people;
 pub(crate) mod portal;
 mod releases;
 mod settings;
@@ -106,7 +106,7 @@ pub(crate) fn routes() -> Vec<Route> {
         // One line a page.
         account::routes(),
         audit::routes(),
-        people::routes(),
+        accounts::routes(),
         settings::routes(),
         portal::routes(),
         releases::routes(),

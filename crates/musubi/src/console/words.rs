@@ -22,7 +22,7 @@ pages! {
     "frame",
     "sign_in",
     "account",
-    "people",
+    "accounts",
     "audit",
     "setup",
     "releases",

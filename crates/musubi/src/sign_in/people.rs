@@ -25,10 +25,10 @@ impl Unfit {
     /// The key of its word.
     pub(crate) fn word(&self) -> &'static str {
         match self {
-            Self::UnknownParty(_) => "people-unknown-party",
-            Self::NeedsOutsideParty(_) => "people-needs-outside",
-            Self::NeedsOwnParty(_) => "people-needs-own",
-            Self::LastAdministrator => "people-last-administrator",
+            Self::UnknownParty(_) => "accounts-unknown-party",
+            Self::NeedsOutsideParty(_) => "accounts-needs-outside",
+            Self::NeedsOwnParty(_) => "accounts-needs-own",
+            Self::LastAdministrator => "accounts-last-administrator",
         }
     }
 }

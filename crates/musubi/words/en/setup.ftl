@@ -43,7 +43,7 @@ setup-advice-no-own-party = Nobody said which party we are (“musubi party own�
 setup-advice-little-room = Only { $bytes } are free on the disk of { $folder }.
 setup-advice-small-segments = { $number } segments are as small as they came in: “musubi compact” makes questions faster.
 
-setup-feeds-lead = What came in the last { $days } days, the longest silent first. A feed is late when it has been silent for twice as long as it usually is.
+setup-feeds-lead = What came in the last { $days } days, the longest silent first. A feed is late when it has been silent for twice as long as it usually is, and for a day and a half at least.
 setup-feed = Feed
 setup-feed-state = State
 setup-feed-last = Last delivery

@@ -43,7 +43,7 @@ setup-advice-no-own-party = 自組織が指定されていません（musubi par
 setup-advice-little-room = { $folder } のディスクの空きは { $bytes } しかありません。
 setup-advice-small-segments = 小さいままのセグメントが { $number } 個あります。musubi compact を実行すると検索が速くなります。
 
-setup-feeds-lead = 過去 { $days } 日間に届いたフィードを、途絶えている期間が長い順に示します。通常の間隔の 2 倍を超えて届かないものを遅延とします。
+setup-feeds-lead = 過去 { $days } 日間に届いたフィードを、途絶えている期間が長い順に示します。通常の間隔の 2 倍、かつ 1 日半を超えて届かないものを遅延とします。
 setup-feed = フィード
 setup-feed-state = 状態
 setup-feed-last = 最終受信

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use casework::observe::delivery::{Deliveries, Punctuality};
+use casework::observe::delivery::Delivery;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use store::delivered::Delivered;
@@ -43,12 +43,13 @@ pub(super) async fn show(State(server): State<Arc<Server>>, visit: Visit) -> Ans
 
 fn row(visit: &Visit, feed: &Delivered) -> Vec<Markup> {
     let moment = |at: i64| Timestamp::from_microsecond(at).unwrap_or(visit.now);
-    let deliveries =
-        Deliveries { count: feed.deliveries.unsigned_abs(), first: moment(feed.first_at), last: moment(feed.last_at) };
-    let (state, usual) = match deliveries.punctuality(visit.now) {
-        Punctuality::NotKnown => (badge(Tone::Quiet, &visit.say("setup-feed-new")), None),
-        Punctuality::OnTime { usual } => (badge(Tone::Good, &visit.say("setup-feed-on-time")), Some(usual)),
-        Punctuality::Late { usual, .. } => (badge(Tone::Bad, &visit.say("setup-feed-late")), Some(usual)),
+    let delivery =
+        Delivery { first: moment(feed.first_at), last: moment(feed.last_at), days: u32::try_from(feed.days).unwrap_or(u32::MAX) };
+    let usual = delivery.usual_gap();
+    let state = match usual {
+        None => badge(Tone::Quiet, &visit.say("setup-feed-new")),
+        Some(_) if delivery.is_late(visit.now) => badge(Tone::Bad, &visit.say("setup-feed-late")),
+        Some(_) => badge(Tone::Good, &visit.say("setup-feed-on-time")),
     };
     let number = |number: i64| html! { (grouped(number.unsigned_abs())) };
     vec![

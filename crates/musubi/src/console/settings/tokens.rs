@@ -37,9 +37,9 @@ async fn page(server: &Server, visit: &Visit, given: Option<(&str, &str)>, wrong
     let others = server.register.sign_ins().await?;
     let columns = [
         Column::text(visit.say("setup-token")),
-        Column::text(visit.say("people-party")),
-        Column::text(visit.say("people-role")),
-        Column::text(visit.say("people-state")),
+        Column::text(visit.say("accounts-party")),
+        Column::text(visit.say("accounts-role")),
+        Column::text(visit.say("accounts-state")),
         Column::text(visit.say("setup-token-until")),
         Column::text(visit.say("setup-token-used")),
         Column::text(""),
@@ -99,8 +99,8 @@ async fn page(server: &Server, visit: &Visit, given: Option<(&str, &str)>, wrong
         @if may {
             h2 { (visit.say("setup-token-make")) }
             form.stack method="post" action="/settings/tokens" {
-                (field(&Field { name: "party", label: &visit.say("people-party"), required: true, ..Field::default() }))
-                (choice("role", &visit.say("people-role"), "member", &roles))
+                (field(&Field { name: "party", label: &visit.say("accounts-party"), required: true, ..Field::default() }))
+                (choice("role", &visit.say("accounts-role"), "member", &roles))
                 (field(&Field { name: "name", label: &visit.say("setup-token-for"), ..Field::default() }))
                 (field(&Field { name: "days", label: &visit.say("setup-token-days"), kind: "number", hint: &visit.say("setup-token-days-hint"), ..Field::default() }))
                 button.first type="submit" { (visit.say("setup-token-do")) }
@@ -128,14 +128,14 @@ struct Creating {
 }
 
 async fn create(State(server): State<Arc<Server>>, visit: Visit, Form(form): Form<Creating>) -> Answer {
-    let role = Role::read(&form.role).ok_or_else(|| Fault::Wrong(visit.say("people-no-role")))?;
+    let role = Role::read(&form.role).ok_or_else(|| Fault::Wrong(visit.say("accounts-no-role")))?;
     let party: Option<PartyId> = form.party.trim().parse().ok();
     let known = match &party {
         Some(party) => server.register.party(party, visit.now).await?.is_some(),
         None => false,
     };
     let Some(party) = party.filter(|_| known) else {
-        let wrong = visit.say_with("people-unknown-party", &[("name", form.party.trim().into())]);
+        let wrong = visit.say_with("accounts-unknown-party", &[("name", form.party.trim().into())]);
         return page(&server, &visit, None, Some(&wrong)).await;
     };
     let days = form.days.trim();

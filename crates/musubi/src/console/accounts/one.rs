@@ -46,24 +46,27 @@ async fn page(server: &Server, visit: &Visit, one: &Person, given: Option<&str>,
     let sessions = server.register.sessions_of(&one.id, now).await?;
     let by = match &one.created_by {
         Some(id) => server.register.person(id).await?.map_or_else(|| id.clone(), |by| by.shown),
-        None => visit.say("people-by-command"),
+        None => visit.say("accounts-by-command"),
     };
     let pairs = [
         (visit.say("sign-in-name"), html! { (one.name) }),
-        (visit.say("people-role"), html! { (role_word(visit, &one.role)) }),
-        (visit.say("people-party"), html! { (one.party) }),
-        (visit.say("people-state"), html! { (state(visit, one.disabled_at, one.locked_until)) }),
+        (visit.say("accounts-role"), html! { (role_word(visit, &one.role)) }),
+        (visit.say("accounts-party"), html! { (one.party) }),
+        (visit.say("accounts-state"), html! { (state(visit, one.disabled_at, one.locked_until)) }),
         (visit.say("account-passkeys"), html! { (passkeys.len()) }),
         (
             visit.say("account-password"),
-            html! { @if one.password.is_some() { (visit.say("people-yes")) } @else { (visit.say("people-no")) } },
+            html! { @if one.password.is_some() { (visit.say("accounts-yes")) } @else { (visit.say("accounts-no")) } },
         ),
-        (visit.say("account-second"), html! { @if one.totp.is_some() { (visit.say("people-yes")) } @else { (visit.say("people-no")) } }),
+        (
+            visit.say("account-second"),
+            html! { @if one.totp.is_some() { (visit.say("accounts-yes")) } @else { (visit.say("accounts-no")) } },
+        ),
         (
             visit.say("account-organisations"),
             html! { ul { @for subject in &subjects { li { (subject.subject) " " span.quiet { (subject.issuer) } } } } },
         ),
-        (visit.say("people-since"), html! { (visit.stamp(one.created_at)) " " span.quiet { (by) } }),
+        (visit.say("accounts-since"), html! { (visit.stamp(one.created_at)) " " span.quiet { (by) } }),
     ];
     let columns = [
         Column::text(visit.say("account-session-address")),
@@ -86,10 +89,10 @@ async fn page(server: &Server, visit: &Visit, one: &Person, given: Option<&str>,
         @if let Some(wrong) = wrong { p.wrong role="alert" { (wrong) } }
         @if let Some(link) = given { (once(visit, link)) }
         (facts(&pairs))
-        p { a href={ "/settings/audit?person=" (one.id) } { (visit.say("people-deeds")) } }
+        p { a href={ "/settings/audit?person=" (one.id) } { (visit.say("accounts-deeds")) } }
         @if visit.may(Right::ChangePeople) { (changes(visit, one)) }
         h2 { (visit.say("account-sessions")) }
-        @if rows.is_empty() { p.quiet { (visit.say("people-not-signed-in")) } } @else { (table(&visit.say("account-sessions"), &columns, &rows)) }
+        @if rows.is_empty() { p.quiet { (visit.say("accounts-not-signed-in")) } } @else { (table(&visit.say("account-sessions"), &columns, &rows)) }
     };
     let mut response = visit.page(&one.shown, &body);
     if wrong.is_some() {
@@ -106,22 +109,22 @@ fn changes(visit: &Visit, one: &Person) -> Markup {
     let partner = Role::read(&one.role).is_some_and(Role::is_partner);
     let asks = |key: &str| visit.say_with(key, &[("name", one.shown.as_str().into())]);
     html! {
-        h2 { (visit.say("people-change")) }
+        h2 { (visit.say("accounts-change")) }
         form.stack method="post" action=(to("role")) {
-            (choice("role", &visit.say("people-role"), &one.role, &role_choices(visit)))
-            (field(&Field { name: "party", label: &visit.say("people-party"), value: if partner { &one.party } else { "" }, hint: &visit.say("people-party-hint"), ..Field::default() }))
-            button type="submit" { (visit.say("people-change-do")) }
+            (choice("role", &visit.say("accounts-role"), &one.role, &role_choices(visit)))
+            (field(&Field { name: "party", label: &visit.say("accounts-party"), value: if partner { &one.party } else { "" }, hint: &visit.say("accounts-party-hint"), ..Field::default() }))
+            button type="submit" { (visit.say("accounts-change-do")) }
         }
         div.actions {
             @if one.locked_until.is_some_and(|until| until > visit.now.as_microsecond()) {
-                form method="post" action=(to("unlock")) { button type="submit" { (visit.say("people-unlock")) } }
+                form method="post" action=(to("unlock")) { button type="submit" { (visit.say("accounts-unlock")) } }
             }
-            form method="post" action=(to("sign-out")) { button type="submit" { (visit.say("people-sign-out")) } }
+            form method="post" action=(to("sign-out")) { button type="submit" { (visit.say("accounts-sign-out")) } }
             @if one.disabled_at.is_some() {
-                form method="post" action=(to("enable")) { button type="submit" { (visit.say("people-enable")) } }
+                form method="post" action=(to("enable")) { button type="submit" { (visit.say("accounts-enable")) } }
             } @else {
-                form method="post" action=(to("link")) { button type="submit" data-question=(asks("people-link-question")) { (visit.say("people-link-do")) } }
-                form method="post" action=(to("disable")) { button.danger type="submit" data-question=(asks("people-disable-question")) { (visit.say("people-disable")) } }
+                form method="post" action=(to("link")) { button type="submit" data-question=(asks("accounts-link-question")) { (visit.say("accounts-link-do")) } }
+                form method="post" action=(to("disable")) { button.danger type="submit" data-question=(asks("accounts-disable-question")) { (visit.say("accounts-disable")) } }
             }
         }
     }
@@ -136,7 +139,7 @@ struct Changing {
 
 async fn role(State(server): State<Arc<Server>>, visit: Visit, Path(id): Path<String>, Form(form): Form<Changing>) -> Answer {
     let one = find(&server, &id).await?;
-    let role = Role::read(&form.role).ok_or_else(|| Fault::Wrong(visit.say("people-no-role")))?;
+    let role = Role::read(&form.role).ok_or_else(|| Fault::Wrong(visit.say("accounts-no-role")))?;
     // The field keeps the party of a partner; for our own people there is only one.
     let named = Some(form.party.trim()).filter(|_| role.is_partner());
     let party = match people::party_of(&server.register, role, named, visit.now).await? {
@@ -186,7 +189,7 @@ async fn sign_out(State(server): State<Arc<Server>>, visit: Visit, Path(id): Pat
 async fn link(State(server): State<Arc<Server>>, visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer {
     let one = find(&server, &id).await?;
     if one.disabled_at.is_some() {
-        return Err(Fault::Conflict(visit.say("people-disabled")));
+        return Err(Fault::Conflict(visit.say("accounts-disabled")));
     }
     let by = visit.who()?.id.clone();
     let (secret, _) = people::invite(&server.register, &one.party, &one.role, Some(&one.id), Some(&by), visit.now).await?;

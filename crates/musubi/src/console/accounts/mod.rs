@@ -45,9 +45,9 @@ fn role_choices(visit: &Visit) -> Vec<(&'static str, String)> {
 /// Whether somebody can sign in.
 fn state(visit: &Visit, disabled_at: Option<i64>, locked_until: Option<i64>) -> Markup {
     match (disabled_at, locked_until) {
-        (Some(_), _) => badge(Tone::Quiet, &visit.say("people-disabled")),
-        (None, Some(until)) if until > visit.now.as_microsecond() => badge(Tone::Bad, &visit.say("people-locked")),
-        _ => badge(Tone::Good, &visit.say("people-active")),
+        (Some(_), _) => badge(Tone::Quiet, &visit.say("accounts-disabled")),
+        (None, Some(until)) if until > visit.now.as_microsecond() => badge(Tone::Bad, &visit.say("accounts-locked")),
+        _ => badge(Tone::Good, &visit.say("accounts-active")),
     }
 }
 
@@ -65,7 +65,7 @@ fn ways(visit: &Visit, one: &Listed) -> String {
     if one.subjects > 0 {
         ways.push(visit.say("account-how-oidc"));
     }
-    if ways.is_empty() { visit.say("people-no-way") } else { ways.join(", ") }
+    if ways.is_empty() { visit.say("accounts-no-way") } else { ways.join(", ") }
 }
 
 async fn list(State(server): State<Arc<Server>>, visit: Visit) -> Answer {
@@ -80,12 +80,12 @@ async fn page(server: &Server, visit: &Visit, given: Option<&str>, wrong: Option
     found.truncate(ROWS);
     let next = more.then(|| found.last().map(|one| one.name.clone())).flatten();
     let columns = [
-        Column::text(visit.say("people-name")),
-        Column::text(visit.say("people-role")),
-        Column::text(visit.say("people-party")),
-        Column::text(visit.say("people-state")),
-        Column::text(visit.say("people-ways")),
-        Column::text(visit.say("people-seen")),
+        Column::text(visit.say("accounts-name")),
+        Column::text(visit.say("accounts-role")),
+        Column::text(visit.say("accounts-party")),
+        Column::text(visit.say("accounts-state")),
+        Column::text(visit.say("accounts-ways")),
+        Column::text(visit.say("accounts-seen")),
     ];
     let rows: Vec<Vec<Markup>> = found
         .iter()
@@ -96,30 +96,30 @@ async fn page(server: &Server, visit: &Visit, given: Option<&str>, wrong: Option
                 html! { (one.party) },
                 state(visit, one.disabled_at, one.locked_until),
                 html! { (ways(visit, one)) },
-                html! { @match one.last_seen { Some(at) => (visit.stamp(at)), None => span.quiet { (visit.say("people-never")) } } },
+                html! { @match one.last_seen { Some(at) => (visit.stamp(at)), None => span.quiet { (visit.say("accounts-never")) } } },
             ]
         })
         .collect();
-    let mut roles = vec![("", visit.say("people-any-role"))];
+    let mut roles = vec![("", visit.say("accounts-any-role"))];
     roles.extend(role_choices(visit));
     let filtered = wanted.role.is_some() || wanted.party.is_some() || wanted.words.is_some();
     let body = html! {
         @if let Some(wrong) = wrong { p.wrong role="alert" { (wrong) } }
         @if let Some(link) = given { (once(visit, link)) }
         form.filter method="get" action="/settings/people" {
-            label for="q" { (visit.say("people-name")) }
+            label for="q" { (visit.say("accounts-name")) }
             input #q type="search" name="q" value=(wanted.words.unwrap_or_default()) autocomplete="off" spellcheck="false";
-            label for="of-role" { (visit.say("people-role")) }
+            label for="of-role" { (visit.say("accounts-role")) }
             select #of-role name="role" { @for (value, word) in &roles { option value=(value) selected[wanted.role.unwrap_or_default() == *value] { (word) } } }
-            label for="of-party" { (visit.say("people-party")) }
+            label for="of-party" { (visit.say("accounts-party")) }
             input #of-party name="party" value=(wanted.party.unwrap_or_default()) autocomplete="off" spellcheck="false";
             button type="submit" { (visit.say("table-filter")) }
         }
-        @if rows.is_empty() { (empty(&visit.say("people-none"), filtered.then_some(("/settings/people", visit.say("table-clear").as_str())))) }
-        @else { (table(&visit.say("people-title"), &columns, &rows)) (paging(visit, next.as_deref())) }
+        @if rows.is_empty() { (empty(&visit.say("accounts-none"), filtered.then_some(("/settings/people", visit.say("table-clear").as_str())))) }
+        @else { (table(&visit.say("accounts-title"), &columns, &rows)) (paging(visit, next.as_deref())) }
         @if visit.may(Right::ChangePeople) { (invitations(server, visit).await?) }
     };
-    let mut response = visit.page(&visit.say("people-title"), &body);
+    let mut response = visit.page(&visit.say("accounts-title"), &body);
     if wrong.is_some() {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
@@ -133,8 +133,8 @@ async fn page(server: &Server, visit: &Visit, given: Option<&str>, wrong: Option
 fn once(visit: &Visit, link: &str) -> Markup {
     html! {
         section.card.once role="status" {
-            h2 { (visit.say("people-link")) }
-            p { (visit.say("people-link-why")) }
+            h2 { (visit.say("accounts-link")) }
+            p { (visit.say("accounts-link-why")) }
             p { code { (link) } " " button type="button" data-copy=(link) { (visit.say("account-copy")) } }
         }
     }
@@ -143,9 +143,9 @@ fn once(visit: &Visit, link: &str) -> Markup {
 async fn invitations(server: &Server, visit: &Visit) -> Result<Markup, Fault> {
     let open = server.register.invitations(visit.now.as_microsecond()).await?;
     let columns = [
-        Column::text(visit.say("people-role")),
-        Column::text(visit.say("people-party")),
-        Column::text(visit.say("people-expires")),
+        Column::text(visit.say("accounts-role")),
+        Column::text(visit.say("accounts-party")),
+        Column::text(visit.say("accounts-expires")),
         Column::text(""),
     ];
     let rows: Vec<Vec<Markup>> = open
@@ -153,24 +153,24 @@ async fn invitations(server: &Server, visit: &Visit) -> Result<Markup, Fault> {
         .map(|one| {
             let key: String = one.key.iter().map(|byte| format!("{byte:02x}")).collect();
             vec![
-                html! { (role_word(visit, &one.role)) @if one.person.is_some() { " " span.quiet { (visit.say("people-again")) } } },
+                html! { (role_word(visit, &one.role)) @if one.person.is_some() { " " span.quiet { (visit.say("accounts-again")) } } },
                 html! { (one.party) },
                 visit.stamp(one.expires_at),
-                html! { form method="post" action={ "/settings/people/invitations/" (key) "/withdraw" } { button type="submit" { (visit.say("people-withdraw")) } } },
+                html! { form method="post" action={ "/settings/people/invitations/" (key) "/withdraw" } { button type="submit" { (visit.say("accounts-withdraw")) } } },
             ]
         })
         .collect();
     Ok(html! {
-        h2 { (visit.say("people-invite")) }
-        p { (visit.say("people-invite-why")) }
+        h2 { (visit.say("accounts-invite")) }
+        p { (visit.say("accounts-invite-why")) }
         form.stack method="post" action="/settings/people/invite" {
-            (choice("role", &visit.say("people-role"), Role::Analyst.as_str(), &role_choices(visit)))
-            (field(&Field { name: "party", label: &visit.say("people-party"), hint: &visit.say("people-party-hint"), ..Field::default() }))
-            button.first type="submit" { (visit.say("people-invite-do")) }
+            (choice("role", &visit.say("accounts-role"), Role::Analyst.as_str(), &role_choices(visit)))
+            (field(&Field { name: "party", label: &visit.say("accounts-party"), hint: &visit.say("accounts-party-hint"), ..Field::default() }))
+            button.first type="submit" { (visit.say("accounts-invite-do")) }
         }
         @if !rows.is_empty() {
-            h2 { (visit.say("people-open-links")) }
-            (table(&visit.say("people-open-links"), &columns, &rows))
+            h2 { (visit.say("accounts-open-links")) }
+            (table(&visit.say("accounts-open-links"), &columns, &rows))
         }
     })
 }
@@ -193,7 +193,7 @@ struct Inviting {
 }
 
 async fn invite(State(server): State<Arc<Server>>, visit: Visit, headers: HeaderMap, Form(form): Form<Inviting>) -> Answer {
-    let role = Role::read(&form.role).ok_or_else(|| Fault::Wrong(visit.say("people-no-role")))?;
+    let role = Role::read(&form.role).ok_or_else(|| Fault::Wrong(visit.say("accounts-no-role")))?;
     let party = match people::party_of(&server.register, role, Some(form.party.trim()), visit.now).await? {
         Ok(party) => party,
         Err(unfit) => return page(&server, &visit, None, Some(&unfit_words(&visit, &unfit))).await,
