@@ -9,9 +9,9 @@ use std::time::Duration;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use crate::StoreError;
 use crate::home::Home;
 use crate::segment::Segment;
+use crate::{StoreError, figures};
 
 /// An open register.
 #[derive(Clone, Debug)]
@@ -195,8 +195,11 @@ pub(crate) async fn insert_segment(transaction: &mut sqlx::SqliteConnection, seg
     .bind(segment.destination_filter_length)
     .bind(segment.level)
     .bind(segment.created_at)
-    .execute(transaction)
+    .execute(&mut *transaction)
     .await?;
+    if !segment.figures.is_empty() {
+        figures::keep(transaction, &segment.id, &segment.figures).await?;
+    }
     Ok(())
 }
 

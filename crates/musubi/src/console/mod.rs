@@ -7,13 +7,34 @@ mod account;
 mod accounts;
 mod assets;
 mod audit;
+mod agreements;
+mod answers;
+mod api;
+pub(crate) mod asking;
+mod assets;
+mod cases;
+mod effect;
 pub(crate) mod elements;
+mod events;
+mod evidence;
+mod evidence_new;
+mod explain;
 mod frame;
+mod graph;
+mod indicators;
+mod lookup;
 pub(crate) mod moment;
+mod notices;
+mod overview;
+mod parties;
+pub(crate) mod people;
+pub(crate) mod picture;
 pub(crate) mod portal;
 mod releases;
 mod settings;
+mod search;
 mod sign_in;
+mod takedowns;
 pub(crate) mod visit;
 pub(crate) mod words;
 
@@ -104,13 +125,30 @@ impl Route {
 pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
+        agreements::routes(),
+        answers::routes(),
+        explain::routes(),
+        notices::routes(),
+        parties::routes(),
         account::routes(),
         audit::routes(),
         accounts::routes(),
         settings::routes(),
+        events::routes(),
+        evidence::routes(),
+        lookup::routes(),
+        overview::routes(),
         portal::routes(),
+        crate::api::rest::routes(),
+        api::routes(),
+        evidence_new::routes(),
+        cases::routes(),
+        graph::routes(),
+        indicators::routes(),
         releases::routes(),
+        search::routes(),
         sign_in::routes(),
+        takedowns::routes(),
     ]
     .concat()
 }
