@@ -5,7 +5,6 @@
 
 mod account;
 mod accounts;
-mod assets;
 mod audit;
 mod agreements;
 mod answers;
