@@ -191,7 +191,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn set_rights(&self, id: &str, party: &str, role: &str, now: i64) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let before = administrators(&mut tx).await?;
         sqlx::query("UPDATE person SET party = $2, role = $3 WHERE id = $1").bind(id).bind(party).bind(role).execute(&mut *tx).await?;
         finish_rights(tx, id, before, now).await
@@ -202,7 +202,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn set_disabled(&self, id: &str, disabled: bool, now: i64) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let before = administrators(&mut tx).await?;
         sqlx::query("UPDATE person SET disabled_at = $2, failures = 0, locked_until = NULL WHERE id = $1")
             .bind(id)

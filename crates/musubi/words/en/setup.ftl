@@ -117,3 +117,7 @@ setup-job-note = Note
 setup-job-running = running
 setup-job-failed = failed
 setup-job-done = done
+setup-job-upload = Evidence
+setup-job-arriving = arriving
+setup-job-waiting = waiting
+setup-job-withdrawn = withdrawn

@@ -117,3 +117,7 @@ setup-job-note = 備考
 setup-job-running = 実行中
 setup-job-failed = 失敗
 setup-job-done = 完了
+setup-job-upload = 証拠の取り込み:
+setup-job-arriving = 受信中
+setup-job-waiting = 待機中
+setup-job-withdrawn = 取り下げ

@@ -59,7 +59,9 @@ async fn show(State(server): State<Arc<Server>>, visit: Visit, headers: HeaderMa
 async fn page(server: &Server, visit: &Visit, headers: &HeaderMap, me: &Person, wrong: Option<(Place, &str)>) -> Answer {
     let wrong_at = |place: Place| wrong.filter(|(at, _)| *at == place).map(|(_, text)| text);
     let subjects = server.register.subjects_of(&me.id).await?;
+    let lead = visit.say_with("account-lead", &[("name", me.name.as_str().into()), ("how", how(visit, &visit.who()?.how).into())]);
     let body = html! {
+        p.lead { (lead) }
         @if let Some(done) = Query::of(&visit.uri).one("done") { (done_note(visit, done)) }
         div.cards {
             section.card { h2 { (visit.say("account-preferences")) } (preferences(visit, me, wrong_at(Place::Preferences))) }
