@@ -76,6 +76,8 @@ pub(crate) struct Serve {
     pub(crate) otlp: Option<String>,
     /// Webhooks may lead to addresses of private networks and of this machine.
     pub(crate) private_webhooks: bool,
+    /// The font of reports (TrueType or OpenType, with Japanese characters); without it, `report-font.ttf` in the home or one of the system's.
+    pub(crate) font: Option<PathBuf>,
     /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
     pub(crate) exchange_seconds: u64,
 }
@@ -109,6 +111,7 @@ impl Default for Serve {
             largest_upload: 10 << 30,
             otlp: None,
             private_webhooks: false,
+            font: None,
             exchange_seconds: 60,
         }
     }

@@ -26,6 +26,7 @@ CREATE INDEX indicator_seen_first ON indicator (coalesce(last_seen, 0), id);
 CREATE INDEX indicator_kind ON indicator (kind, coalesce(last_seen, 0), id);
 CREATE INDEX indicator_class ON indicator (class, coalesce(last_seen, 0), id) WHERE class IS NOT NULL;
 CREATE INDEX indicator_malware ON indicator (malware, coalesce(last_seen, 0), id) WHERE malware IS NOT NULL;
+CREATE INDEX indicator_end ON indicator (coalesce(valid_until, 0), id) WHERE revoked = 0 AND valid_until IS NOT NULL;
 CREATE INDEX indicator_revoked ON indicator (coalesce(last_seen, 0), id) WHERE revoked = 1;
 CREATE INDEX indicator_doubted ON indicator (coalesce(last_seen, 0), id) WHERE doubts > 0;
 

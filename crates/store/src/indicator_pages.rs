@@ -28,7 +28,7 @@ pub struct Filter {
     pub kept: Option<Kept>,
     /// How the value begins.
     pub begins: Option<String>,
-    /// Behind this one: when it was last seen, and its id.
+    /// Behind this one: the time by which it was listed, and its id.
     pub after: Option<(i64, IndicatorId)>,
     /// Behind this value and the id above, when values are asked for.
     pub after_value: Option<String>,
@@ -38,7 +38,7 @@ pub struct Filter {
 }
 
 impl Register {
-    /// A page of indicators, each with when it was last seen.
+    /// A page of indicators, each with the time by which it is listed.
     ///
     /// # Errors
     /// When the register cannot be read.
@@ -55,11 +55,14 @@ impl Register {
         }
         match filter.kept {
             Some(Kept::InForce) => parts.push("revoked = 0 AND (valid_until IS NULL OR valid_until > $4)"),
-            Some(Kept::Past) => parts.push("revoked = 0 AND valid_until <= $4"),
+            Some(Kept::Past) => parts.push("revoked = 0 AND valid_until IS NOT NULL AND coalesce(valid_until, 0) <= $4"),
             Some(Kept::Revoked) => parts.push("revoked = 1"),
             Some(Kept::Doubted) => parts.push("doubts > 0"),
             None => {}
         }
+        // What is past is listed by when it ended.
+        let past = filter.kept == Some(Kept::Past);
+        let by = if past { "coalesce(valid_until, 0)" } else { "coalesce(last_seen, 0)" };
         // What begins with a text lies between it and what comes behind all of these.
         let behind = filter.begins.as_ref().map(|text| format!("{text}\u{10ffff}"));
         if filter.begins.is_some() {
@@ -68,11 +71,11 @@ impl Register {
                 parts.push("(value, id) > ($7, $9)");
             }
         } else if filter.after.is_some() {
-            parts.push("(coalesce(last_seen, 0), id) < ($8, $9)");
+            parts.push(if past { "(coalesce(valid_until, 0), id) < ($8, $9)" } else { "(coalesce(last_seen, 0), id) < ($8, $9)" });
         }
         let condition = if parts.is_empty() { String::new() } else { format!("WHERE {}", parts.join(" AND ")) };
-        let order = if filter.begins.is_some() { "value, id" } else { "coalesce(last_seen, 0) DESC, id DESC" };
-        let sql = format!("SELECT {COLUMNS}, coalesce(last_seen, 0) FROM indicator {condition} ORDER BY {order} LIMIT $10");
+        let order = if filter.begins.is_some() { "value, id".to_owned() } else { format!("{by} DESC, id DESC") };
+        let sql = format!("SELECT {COLUMNS}, {by} FROM indicator {condition} ORDER BY {order} LIMIT $10");
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(&filter.kind)
             .bind(&filter.class)

@@ -135,6 +135,8 @@ impl Register {
             // copied with each batch. It may grow to 64 MB instead.
             .pragma("wal_autocheckpoint", "16384")
             .pragma("cache_size", "-32768")
+            // The rows of an answer cross to the asking thread together, not in turns.
+            .row_buffer_size(1024)
             .busy_timeout(Duration::from_secs(60))
     }
 
@@ -213,4 +215,10 @@ impl Register {
             .fetch_one(&self.pool)
             .await?)
     }
+}
+
+/// `(?, ?), (?, ?)`: places of several rows, or of one list. Without names: SQLite looks through all names of a statement for each value.
+pub(crate) fn values(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row; rows].join(", ")
 }

@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow};
 use casework::model::release::Release;
 use store::posting::{Post, Posted};
 use store::register::Register;
-use store::releases::{LogKey, Released};
+use store::releases::{Content, LogKey, Released};
 use store::shared_releases::PageGiven;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -18,7 +18,7 @@ use crate::{chance, pipeline};
 
 /// What is to be written.
 enum Order {
-    Page(PageGiven, oneshot::Sender<Result<Released<Vec<u8>>>>),
+    Page(PageGiven, oneshot::Sender<Result<Released<Content>>>),
     Post(Post, oneshot::Sender<Result<Posted>>),
     Answer(Release, Vec<u8>, oneshot::Sender<Result<Released<Vec<u8>>>>),
 }
@@ -73,7 +73,7 @@ impl Scribe {
     }
 
     /// Logs a page; gives it back when it may be sent.
-    pub(crate) async fn release(&self, page: PageGiven) -> Result<Released<Vec<u8>>> {
+    pub(crate) async fn release(&self, page: PageGiven) -> Result<Released<Content>> {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Page(page, answer)).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
@@ -119,7 +119,7 @@ async fn add(register: &Register, posts: Vec<(Post, oneshot::Sender<Result<Poste
 }
 
 #[allow(clippy::type_complexity, reason = "pages, each with who waits for it")]
-async fn release(register: &Register, key: &LogKey, pages: Vec<(PageGiven, oneshot::Sender<Result<Released<Vec<u8>>>>)>) {
+async fn release(register: &Register, key: &LogKey, pages: Vec<(PageGiven, oneshot::Sender<Result<Released<Content>>>)>) {
     let (pages, answers): (Vec<_>, Vec<_>) = pages.into_iter().unzip();
     match register.release_pages(key, pages, pipeline::now()).await {
         Ok(released) => answers.into_iter().zip(released).for_each(|(answer, page)| drop(answer.send(Ok(page)))),

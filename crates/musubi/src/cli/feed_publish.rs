@@ -75,9 +75,9 @@ impl Publish {
                 let how = format!("MISP: feed of collection {} as a folder", collection.id);
                 let (view, purpose, kind) = (&*guest.view, Purpose::Defend, "objects");
                 let page = Page { party: &self.to, view, collection, channel: Channel::File, purpose, how, kind, objects };
-                let released = server.scribe.release(page.given(manifest, guest.now)).await?;
+                let released = server.scribe.release(page.given(store::releases::Content::new(manifest), guest.now)).await?;
                 let id = released.release().id.clone();
-                (released.into_content(), Some(id))
+                (released.into_content().into_bytes(), Some(id))
             }
         };
         folder.write("manifest.json", &manifest)?;

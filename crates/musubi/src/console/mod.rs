@@ -26,6 +26,7 @@ pub(crate) mod moment;
 mod notices;
 mod overview;
 mod parties;
+mod pdf;
 pub(crate) mod people;
 pub(crate) mod picture;
 pub(crate) mod portal;

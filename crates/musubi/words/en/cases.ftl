@@ -152,6 +152,8 @@ cases-summary-closed = Closed on { $at }.
 cases-summary-open = The case is open.
 cases-report-made = Made
 cases-report-back = Back to the case
+cases-report-pdf = PDF
+cases-pdf-no-font = A PDF needs a font that has Japanese characters: none was found. Put one into the home as report-font.ttf, or name one in the configuration ([serve] font). Printing works without.
 cases-report-print = Print this page, or save it as PDF from the print dialogue.
 
 cases-new-title = Title

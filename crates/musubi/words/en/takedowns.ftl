@@ -71,6 +71,11 @@ takedowns-peer-seen = the partner: still seen
 takedowns-peer-withdrawn = the partner: given up
 
 takedowns-why = Why it stands so
+takedowns-why-verified = Quiet for { $quiet } whole days ({ $needed } needed) while a feed watched that would have seen it.
+takedowns-why-quiet = Quiet so far: { $quiet } of { $needed } whole days while a feed watched that would have seen it.
+takedowns-why-reopened = It was seen again, last at
+takedowns-why-active = No whole day is known since it was last seen, at
+takedowns-why-unwatched = Nobody watched on the last day that is known: silence proves nothing, and the count of quiet days begins anew.
 takedowns-not-assessed = The network was not looked at since it was begun.
 takedowns-assessed-at = looked at
 takedowns-now = What came since makes it:

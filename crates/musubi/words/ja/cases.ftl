@@ -133,6 +133,8 @@ cases-summary-closed = { $at } に終了しました。
 cases-summary-open = 対応を継続しています。
 cases-report-made = 作成日時
 cases-report-back = 事案に戻る
+cases-report-pdf = PDF
+cases-pdf-no-font = PDF の作成には日本語フォントが必要ですが、見つかりません。report-font.ttf としてホームに置くか、設定の [serve] font で指定してください。印刷はフォントなしでも行えます。
 cases-report-print = このページを印刷するか、印刷画面から PDF として保存してください。
 
 cases-new-title = 件名

@@ -68,6 +68,11 @@ takedowns-peer-seen = 連携先: 観測が継続
 takedowns-peer-withdrawn = 連携先: 対応打ち切り
 
 takedowns-why = 判断の理由
+takedowns-why-verified = 観測できるフィードの監視下で { $quiet } 日間（必要 { $needed } 日）観測されませんでした。
+takedowns-why-quiet = 観測できるフィードの監視下で、これまで { $quiet } 日間（必要 { $needed } 日）観測されていません。
+takedowns-why-reopened = 再び観測されました。最終観測:
+takedowns-why-active = 最後の観測から丸 1 日分の記録がまだありません。最終観測:
+takedowns-why-unwatched = 直近の日に監視しているフィードがありませんでした。観測がないことは停止の証拠にならず、静穏日数は数え直しになります。
 takedowns-not-assessed = 開始後の観測はまだ評価されていません。
 takedowns-assessed-at = 評価日時
 takedowns-now = 最新の観測を評価すると次の状態になります:

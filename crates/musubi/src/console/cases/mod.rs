@@ -2,6 +2,7 @@
 
 mod events;
 mod one;
+mod paper;
 mod report;
 mod timeline;
 mod work;
@@ -10,7 +11,7 @@ pub(super) use events::link as events_link;
 pub(super) use timeline::{answer_word, happening_word, state_word};
 
 use axum::extract::Path;
-use casework::model::case::Stage;
+use casework::model::case::{Closing, Stage};
 use casework::model::day::Day;
 use casework::model::rights::Right;
 use jiff::Timestamp;
@@ -36,6 +37,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/cases/new", Right::WorkCases, work::open),
         Route::get("/cases/{id}", Right::ReadCases, one::page),
         Route::get("/cases/{id}/report", Right::ReadCases, report::page),
+        Route::get("/cases/{id}/report.pdf", Right::Export, paper::file).exporting(),
     ];
     routes.extend(work::routes());
     routes
@@ -43,20 +45,30 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// A stage as a word with a tone.
 pub(super) fn stage(visit: &Visit, row: &CaseRow) -> Markup {
-    let closed = match row.closing.as_deref() {
-        Some("resolved") => Some((Tone::Good, visit.say("cases-resolved"))),
-        Some("false-positive") => Some((Tone::Quiet, visit.say("cases-false-positive"))),
-        Some("given-up") => Some((Tone::Quiet, visit.say("cases-given-up"))),
-        Some("merged") => Some((Tone::Quiet, visit.say("cases-merged"))),
-        _ => None,
+    let tone = match (row.closing.as_deref(), Stage::read(&row.stage)) {
+        (Some("resolved"), _) => Tone::Good,
+        (Some(_), _) | (None, Some(Stage::Closed)) => Tone::Quiet,
+        (None, Some(Stage::Waiting)) => Tone::Waiting,
+        (None, Some(Stage::Working)) => Tone::Plain,
+        (None, Some(Stage::New) | None) => Tone::Bad,
     };
-    let (tone, word) = closed.unwrap_or_else(|| match Stage::read(&row.stage) {
-        Some(Stage::Waiting) => (Tone::Waiting, visit.say("cases-stage-waiting")),
-        Some(Stage::Working) => (Tone::Plain, visit.say("cases-stage-working")),
-        Some(Stage::Closed) => (Tone::Quiet, visit.say("cases-stage-closed")),
-        Some(Stage::New) | None => (Tone::Bad, visit.say("cases-stage-new")),
-    });
-    badge(tone, &word)
+    badge(tone, &stage_text(visit, row))
+}
+
+/// The same without the tone: how it ended, or where it is on its way.
+fn stage_text(visit: &Visit, row: &CaseRow) -> String {
+    match row.closing.as_deref().and_then(Closing::read) {
+        Some(Closing::Resolved) => visit.say("cases-resolved"),
+        Some(Closing::FalsePositive) => visit.say("cases-false-positive"),
+        Some(Closing::GivenUp) => visit.say("cases-given-up"),
+        Some(Closing::Merged) => visit.say("cases-merged"),
+        None => stage_word(visit, Stage::read(&row.stage).unwrap_or(Stage::New)),
+    }
+}
+
+/// A moment in the viewer's zone, named: paper has nothing to point at.
+fn time_text(visit: &Visit, at: Timestamp) -> String {
+    at.to_zoned(visit.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
 pub(super) fn stage_word(visit: &Visit, stage: Stage) -> String {
@@ -216,13 +228,13 @@ async fn rows(visit: &Visit, asked: &Asked, people: &Colleagues) -> Result<Marku
         .iter()
         .map(|row| {
             vec![
-                html! { a href={ "/cases/" (row.id) } { (row.id) } },
+                html! { a.id href={ "/cases/" (row.id) } { (row.id) } },
                 html! { a.row-name href={ "/cases/" (row.id) } { (row.title) } },
                 stage(visit, row),
                 html! { (row.assignee.as_deref().map_or("", |name| people.shown(name))) },
                 due(visit, row.due, row.closed_at.is_some()),
                 html! { (grouped(row.events.unsigned_abs())) },
-                html! { @if row.last_day.is_some() { (day(row.first_day)) @if row.first_day != row.last_day { " – " (day(row.last_day)) } } },
+                html! { @if row.last_day.is_some() { span.day-name { (day(row.first_day)) } @if row.first_day != row.last_day { " – " span.day-name { (day(row.last_day)) } } } },
                 html! { @if row.tasks > 0 { (row.tasks - row.open_tasks) "/" (row.tasks) } },
             ]
         })

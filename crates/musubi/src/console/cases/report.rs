@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use casework::model::case::{Did, Entry};
 use casework::model::day::Day;
+use casework::model::rights::Right;
 use casework::verify::takedown::State;
 use maud::{Markup, html};
 use store::takedowns::TakedownRow;
@@ -10,7 +11,9 @@ use store::takedowns::TakedownRow;
 use super::super::elements::defang::defang;
 use super::super::elements::facts;
 use super::super::elements::table::{Column, table};
+use super::super::pdf::Font;
 use super::super::people::Colleagues;
+use super::super::takedowns::state_meaning;
 use super::super::visit::{Answer, Fault, Visit};
 use super::super::words::grouped;
 use super::events::Events;
@@ -35,7 +38,7 @@ impl Report {
         let file = File::of(visit, name).await?;
         let events = Events::of(visit, &file.rows).await?;
         let terms = events.terms(visit).await?;
-        Ok(Self { file, events, tlp: terms.tlp.label().to_owned(), terms: terms.to_string() })
+        Ok(Self { file, events, tlp: format!("TLP:{}", terms.tlp.label()), terms: terms.to_string() })
     }
 
     /// The whole case in sentences.
@@ -120,6 +123,11 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Answer {
     let body = html! {
         p.actions {
             a.button href={ "/cases/" (row.id) } { (visit.say("cases-report-back")) }
+            @match Font::find(&visit.server.home, visit.server.limits.font.as_deref()) {
+                Some(_) if visit.may(Right::Export) => a.button href={ "/cases/" (row.id) "/report.pdf?lang=" (visit.language().as_str()) } { (visit.say("cases-report-pdf")) },
+                Some(_) => {},
+                None => span.quiet { (visit.say("cases-pdf-no-font")) },
+            }
             span.quiet { (visit.say("cases-report-print")) }
         }
         div.report {
@@ -183,7 +191,7 @@ fn takedown_table(visit: &Visit, takedowns: &[TakedownRow]) -> Markup {
                     html! { (row.party.as_deref().unwrap_or_default()) },
                     html! { (state_word(visit, &row.state)) },
                     html! { (row.quiet_days) "/" (row.needed_days) },
-                    html! { (row.reason) },
+                    html! { (state_meaning(visit, &row.state)) },
                 ]
             })
             .collect::<Vec<_>>(),

@@ -18,7 +18,6 @@ use store::indicators::Remembered;
 
 use super::super::cases::events_link;
 use super::super::visit::{Fault, Visit};
-use super::super::words::grouped;
 
 /// Nodes drawn at most.
 pub(super) const NODES: usize = 300;
@@ -78,6 +77,9 @@ pub(super) struct Edge {
     pub(super) from: usize,
     pub(super) to: usize,
     pub(super) reason: String,
+    /// Events that say so, by which feeds.
+    pub(super) events: u64,
+    pub(super) feeds: BTreeSet<String>,
     /// The rows behind it.
     pub(super) link: Option<String>,
 }
@@ -92,7 +94,7 @@ pub(super) struct Graph {
     /// There was more in the events than was read.
     pub(super) cut: bool,
     known: HashMap<(Kind, String), usize>,
-    joined: BTreeSet<(usize, usize, String)>,
+    joined: HashMap<(usize, usize, String), usize>,
 }
 
 /// Where to begin.
@@ -116,9 +118,26 @@ impl Graph {
     }
 
     fn join(&mut self, from: usize, to: usize, reason: String, link: Option<String>) {
-        if from != to && self.joined.insert((from.min(to), from.max(to), reason.clone())) {
-            self.edges.push(Edge { from, to, reason, link });
+        self.joined_by(from, to, reason, link, 0, None);
+    }
+
+    /// An edge is told once for each reason; what more events say of it is added.
+    fn joined_by(&mut self, from: usize, to: usize, reason: String, link: Option<String>, events: u64, feed: Option<&str>) {
+        if from == to {
+            return;
         }
+        let key = (from.min(to), from.max(to), reason.clone());
+        let at = match self.joined.get(&key) {
+            Some(at) => *at,
+            None => {
+                self.edges.push(Edge { from, to, reason, events: 0, feeds: BTreeSet::new(), link });
+                self.joined.insert(key, self.edges.len() - 1);
+                self.edges.len() - 1
+            }
+        };
+        let edge = &mut self.edges[at];
+        edge.events += events;
+        edge.feeds.extend(feed.map(str::to_owned));
     }
 
     /// Keeps the first node and the weightiest others.
@@ -155,10 +174,16 @@ pub(super) async fn gather(visit: &Visit, start: Start) -> Result<Graph, Fault> 
             }
             rests(visit, &mut graph, &one, at);
         }
-        Start::Value(text) => match Observable::guess(&text) {
-            Some(observable) => drop(value(visit, &mut graph, &observable).await?),
-            None => malware(visit, &mut graph, &text.to_lowercase()).await?,
-        },
+        Start::Value(text) => {
+            let at = match Observable::guess(&text) {
+                Some(observable) => value(visit, &mut graph, &observable).await?,
+                None => None,
+            };
+            // What is no value is a name.
+            if at.is_none() {
+                malware(visit, &mut graph, &text.to_lowercase()).await?;
+            }
+        }
     }
     indicators(visit, &mut graph).await?;
     Ok(graph.limited())
@@ -321,42 +346,32 @@ fn host_node(host: &str) -> (Kind, String) {
 fn tied(visit: &Visit, graph: &mut Graph, tie: &Tie) -> Option<usize> {
     let host = tie.host.as_deref().or_else(|| tie.url.as_deref().and_then(host_of)).map(host_node);
     let class = tie.class.as_deref().and_then(Class::of).map_or("", |class| class.type_());
-    let count = |link: &[(&str, &str)]| {
+    let rows = |link: &[(&str, &str)]| {
         let mut query = form_urlencoded::Serializer::new(String::from("/events?"));
-        query.extend_pairs(link);
-        query.append_pair("since", &Day::of(tie.first).to_string());
-        query.append_pair("until", &Day::of(tie.last).next().to_string());
-        query.finish()
+        query.extend_pairs(link.iter().filter(|(_, value)| !value.is_empty()));
+        Some(query.finish())
     };
-    let events =
-        visit.say_with("cases-n-events", &[("shown", grouped(tie.events).into()), ("count", (tie.events.min(1 << 50) as i64).into())]);
-    let told = match &tie.feed {
-        Some(feed) => format!("{class}, {events}, {feed}"),
-        None => format!("{class}, {events}"),
-    };
-    let ip = tie.ip.as_ref().map(|ip| (graph.node(Kind::Address, ip, ip, tie.events), ip.clone()));
-    let name = host.map(|(kind, host)| (graph.node(kind, &host, &host, tie.events), host));
-    let url = tie.url.as_ref().map(|url| (graph.node(Kind::Url, url, url, tie.events / 2), url.clone()));
+    let told = |word: String| if class.is_empty() { word } else { format!("{word} ({class})") };
+    let (events, feed) = (tie.events, tie.feed.as_deref());
+    let ip = tie.ip.as_ref().map(|ip| (graph.node(Kind::Address, ip, ip, events), ip.clone()));
+    let name = host.map(|(kind, host)| (graph.node(kind, &host, &host, events), host));
+    let url = tie.url.as_ref().map(|url| (graph.node(Kind::Url, url, url, events / 2), url.clone()));
     if let (Some((from, _)), Some((to, host))) = (&ip, &name) {
-        let reason = format!("{}: {told}", visit.say("graph-has-name"));
-        graph.join(*from, *to, reason, Some(count(&[("value", host)])));
+        graph.joined_by(*from, *to, told(visit.say("graph-has-name")), rows(&[("value", host), ("class", class)]), events, feed);
     }
     if let (Some((from, _)), Some((to, host))) = (&url, name.as_ref().or(ip.as_ref())) {
-        let reason = format!("{}: {told}", visit.say("graph-lies-at"));
-        graph.join(*from, *to, reason, Some(count(&[("value", host)])));
+        graph.joined_by(*from, *to, told(visit.say("graph-lies-at")), rows(&[("value", host), ("class", class)]), events, feed);
     }
     let subject = ip.clone().or_else(|| name.clone()).or_else(|| url.clone());
     for (kind, to) in [(Kind::Address, &tie.destination_ip), (Kind::Domain, &tie.destination_host)] {
         if let (Some((from, value)), Some(to)) = (&subject, to) {
-            let at = graph.node(kind, to, to, tie.events);
-            let reason = format!("{}: {told}", visit.say("graph-reaches"));
-            graph.join(*from, at, reason, Some(count(&[("value", value), ("class", class)])));
+            let at = graph.node(kind, to, to, events);
+            graph.joined_by(*from, at, told(visit.say("graph-reaches")), rows(&[("value", value), ("class", class)]), events, feed);
         }
     }
     if let (Some((from, value)), Some(malware)) = (&subject, &tie.malware) {
-        let at = graph.node(Kind::Malware, malware, malware, tie.events);
-        let reason = format!("{}: {told}", visit.say("graph-has-malware"));
-        graph.join(*from, at, reason, Some(count(&[("value", value), ("malware", malware)])));
+        let at = graph.node(Kind::Malware, malware, malware, events);
+        graph.joined_by(*from, at, told(visit.say("graph-has-malware")), rows(&[("value", value), ("malware", malware)]), events, feed);
     }
     subject.map(|(at, _)| at)
 }

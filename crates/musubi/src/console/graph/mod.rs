@@ -142,7 +142,7 @@ fn shown(visit: &Visit, query: &Query, graph: &Graph) -> Markup {
                     @for edge in &graph.edges {
                         @let (from, to) = (places[edge.from], places[edge.to]);
                         line x1=(number(from.0)) y1=(number(from.1)) x2=(number(to.0)) y2=(number(to.1)) {
-                            title { (label(&graph.nodes[edge.from])) " – " (edge.reason) " – " (label(&graph.nodes[edge.to])) }
+                            title { (label(&graph.nodes[edge.from])) " – " (because(visit, edge)) " – " (label(&graph.nodes[edge.to])) }
                         }
                     }
                 }
@@ -254,6 +254,17 @@ fn legend(visit: &Visit, graph: &Graph) -> Markup {
     }
 }
 
+/// Why two things belong together, and how often that was told by whom.
+fn because(visit: &Visit, edge: &Edge) -> String {
+    if edge.events == 0 {
+        return edge.reason.clone();
+    }
+    let count = i64::try_from(edge.events).unwrap_or(i64::MAX);
+    let events = visit.say_with("cases-n-events", &[("shown", grouped(edge.events).into()), ("count", count.into())]);
+    let feeds: Vec<&str> = edge.feeds.iter().map(String::as_str).collect();
+    format!("{}: {events}, {}", edge.reason, feeds.join(", "))
+}
+
 fn edges(visit: &Visit, graph: &Graph) -> Markup {
     let columns = [
         Column::text(visit.say("graph-from")),
@@ -270,7 +281,7 @@ fn edges(visit: &Visit, graph: &Graph) -> Markup {
     let row = |edge: &Edge| {
         vec![
             end(&graph.nodes[edge.from]),
-            html! { (edge.reason) },
+            html! { (because(visit, edge)) },
             end(&graph.nodes[edge.to]),
             html! { @if let Some(link) = &edge.link { a href=(link) { (visit.say("graph-open")) } } },
         ]

@@ -16,6 +16,7 @@ use store::indicator_pages::{Filter, Kept};
 use store::indicators::Remembered;
 
 use super::Route;
+use super::cases::day_field;
 use super::elements::defang::defang;
 use super::elements::query::Query;
 use super::elements::table::{Column, ROWS, paging, table};
@@ -157,14 +158,14 @@ async fn list(visit: Visit) -> Answer {
             let worth = one.indicator.worth(&half_lives, visit.now, |_| true);
             let what = one.indicator.what();
             vec![
-                html! { a.mono href={ "/indicators/" (one.indicator.id()) } { (shown(what)) } },
-                html! { (parts(what).0) },
+                html! { a.mono.value-link href={ "/indicators/" (one.indicator.id()) } { (shown(what)) } },
+                html! { span.day-name { (parts(what).0) } },
                 html! { (worth.score) },
                 html! { (standing(&visit, worth.standing)) },
-                html! { (worth.class.map_or("", |class| class.type_())) },
+                html! { span.day-name { (worth.class.map_or("", |class| class.type_())) } },
                 html! { (worth.malware.as_deref().unwrap_or_default()) },
                 html! { @if let Some(at) = worth.last_seen { (visit.stamp(at.as_microsecond())) } },
-                html! { @if let Some(at) = worth.holds_until(1) { (visit.stamp(at.as_microsecond())) } },
+                html! { span.day-name { (day_field(&visit, worth.holds_until(1).map(jiff::Timestamp::as_microsecond))) } },
                 html! { (grouped(worth.sightings)) @if worth.doubts > 0 { " " (badge(Tone::Bad, &visit.say_with("indicators-doubts", &[("shown", grouped(worth.doubts as u64).into()), ("count", (worth.doubts as i64).into())]))) } },
                 warned(&visit, &harm(what, &warnings)),
             ]

@@ -3,6 +3,8 @@
 mod one;
 mod work;
 
+pub(super) use one::state_meaning;
+
 use casework::correlate::key::CaseKey;
 use casework::model::rights::Right;
 use casework::verify::takedown::State;
@@ -223,7 +225,7 @@ async fn rows(visit: &Visit, query: &Query, wanted: &Takedowns) -> Result<Markup
         .iter()
         .map(|row| {
             vec![
-                html! { a href={ "/takedowns/" (row.id) } { (row.id) } },
+                html! { a.id href={ "/takedowns/" (row.id) } { (row.id) } },
                 html! { a.row-name href={ "/takedowns/" (row.id) } { (about(row)) } },
                 state_badge(visit, &row.state),
                 html! { (row.quiet_days) "/" (row.needed_days) },

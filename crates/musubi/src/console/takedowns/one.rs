@@ -6,8 +6,9 @@ use std::time::Duration;
 use axum::extract::Path;
 use casework::model::case::{Did, Entry};
 use casework::model::day::Day;
+use casework::model::party::Language;
 use casework::model::rights::Right;
-use casework::verify::takedown::{Answer as Answered, State};
+use casework::verify::takedown::{Answer as Answered, Shown, State};
 use casework::verify::watching::{Unwatched, Watch};
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -107,7 +108,7 @@ fn head(visit: &Visit, row: &TakedownRow) -> Markup {
 }
 
 /// What a state means, in a sentence.
-fn state_meaning(visit: &Visit, word: &str) -> String {
+pub(in crate::console) fn state_meaning(visit: &Visit, word: &str) -> String {
     match State::read(word) {
         Some(State::Open) => visit.say("takedowns-means-open"),
         Some(State::Requested) => visit.say("takedowns-means-requested"),
@@ -125,14 +126,33 @@ fn state_meaning(visit: &Visit, word: &str) -> String {
     }
 }
 
+/// What the network says, in a sentence.
+fn reason(visit: &Visit, row: &TakedownRow, outlook: &Outlook) -> Markup {
+    let status = outlook.found.status;
+    let days = |key: &str| {
+        let quiet =
+            if status.shown == Shown::Verified { row.quiet_days.max(i64::from(status.quiet_days)) } else { i64::from(status.quiet_days) };
+        visit.say_with(key, &[("quiet", quiet.to_string().into()), ("needed", row.needed_days.to_string().into())])
+    };
+    let seen = visit.stamp(outlook.found.last_seen.as_microsecond());
+    match status.shown {
+        Shown::Verified => html! { (days("takedowns-why-verified")) },
+        Shown::Quiet => html! { (days("takedowns-why-quiet")) },
+        Shown::Reopened => html! { (visit.say("takedowns-why-reopened")) " " (seen) },
+        Shown::Active => html! { (visit.say("takedowns-why-active")) " " (seen) },
+        Shown::Unwatched => html! { (visit.say("takedowns-why-unwatched")) },
+    }
+}
+
 /// Why it stands so: what was decided last, by which feeds, and what is known now.
 fn why(visit: &Visit, row: &TakedownRow, outlook: Option<&Outlook>) -> Markup {
     html! {
-        @if row.reason.is_empty() { p { (visit.say("takedowns-not-assessed")) } }
-        @else {
-            p { (row.reason) }
-            @if let Some(at) = row.assessed_at { p.quiet { (visit.say("takedowns-assessed-at")) " " (visit.stamp(at)) } }
+        @match outlook {
+            Some(outlook) => p { (reason(visit, row, outlook)) },
+            None if row.reason.is_empty() => p { (visit.say("takedowns-not-assessed")) },
+            None => p { (row.reason) },
         }
+        @if let Some(at) = row.assessed_at { p.quiet { (visit.say("takedowns-assessed-at")) " " (visit.stamp(at)) } }
         @if let Some(outlook) = outlook {
             @let now = outlook.found.status.state().as_str();
             @if now != row.state { p.done-note { (visit.say("takedowns-now")) " " (state_word(visit, now)) } }
@@ -229,7 +249,7 @@ fn said(visit: &Visit, people: &Colleagues, row: &TakedownRow, entries: &[Entry]
                             div.when { (visit.stamp(entry.at.as_microsecond())) " " span.who { (people.shown(&entry.by)) } }
                             div.what {
                                 (happening_word(visit, &happening)) " → " (state_badge(visit, &state))
-                                @if let Some(detail) = detail { div.quiet { (super::super::elements::defang::defang(&detail)) } }
+                                @if let Some(detail) = detail.filter(|_| happening != "assessed" || visit.language() == Language::En) { div.quiet { (super::super::elements::defang::defang(&detail)) } }
                             }
                         }
                     }
