@@ -5,12 +5,12 @@
 
 mod account;
 mod accounts;
-mod audit;
 mod agreements;
 mod answers;
 mod api;
 pub(crate) mod asking;
 mod assets;
+mod audit;
 mod cases;
 mod effect;
 pub(crate) mod elements;
@@ -31,8 +31,8 @@ pub(crate) mod people;
 pub(crate) mod picture;
 pub(crate) mod portal;
 mod releases;
-mod settings;
 mod search;
+mod settings;
 mod sign_in;
 mod takedowns;
 pub(crate) mod visit;

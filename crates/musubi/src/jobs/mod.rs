@@ -2,8 +2,8 @@
 
 pub(crate) mod answers;
 pub(crate) mod compact;
-pub(crate) mod health;
 pub(crate) mod figures;
+pub(crate) mod health;
 pub(crate) mod indicators;
 pub(crate) mod notices;
 pub(crate) mod office;
