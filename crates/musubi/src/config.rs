@@ -451,6 +451,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_console_has_a_name_that_passkeys_can_be_bound_to() {
+        assert_eq!(read("").unwrap().serve.name, "localhost");
+        assert_eq!(read("[serve]\nname = \"Musubi.Example\"\n").unwrap().serve.name, "musubi.example");
+        for bad in ["192.0.2.1", "musubi.example:8080", "", "https://musubi.example", "musubi..example"] {
+            assert!(read(&format!("[serve]\nname = {bad:?}\n")).is_err(), "{bad}");
+        }
+        let oidc = "[[serve.oidc]]\nname = \"Ministry\"\nissuer = \"https://login.example\"\nclient_id = \"musubi\"\n";
+        assert_eq!(read(oidc).unwrap().serve.oidc.len(), 1);
+        assert!(read(&oidc.replace("https:", "http:")).is_err(), "in the clear");
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_password_that_anybody_can_read_is_refused() {
