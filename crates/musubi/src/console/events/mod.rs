@@ -44,6 +44,8 @@ pub(super) fn routes() -> Vec<Route> {
 const SHOWN: [&str; 7] = ["source_ip", "source_asn", "source_country", "type", "malware", "destination_ip", "feed"];
 /// Rows that are counted one by one when the sums do not know a filter.
 const COUNTED: usize = 50_000;
+/// Rows that are read for it where the sums know how many there are already: more would cost more than a page is worth.
+const READ: u64 = 1_000_000;
 /// How long such a count may take.
 const COUNTING: std::time::Duration = std::time::Duration::from_secs(4);
 /// Values of a facet that are shown.
@@ -263,6 +265,14 @@ async fn counts(asking: &Asking, figures: &Figures, wanted: &Filter, address_day
     // What the sums do not join is counted row by row where that is little.
     if counts.total.is_some_and(|total| total > COUNTED as u64) {
         return Ok(counts);
+    }
+    if address_days.is_none()
+        && let Some((first, last)) = counts.days.as_ref().and_then(|days| Some((days.first()?.0, days.last()?.0)))
+    {
+        let all = store::figures::Asked { from: Some(first), until: Some(last + 1), ..Default::default() };
+        if figures.count(&all, None).is_none_or(|all| all > READ) {
+            return Ok(counts);
+        }
     }
     let mut condition = wanted.condition();
     if let Some(days) = &address_days {
