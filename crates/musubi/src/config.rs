@@ -68,6 +68,16 @@ pub(crate) struct Serve {
     pub(crate) resolver: Option<std::net::SocketAddr>,
     /// Fetch a file from a domain that a party claims.
     pub(crate) fetch_claims: bool,
+    /// Questions about events that run at once; others wait.
+    pub(crate) questions: u32,
+    /// Bytes of the largest upload of evidence.
+    pub(crate) largest_upload: u64,
+    /// Where traces go: an OpenTelemetry collector (OTLP over HTTP); without it there are none.
+    pub(crate) otlp: Option<String>,
+    /// Webhooks may lead to addresses of private networks and of this machine.
+    pub(crate) private_webhooks: bool,
+    /// The font of reports (TrueType or OpenType, with Japanese characters); without it, `report-font.ttf` in the home or one of the system's.
+    pub(crate) font: Option<PathBuf>,
     /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
     pub(crate) exchange_seconds: u64,
 }
@@ -97,6 +107,11 @@ impl Default for Serve {
             portal: None,
             resolver: None,
             fetch_claims: false,
+            questions: 4,
+            largest_upload: 10 << 30,
+            otlp: None,
+            private_webhooks: false,
+            font: None,
             exchange_seconds: 60,
         }
     }

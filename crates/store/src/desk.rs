@@ -16,6 +16,8 @@ pub struct WhichNotices<'a> {
     pub problem: Option<&'a str>,
     /// Only what left the house.
     pub out: bool,
+    /// Only what left the house and was not answered.
+    pub open: bool,
     /// Only what a person holds.
     pub held: bool,
     /// Where the page before ended: its last moment and id.
@@ -46,6 +48,9 @@ impl Register {
         }
         if which.out {
             conditions.push("state IN ('released', 'handing', 'sent', 'delivered', 'failed')");
+        }
+        if which.open {
+            conditions.push("answer IS NULL AND state IN ('released', 'handing', 'sent', 'delivered', 'failed')");
         }
         if which.held {
             conditions.push("held_at IS NOT NULL AND state = 'ready'");

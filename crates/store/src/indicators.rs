@@ -78,7 +78,7 @@ pub struct Wanted {
     pub limit: usize,
 }
 
-const COLUMNS: &str = "kind, value, terms, grounds, created_at, updated_at";
+pub(crate) const COLUMNS: &str = "kind, value, terms, grounds, created_at, updated_at";
 
 impl Register {
     /// Hears words about many things in one transaction, each remembered once however often it is said.
@@ -228,7 +228,7 @@ impl Held {
     }
 }
 
-fn read(row: &sqlx::sqlite::SqliteRow) -> Result<Remembered, StoreError> {
+pub(crate) fn read(row: &sqlx::sqlite::SqliteRow) -> Result<Remembered, StoreError> {
     let (kind, value, grounds): (&str, &str, &str) = (row.get(0), row.get(1), row.get(3));
     let what: What =
         format!("{kind} {value}").parse().map_err(|error| StoreError::Refused(format!("indicator in the register: {error}")))?;

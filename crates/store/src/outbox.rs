@@ -301,6 +301,22 @@ impl Register {
     }
 }
 
+impl Register {
+    /// How well some addresses work.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn quality_of(&self, addresses: &[&str]) -> Result<Vec<ContactQuality>, StoreError> {
+        let mut found = Vec::new();
+        for address in addresses {
+            let sql = "SELECT address, sent, delivered, bounced, answered, fixed, false_positive, not_ours, need_more, automatic, last_at \
+                       FROM contact_quality WHERE address = $1";
+            found.extend(sqlx::query_as(sql).bind(*address).fetch_optional(&self.pool).await?);
+        }
+        Ok(found)
+    }
+}
+
 /// Writes down what came back about a notice, within a transaction of the caller.
 pub(crate) async fn came_back(transaction: &mut sqlx::SqliteConnection, id: &str, back: Back<'_>, now: i64) -> Result<(), StoreError> {
     let known = sqlx::query("SELECT state, answer FROM notice WHERE id = $1").bind(id).fetch_optional(&mut *transaction).await?;

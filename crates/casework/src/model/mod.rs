@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod case;
 pub mod day;
+pub mod deeds;
 pub mod event;
 pub mod extra;
 pub mod field;

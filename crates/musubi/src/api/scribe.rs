@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use casework::model::release::Release;
 use store::posting::{Post, Posted};
 use store::register::Register;
 use store::releases::{LogKey, Released};
@@ -19,6 +20,7 @@ use crate::{chance, pipeline};
 enum Order {
     Page(PageGiven, oneshot::Sender<Result<Released<Vec<u8>>>>),
     Post(Post, oneshot::Sender<Result<Posted>>),
+    Answer(Release, Vec<u8>, oneshot::Sender<Result<Released<Vec<u8>>>>),
 }
 
 /// Takes orders.
@@ -42,6 +44,7 @@ impl Scribe {
         tokio::spawn(async move {
             while let Some(first) = waiting.recv().await {
                 let (mut pages, mut posts, mut objects) = (Vec::new(), Vec::new(), 0);
+                let mut answers = Vec::new();
                 let mut next = Some(first);
                 while let Some(order) = next {
                     match order {
@@ -50,8 +53,9 @@ impl Scribe {
                             objects += post.objects.len();
                             posts.push((post, answer));
                         }
+                        Order::Answer(release, body, answer) => answers.push(((release, body), answer)),
                     }
-                    next = if pages.len() < PAGES && objects < OBJECTS { waiting.try_recv().ok() } else { None };
+                    next = if pages.len() + answers.len() < PAGES && objects < OBJECTS { waiting.try_recv().ok() } else { None };
                 }
                 if !posts.is_empty() {
                     add(&register, posts).await;
@@ -59,6 +63,9 @@ impl Scribe {
                 }
                 if !pages.is_empty() {
                     release(&register, &key, pages).await;
+                }
+                if !answers.is_empty() {
+                    log(&register, &key, answers).await;
                 }
             }
         });
@@ -69,6 +76,13 @@ impl Scribe {
     pub(crate) async fn release(&self, page: PageGiven) -> Result<Released<Vec<u8>>> {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Page(page, answer)).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+
+    /// Logs any other answer to a party; gives it back when it may be sent.
+    pub(crate) async fn log(&self, release: Release, body: Vec<u8>) -> Result<Released<Vec<u8>>> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Answer(release, body, answer)).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
     }
 
@@ -112,6 +126,18 @@ async fn release(register: &Register, key: &LogKey, pages: Vec<(PageGiven, onesh
         Err(error) => {
             let text = error.to_string();
             answers.into_iter().for_each(|answer| drop(answer.send(Err(anyhow!("{text}")))));
+        }
+    }
+}
+
+#[allow(clippy::type_complexity, reason = "answers, each with who waits for it")]
+async fn log(register: &Register, key: &LogKey, answers: Vec<((Release, Vec<u8>), oneshot::Sender<Result<Released<Vec<u8>>>>)>) {
+    let (batch, waiting): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+    match register.release(key, batch, pipeline::now()).await {
+        Ok(released) => waiting.into_iter().zip(released).for_each(|(answer, one)| drop(answer.send(Ok(one)))),
+        Err(error) => {
+            let text = error.to_string();
+            waiting.into_iter().for_each(|answer| drop(answer.send(Err(anyhow!("{text}")))));
         }
     }
 }

@@ -23,7 +23,7 @@ use super::frame::{self, Frame};
 use super::words::Words;
 use super::{Needs, Route, moment};
 use crate::api::answer::{Packing, etag, is_known};
-use crate::api::{Peer, Server, Shut};
+use crate::api::{Face, Peer, Server, Shut};
 use crate::pipeline;
 use crate::sign_in::session;
 
@@ -108,7 +108,7 @@ impl Fault {
             }
         };
         // Machines are told as machines read it (RFC 9457).
-        if visit.uri.path().starts_with("/api/") {
+        if is_for_machines(visit.uri.path()) {
             return problem(self.status(), &title, &text);
         }
         let body = html! { p.fault { (text) } p { a href=(visit.home()) { (visit.say("fault-back")) } } };
@@ -116,6 +116,11 @@ impl Fault {
         *response.status_mut() = self.status();
         response
     }
+}
+
+/// Addresses that no browser shows as pages.
+pub(crate) fn is_for_machines(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/report/")
 }
 
 /// A problem as machines read it (RFC 9457).
@@ -420,13 +425,22 @@ async fn refuse(visit: &Visit, watch: &Watch, parts: &Parts) -> Option<Response>
     {
         return Some(Fault::TooMany(wait).into_response());
     }
+    // Where outside parties have an address of their own, each side is let in at its own.
+    let elsewhere = match (parts.extensions.get::<Face>(), &visit.who) {
+        (Some(Face::Inside), Some(who)) => who.role.is_partner(),
+        (Some(Face::Portal), Some(who)) => !who.role.is_partner(),
+        _ => false,
+    };
+    if elsewhere && watch.path != "/sign-out" {
+        return Some(Fault::NotFound.into_response());
+    }
     let Needs::Right(right) = watch.needs else { return None };
     match &visit.who {
         Some(who) if who.role.may(right) => None,
         // A partner is not told which doors there are.
         Some(who) if who.role.is_partner() => Some(Fault::NotFound.into_response()),
         Some(_) => Some(Fault::Denied.into_response()),
-        None if watch.path.starts_with("/api/") => {
+        None if is_for_machines(watch.path) => {
             let mut response = problem(StatusCode::UNAUTHORIZED, "not signed in", "show a token as Bearer, or sign in");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             Some(response)

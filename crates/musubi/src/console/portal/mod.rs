@@ -7,8 +7,8 @@
 mod downloads;
 mod give;
 pub(crate) mod mine;
-mod networks;
-mod problems;
+pub(crate) mod networks;
+pub(crate) mod problems;
 mod proof;
 mod settings;
 pub(crate) mod told;
@@ -193,7 +193,7 @@ fn kinds(visit: &Visit, base: &str, way: &str, sums: &Sums) -> Markup {
             tbody {
                 @for (problem, count) in all {
                     tr {
-                        td { a href={ (base) "/problems?as=" (way) "&kind=" (problem) } { (visit.say(&format!("problem-{problem}"))) } }
+                        td { a href={ (base) "/problems?as=" (way) "&kind=" (problem) } { (visit.say(&format!("told-problem-{problem}"))) } }
                         td.number { (grouped(*count)) }
                         td aria-hidden="true" { svg.bar viewBox="0 0 100 6" preserveAspectRatio="none" { rect width=(count * 100 / most) height="6"; } }
                     }

@@ -56,7 +56,7 @@ pub(crate) async fn page(visit: &Visit, lens: &Lens, wrong: Option<(&str, String
         .map(|part| {
             vec![
                 html! { span.mono { (part.claim) } },
-                html! { (visit.say(&format!("claim-{}", part.claim.kind()))) },
+                html! { (visit.say(&format!("party-claim-{}", part.claim.kind()))) },
                 html! { (said_by(visit, &part.provenance)) },
                 valid(visit, part.validity),
             ]
@@ -68,8 +68,8 @@ pub(crate) async fn page(visit: &Visit, lens: &Lens, wrong: Option<(&str, String
         .map(|contact| {
             vec![
                 html! { (contact.address) },
-                html! { (visit.say(&format!("contact-{}", contact.role.as_str()))) },
-                html! { (visit.say(&format!("language-{}", contact.language.as_str()))) },
+                html! { (visit.say(&format!("party-contact-{}", contact.role.as_str()))) },
+                html! { (visit.say(&format!("party-language-{}", contact.language.as_str()))) },
                 html! { @if contact.openpgp_key.is_some() { (badge(Tone::Good, &visit.say("networks-sealed"))) } @else { (badge(Tone::Quiet, &visit.say("networks-unsealed"))) } },
             ]
         })

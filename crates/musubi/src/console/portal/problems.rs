@@ -117,7 +117,7 @@ pub(crate) async fn page(visit: &Visit, lens: &Lens) -> Answer {
             @if told.sums.by_problem.len() > 1 {
                 ul.facets {
                     @for (problem, count) in &told.sums.by_problem {
-                        li { a href=(query.with("after", None).with("kind", Some(problem)).link(visit.uri.path())) { (visit.say(&format!("problem-{problem}"))) } " " span.quiet { (grouped(*count)) } }
+                        li { a href=(query.with("after", None).with("kind", Some(problem)).link(visit.uri.path())) { (visit.say(&format!("told-problem-{problem}"))) } " " span.quiet { (grouped(*count)) } }
                     }
                 }
             }
@@ -131,7 +131,7 @@ pub(crate) async fn page(visit: &Visit, lens: &Lens) -> Answer {
 
 fn filters(visit: &Visit, lens: &Lens, asked: &Question, query: &Query) -> Markup {
     let mut kinds = vec![("", visit.say("problems-all"))];
-    kinds.extend(Problem::ALL.iter().map(|problem| (problem.as_str(), visit.say(&format!("problem-{}", problem.as_str())))));
+    kinds.extend(Problem::ALL.iter().map(|problem| (problem.as_str(), visit.say(&format!("told-problem-{}", problem.as_str())))));
     let spans: Vec<(String, String)> = SPANS
         .iter()
         .map(|days| (days.to_string(), visit.say_with("problems-days", &[("count", (*days).into()), ("shown", days.to_string().into())])))
@@ -172,7 +172,7 @@ fn rows(visit: &Visit, events: &[Event]) -> Markup {
                 visit.stamp(event.time),
                 html! { span.mono { (event.subject()) } @if let Some(name) = event.text("source_fqdn").filter(|name| *name != event.subject()) { br; span.quiet { (name) } } },
                 html! { (event.source_port.map(|port| port.to_string()).unwrap_or_default()) },
-                html! { (event.problem().map(|problem| visit.say(&format!("problem-{}", problem.as_str()))).unwrap_or_default()) },
+                html! { (event.problem().map(|problem| visit.say(&format!("told-problem-{}", problem.as_str()))).unwrap_or_default()) },
                 html! { (event.what()) @for word in vendor { " " span.quiet { (word) } } },
                 html! { @if !destination.is_empty() { span.mono { (destination) (port) } } },
                 html! { span.quiet { (first_word(&event.handling)) } },

@@ -35,38 +35,38 @@ async fn page(visit: Visit) -> Answer {
     let tokens = tokens_of(&visit, &lens.party).await?;
     let people = visit.server.register.people_of(lens.party.id.as_str()).await?;
     let body = html! {
-        h2 { (visit.say("settings-told")) }
-        p { (visit.say("settings-told-why")) }
+        h2 { (visit.say("partner-told")) }
+        p { (visit.say("partner-told-why")) }
         @if lens.party.contacts.is_empty() { (empty(&visit.say("networks-no-contacts"), None)) }
         @for contact in &lens.party.contacts {
             section.card {
-                h3 { (contact.address) " " span.quiet { (visit.say(&format!("contact-{}", contact.role.as_str()))) } }
+                h3 { (contact.address) " " span.quiet { (visit.say(&format!("party-contact-{}", contact.role.as_str()))) } }
                 (key_state(&visit, contact.openpgp_key.as_deref()))
                 form.stack method="post" action="/portal/settings/contact" {
                     input type="hidden" name="address" value=(contact.address);
                     input type="hidden" name="role" value=(contact.role.as_str());
-                    (form::choice("language", &visit.say("networks-language"), contact.language.as_str(), &[("ja", visit.say("language-ja")), ("en", visit.say("language-en"))]))
-                    (form::lines("key", &visit.say("settings-key"), "", 4))
-                    p.hint { (visit.say("settings-key-hint")) }
-                    @if contact.openpgp_key.is_some() { label { input type="checkbox" name="without" value="yes"; " " (visit.say("settings-key-remove")) } }
-                    button type="submit" { (visit.say("settings-save")) }
+                    (form::choice("language", &visit.say("networks-language"), contact.language.as_str(), &[("ja", visit.say("party-language-ja")), ("en", visit.say("party-language-en"))]))
+                    (form::lines("key", &visit.say("partner-key"), "", 4))
+                    p.hint { (visit.say("partner-key-hint")) }
+                    @if contact.openpgp_key.is_some() { label { input type="checkbox" name="without" value="yes"; " " (visit.say("partner-key-remove")) } }
+                    button type="submit" { (visit.say("partner-save")) }
                 }
             }
         }
-        h2 { (visit.say("settings-tokens")) }
-        p { (visit.say("settings-tokens-why")) }
+        h2 { (visit.say("partner-tokens")) }
+        p { (visit.say("partner-tokens-why")) }
         (token_table(&visit, &tokens, now))
         form.filter method="post" action="/portal/settings/tokens" {
-            (form::field(&form::Field { name: "name", label: &visit.say("settings-token-name"), required: true, ..form::Field::default() }))
-            (form::choice("role", &visit.say("settings-token-may"), "reader", &[("reader", visit.say("settings-token-reader")), ("member", visit.say("settings-token-member"))]))
-            (form::choice("days", &visit.say("settings-token-days"), "365", &[("30", visit.say("settings-days-30")), ("90", visit.say("settings-days-90")), ("365", visit.say("settings-days-365"))]))
-            button type="submit" { (visit.say("settings-token-new")) }
+            (form::field(&form::Field { name: "name", label: &visit.say("partner-token-name"), required: true, ..form::Field::default() }))
+            (form::choice("role", &visit.say("partner-token-may"), "reader", &[("reader", visit.say("partner-token-reader")), ("member", visit.say("partner-token-member"))]))
+            (form::choice("days", &visit.say("partner-token-days"), "365", &[("30", visit.say("partner-days-30")), ("90", visit.say("partner-days-90")), ("365", visit.say("partner-days-365"))]))
+            button type="submit" { (visit.say("partner-token-new")) }
         }
-        h2 { (visit.say("settings-people")) }
+        h2 { (visit.say("partner-people")) }
         (people_table(&visit, &people))
         form.filter method="post" action="/portal/settings/people" {
-            (form::choice("role", &visit.say("settings-role"), "partner", &[("partner", visit.say("role-partner")), ("partner-administrator", visit.say("role-partner-administrator"))]))
-            button type="submit" { (visit.say("settings-invite")) }
+            (form::choice("role", &visit.say("partner-role"), "partner", &[("partner", visit.say("role-partner")), ("partner-administrator", visit.say("role-partner-administrator"))]))
+            button type="submit" { (visit.say("partner-invite")) }
         }
     };
     Ok(lens.page(&visit, &visit.say("nav-portal-settings"), &body))
@@ -79,21 +79,21 @@ fn key_state(visit: &Visit, key: Option<&str>) -> Markup {
             p {
                 (badge(Tone::Good, &visit.say("networks-sealed"))) " " code { (recipient.fingerprint()) } " "
                 @match recipient.expires() {
-                    Some(at) => { (visit.say("settings-key-until")) " " (visit.stamp(at.as_microsecond())) }
-                    None => (visit.say("settings-key-for-ever")),
+                    Some(at) => { (visit.say("partner-key-until")) " " (visit.stamp(at.as_microsecond())) }
+                    None => (visit.say("partner-key-for-ever")),
                 }
             }
         },
-        Err(error) => html! { p.wrong { (visit.say("settings-key-unusable")) " " (error) } },
+        Err(error) => html! { p.wrong { (visit.say("partner-key-unusable")) " " (error) } },
     }
 }
 
 fn token_table(visit: &Visit, tokens: &[Token], now: i64) -> Markup {
     let columns = [
-        Column::text(visit.say("settings-token-name")),
-        Column::text(visit.say("settings-token-may")),
-        Column::text(visit.say("settings-made")),
-        Column::text(visit.say("settings-until")),
+        Column::text(visit.say("partner-token-name")),
+        Column::text(visit.say("partner-token-may")),
+        Column::text(visit.say("partner-made")),
+        Column::text(visit.say("partner-until")),
         Column::text(""),
     ];
     let rows: Vec<_> = tokens
@@ -101,25 +101,25 @@ fn token_table(visit: &Visit, tokens: &[Token], now: i64) -> Markup {
         .map(|token| {
             vec![
                 html! { (token.name.as_deref().unwrap_or_default()) " " code { (token.id) } },
-                html! { (visit.say(&format!("settings-token-{}", token.role))) },
+                html! { (visit.say(&format!("partner-token-{}", token.role))) },
                 visit.stamp(token.created_at),
                 html! { @if let Some(at) = token.expires_at { (visit.stamp(at)) } },
                 html! { @if token.holds(now) {
                     form method="post" action={ "/portal/settings/tokens/" (token.id) "/revoke" } {
-                        button.danger type="submit" data-question=(visit.say_with("settings-revoke-really", &[("token", token.id.clone().into())])) { (visit.say("settings-revoke")) }
+                        button.danger type="submit" data-question=(visit.say_with("partner-revoke-really", &[("token", token.id.clone().into())])) { (visit.say("partner-revoke")) }
                     }
-                } @else { (badge(Tone::Quiet, &visit.say("settings-ended"))) } },
+                } @else { (badge(Tone::Quiet, &visit.say("partner-ended"))) } },
             ]
         })
         .collect();
-    if rows.is_empty() { empty(&visit.say("settings-no-tokens"), None) } else { table(&visit.say("settings-tokens"), &columns, &rows) }
+    if rows.is_empty() { empty(&visit.say("partner-no-tokens"), None) } else { table(&visit.say("partner-tokens"), &columns, &rows) }
 }
 
 fn people_table(visit: &Visit, people: &[Person]) -> Markup {
     let columns = [
-        Column::text(visit.say("settings-person")),
-        Column::text(visit.say("settings-role")),
-        Column::text(visit.say("settings-made")),
+        Column::text(visit.say("partner-person")),
+        Column::text(visit.say("partner-role")),
+        Column::text(visit.say("partner-made")),
         Column::text(""),
     ];
     let me = visit.who.as_ref().map(|who| who.id.clone()).unwrap_or_default();
@@ -130,15 +130,15 @@ fn people_table(visit: &Visit, people: &[Person]) -> Markup {
                 html! { (person.shown) " " span.quiet { (person.name) } },
                 html! { (visit.say(&format!("role-{}", person.role))) },
                 visit.stamp(person.created_at),
-                html! { @if person.disabled_at.is_some() { (badge(Tone::Quiet, &visit.say("settings-ended"))) } @else if person.id != me {
+                html! { @if person.disabled_at.is_some() { (badge(Tone::Quiet, &visit.say("partner-ended"))) } @else if person.id != me {
                     form method="post" action={ "/portal/settings/people/" (person.id) "/end" } {
-                        button.danger type="submit" data-question=(visit.say_with("settings-end-really", &[("person", person.shown.clone().into())])) { (visit.say("settings-end")) }
+                        button.danger type="submit" data-question=(visit.say_with("partner-end-really", &[("person", person.shown.clone().into())])) { (visit.say("partner-end")) }
                     }
                 } },
             ]
         })
         .collect();
-    if rows.is_empty() { empty(&visit.say("settings-no-people"), None) } else { table(&visit.say("settings-people"), &columns, &rows) }
+    if rows.is_empty() { empty(&visit.say("partner-no-people"), None) } else { table(&visit.say("partner-people"), &columns, &rows) }
 }
 
 async fn tokens_of(visit: &Visit, party: &Party) -> Result<Vec<Token>, Fault> {
@@ -161,7 +161,7 @@ async fn contact(visit: Visit, body: Bytes) -> Answer {
     let key = match form.one("key") {
         Some(text) => {
             if let Err(error) = Recipient::read(text, visit.now) {
-                return Err(Fault::Wrong(format!("{} {error}", visit.say("settings-key-unusable"))));
+                return Err(Fault::Wrong(format!("{} {error}", visit.say("partner-key-unusable"))));
             }
             Some(text.replace("\r\n", "\n"))
         }
@@ -220,11 +220,11 @@ async fn new(visit: Visit, body: Bytes) -> Answer {
     };
     visit.server.register.add_token(&token).await?;
     let body = html! {
-        p.lead { (visit.say("settings-token-once")) }
+        p.lead { (visit.say("partner-token-once")) }
         pre { "user     " (token.id) "\npassword " (secret) }
-        p.actions { button type="button" data-copy=(secret) { (visit.say("settings-copy")) } a.button href="/portal/settings" { (visit.say("settings-back")) } }
+        p.actions { button type="button" data-copy=(secret) { (visit.say("partner-copy")) } a.button href="/portal/settings" { (visit.say("partner-back")) } }
     };
-    let mut response = lens.page(&visit, &visit.say("settings-token-new"), &body);
+    let mut response = lens.page(&visit, &visit.say("partner-token-new"), &body);
     once(&mut response);
     response.extensions_mut().insert(Detail(format!("token {}", token.id)));
     Ok(response)
@@ -248,7 +248,7 @@ async fn revoke(visit: Visit, Path(id): Path<String>) -> Answer {
 async fn invite(visit: Visit, body: Bytes) -> Answer {
     let lens = Lens::of_partner(&visit).await?;
     let role = Query::of_form(&body).one("role").and_then(Role::read).filter(|role| role.is_partner());
-    let role = role.ok_or_else(|| Fault::Wrong(visit.say("settings-role")))?;
+    let role = role.ok_or_else(|| Fault::Wrong(visit.say("partner-role")))?;
     let secret = new_token()?;
     let invitation = Invitation {
         key: hashed(&secret),
@@ -263,11 +263,11 @@ async fn invite(visit: Visit, body: Bytes) -> Answer {
     visit.server.register.invite(&invitation).await?;
     let link = format!("/welcome?key={secret}");
     let body = html! {
-        p.lead { (visit.say("settings-invite-once")) }
+        p.lead { (visit.say("partner-invite-once")) }
         pre { (link) }
-        p.actions { a.button href="/portal/settings" { (visit.say("settings-back")) } }
+        p.actions { a.button href="/portal/settings" { (visit.say("partner-back")) } }
     };
-    let mut response = lens.page(&visit, &visit.say("settings-invite"), &body);
+    let mut response = lens.page(&visit, &visit.say("partner-invite"), &body);
     once(&mut response);
     response.extensions_mut().insert(Detail(format!("invited a {role}")));
     Ok(response)
@@ -279,8 +279,9 @@ async fn end(visit: Visit, Path(id): Path<String>) -> Answer {
     let register = &visit.server.register;
     let person = register.person(&id).await?.filter(|person| person.party == lens.party.id.as_str()).ok_or(Fault::NotFound)?;
     if person.id == visit.who()?.id {
-        return Err(Fault::Wrong(visit.say("settings-not-yourself")));
+        return Err(Fault::Wrong(visit.say("partner-not-yourself")));
     }
-    register.set_disabled(&person.id, true, visit.now.as_microsecond()).await?;
+    let now = visit.now.as_microsecond();
+    register.set_disabled(&person.id, true, now).await?;
     Ok(visit.on_to("/portal/settings"))
 }

@@ -62,14 +62,12 @@ pub(crate) async fn list(visit: &Visit, lens: &Lens) -> Answer {
     let which = WhichNotices {
         party: Some(lens.party.id.as_str()),
         out: true,
+        open,
         after: query.one("after").and_then(cursor),
         ..WhichNotices::default()
     };
     let mut found = visit.server.register.notices_page(&which, ROWS as i64 + 1).await?;
     let next = next(&mut found);
-    if open {
-        found.retain(|notice| notice.answer.is_none());
-    }
     let columns = [
         Column::text(visit.say("told-when")),
         Column::text(visit.say("told-number")),
@@ -84,7 +82,7 @@ pub(crate) async fn list(visit: &Visit, lens: &Lens) -> Answer {
             vec![
                 visit.stamp(listed_at(notice)),
                 html! { a href={ (lens.base) "/notices/" (notice.id) } { (notice.id) } },
-                html! { (visit.say(&format!("problem-{}", notice.digest.problem.as_str()))) },
+                html! { (visit.say(&format!("told-problem-{}", notice.digest.problem.as_str()))) },
                 html! { (grouped(notice.findings.unsigned_abs())) },
                 html! { @if let Some(at) = notice.answer_by { (visit.stamp(at)) } },
                 answered(visit, notice),
@@ -115,7 +113,7 @@ pub(crate) fn answered(visit: &Visit, notice: &Notice) -> Markup {
 /// An answer in the viewer's words; a word of a person stays what it is.
 pub(crate) fn said(visit: &Visit, word: &str) -> String {
     match Reply::read(word) {
-        Some(reply) => visit.say(&format!("reply-{}", reply.as_str())),
+        Some(reply) => visit.say(&format!("told-reply-{}", reply.as_str())),
         None => word.to_owned(),
     }
 }
@@ -209,7 +207,7 @@ pub(crate) async fn one(visit: &Visit, lens: &Lens, id: &str) -> Answer {
         .collect();
     let pairs = vec![
         (visit.say("told-when"), visit.stamp(listed_at(&notice))),
-        (visit.say("portal-problem"), html! { (visit.say(&format!("problem-{}", notice.digest.problem.as_str()))) }),
+        (visit.say("portal-problem"), html! { (visit.say(&format!("told-problem-{}", notice.digest.problem.as_str()))) }),
         (visit.say("told-answer-by"), html! { @if let Some(at) = notice.answer_by { (visit.stamp(at)) } }),
         (visit.say("told-answer"), answered(visit, &notice)),
     ];
@@ -229,7 +227,7 @@ fn answer_form(visit: &Visit, to: &str) -> Markup {
             fieldset {
                 legend { (visit.say("told-choose")) }
                 @for reply in Reply::ALL {
-                    label.choice { input type="radio" name="says" value=(reply.as_str()) required; " " (visit.say(&format!("reply-{}", reply.as_str()))) }
+                    label.choice { input type="radio" name="says" value=(reply.as_str()) required; " " (visit.say(&format!("told-reply-{}", reply.as_str()))) }
                 }
             }
             (form::lines("comment", &visit.say("told-comment"), "", 4))
