@@ -107,7 +107,10 @@ fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
     let streams: Vec<TcpStream> = (0..50)
         .map(|_| {
             let mut stream = TcpStream::connect(server.address).unwrap();
-            let head = format!("POST /api/v1/evidence HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 90000\r\n\r\nabc", us.token);
+            let head = format!(
+                "POST /api/v1/evidence HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 90000\r\n\r\nabc",
+                us.token
+            );
             stream.write_all(head.as_bytes()).unwrap();
             stream
         })
@@ -230,7 +233,14 @@ fn tricks_with_paths_lead_nowhere() {
         assert!(!String::from_utf8_lossy(&answer).contains("planted-secret"), "{path}");
     }
     // Bytes that are no path at all.
-    for bytes in [&b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nHost x\r\n\r\n", b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n"] {
+    for bytes in [
+        &b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost x\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+    ] {
         let answer = raw(server.address, bytes, Duration::from_secs(3));
         assert!(statuses(&answer).iter().all(|status| *status >= 400), "{bytes:?}: {}", String::from_utf8_lossy(&answer));
     }
@@ -244,7 +254,10 @@ fn a_request_is_one_request() {
     let smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
     for head in [
         // CL.TE, TE.CL, two lengths, lengths in odd dress, chunked said twice or hidden.
-        format!("POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}", 5 + smuggled.len()),
+        format!(
+            "POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}",
+            5 + smuggled.len()
+        ),
         format!("POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: {}\r\n\r\n{smuggled}", smuggled.len()),
         format!("POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nContent-Length: 0\r\n\r\n{smuggled}", smuggled.len()),
         format!("POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: +0\r\n\r\n{smuggled}"),
@@ -281,13 +294,19 @@ fn other_methods_change_nothing_and_a_header_makes_none() {
         assert!(!String::from_utf8_lossy(&answer.body).contains("echo-me"), "{method}");
     }
     for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
-        let answer = server.request("GET", "/api/v1/cases?_method=POST", &[token, (name, "POST"), ("Content-Type", "application/json")], b"{\"title\": \"x\"}");
+        let answer = server.request(
+            "GET",
+            "/api/v1/cases?_method=POST",
+            &[token, (name, "POST"), ("Content-Type", "application/json")],
+            b"{\"title\": \"x\"}",
+        );
         assert!(answer.status == 400, "{name}: {}", answer.status);
         let answer = server.request("GET", "/api/v1/cases", &[token, (name, "DELETE")], b"");
         assert_eq!((answer.status, answer.json()["data"].clone()), (200, json!([])), "{name}");
     }
     // A browser of another site cannot make the browser of ours ask.
-    let preflight = server.request("OPTIONS", "/api/v1/events", &[("Origin", "https://evil.example"), ("Access-Control-Request-Method", "GET")], b"");
+    let preflight =
+        server.request("OPTIONS", "/api/v1/events", &[("Origin", "https://evil.example"), ("Access-Control-Request-Method", "GET")], b"");
     assert!(preflight.header("access-control-allow-origin").is_none());
 }
 
@@ -316,7 +335,8 @@ fn a_token_in_an_address_opens_nothing_and_is_written_down_nowhere() {
     child.wait().unwrap();
     let told = std::fs::read_to_string(&log).unwrap();
     assert!(!told.contains(&us.token) && !String::from_utf8_lossy(&metrics.body).contains(&us.token));
-    let lines: Vec<serde_json::Value> = told.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    let lines: Vec<serde_json::Value> =
+        told.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
     let requests = lines.iter().filter(|line| line["target"] == "musubi::request").count();
     assert!(requests >= 6 && lines.iter().any(|line| line["route"] == "/api/v1/me" && line["status"] == 401), "{told}");
     let register = std::fs::read(home.root().join("register.db")).unwrap();
@@ -338,9 +358,18 @@ fn forms_that_are_none_are_refused_and_leave_nothing() {
         ("multipart/form-data; boundary=b", "--b\r\n\r\n\r\n--b--".to_owned()),
         ("multipart/form-data; boundary=b", format!("--b\r\n{file}never ends")),
         ("multipart/form-data; boundary=b", format!("--c\r\n{file}x\r\n--c--\r\n")),
-        ("multipart/form-data; boundary=b", format!("--b\r\nContent-Disposition: form-data; name=\"tlp\"\r\n\r\npurple\r\n--b\r\n{file}x\r\n--b--\r\n")),
-        ("multipart/form-data; boundary=b", format!("--b\r\nContent-Disposition: form-data; name=\"role\"\r\n\r\nadministrator\r\n--b\r\n{file}x\r\n--b--\r\n")),
-        ("multipart/form-data; boundary=b", format!("--b\r\nContent-Disposition: form-data; name=\"feed\"\r\n\r\n{}\r\n--b--\r\n", "y".repeat(9000))),
+        (
+            "multipart/form-data; boundary=b",
+            format!("--b\r\nContent-Disposition: form-data; name=\"tlp\"\r\n\r\npurple\r\n--b\r\n{file}x\r\n--b--\r\n"),
+        ),
+        (
+            "multipart/form-data; boundary=b",
+            format!("--b\r\nContent-Disposition: form-data; name=\"role\"\r\n\r\nadministrator\r\n--b\r\n{file}x\r\n--b--\r\n"),
+        ),
+        (
+            "multipart/form-data; boundary=b",
+            format!("--b\r\nContent-Disposition: form-data; name=\"feed\"\r\n\r\n{}\r\n--b--\r\n", "y".repeat(9000)),
+        ),
     ] {
         let answer = server.request("POST", "/api/v1/evidence", &[("Authorization", &bearer), ("Content-Type", media)], body.as_bytes());
         assert!([400, 415].contains(&answer.status), "{media} {body:.60}: {}", answer.status);
@@ -367,7 +396,12 @@ fn no_export_holds_a_formula() {
         })
         .collect();
     let bearer = format!("Bearer {}", us.token);
-    let told = server.request("POST", "/api/v1/evidence?tlp=green&format=intelmq&wait=60&feed=%3Dfeed", &[("Authorization", &bearer)], rows.as_bytes());
+    let told = server.request(
+        "POST",
+        "/api/v1/evidence?tlp=green&format=intelmq&wait=60&feed=%3Dfeed",
+        &[("Authorization", &bearer)],
+        rows.as_bytes(),
+    );
     assert_eq!(told.json()["uploads"][0]["outcome"]["stored"], json!(nasty.len()), "{}", String::from_utf8_lossy(&told.body));
     let bearer = format!("Bearer {}", isp.token);
     let csv = server.request("GET", "/report/inside.csv?time.min=2026-03-01", &[("Authorization", &bearer)], b"");
