@@ -172,7 +172,7 @@ impl Operation {
 
     /// Pages of a list.
     pub(super) fn paged(self) -> Self {
-        self.text("cursor", "Go on where the page before ended: its `next`").number("limit", "Rows of a page", 1, LARGEST_PAGE as i64)
+        self.text("cursor", "Go on where the page before ended: its next").number("limit", "Rows of a page", 1, LARGEST_PAGE as i64)
     }
 
     /// A header that may be sent.
