@@ -34,6 +34,52 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => button.classList.remove("done"), 1500);
 });
 
+// A template's preview follows what is typed; without this the button does.
+{
+  const form = document.querySelector("form.template[data-preview]");
+  let waiting;
+  form?.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const answer = await fetch(form.dataset.preview, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById("preview");
+      if (fresh) { document.getElementById("preview").replaceChildren(...fresh.childNodes); }
+    }, 400);
+  });
+// Passkeys: the form says where the question is asked and where the answer goes. Signing in also listens at the name field.
+const passkeyForm = document.querySelector("form[data-passkey]");
+if (passkeyForm && window.PublicKeyCredential?.parseCreationOptionsFromJSON) {
+  const creates = passkeyForm.dataset.passkey === "create";
+  const alert = passkeyForm.querySelector("[role=alert]");
+  let waiting;
+  const post = async (to, body) => {
+    const answer = await fetch(to, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    const read = await answer.json();
+    if (!answer.ok) { throw new Error(read.detail); }
+    return read;
+  };
+  const ask = async (mediation) => {
+    waiting?.abort();
+    const { signal } = (waiting = new AbortController());
+    try {
+      const { publicKey } = await post(passkeyForm.dataset.ask, {});
+      const credential = creates
+        ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey), signal })
+        : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey), mediation, signal });
+      const form = Object.fromEntries(new FormData(passkeyForm));
+      location.assign((await post(passkeyForm.dataset.answer, { ...form, credential: credential.toJSON() })).to);
+    } catch (error) {
+      if (error.name === "AbortError" || signal.aborted) { return; }
+      alert.textContent = error.name === "Error" && error.message ? error.message : passkeyForm.dataset.failed;
+      alert.hidden = false;
+    }
+  };
+  passkeyForm.hidden = false;
+  passkeyForm.addEventListener("submit", (event) => { event.preventDefault(); ask("optional"); });
+  if (!creates) {
+    PublicKeyCredential.isConditionalMediationAvailable?.().then((available) => { if (available) { ask("conditional"); } });
+  }
 // Evidence in pieces: what breaks off goes on where it was (tus 1.0.0). Without this the form sends it in one go.
 const uploadForm = document.querySelector("form[data-upload]");
 if (uploadForm && window.fetch && window.FileReader) {
@@ -118,4 +164,33 @@ if (uploadForm && window.fetch && window.FileReader) {
       button.disabled = false;
     }
   });
+// A picture that can be moved: by wheel and drag here, by the links above it without.
+for (const svg of document.querySelectorAll("svg[data-pan]")) {
+  const [width, height] = svg.dataset.pan.split(" ").map(Number);
+  const box = svg.viewBox.baseVal;
+  const show = (x, y, w) => {
+    w = Math.min(width, Math.max(width / 16, w));
+    const h = w * height / width;
+    svg.setAttribute("viewBox", `${Math.min(width - w, Math.max(0, x))} ${Math.min(height - h, Math.max(0, y))} ${w} ${h}`);
+  };
+  svg.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && !event.shiftKey && box.width >= width && event.deltaY > 0) { return; }
+    event.preventDefault();
+    const at = svg.getBoundingClientRect();
+    const [px, py] = [(event.clientX - at.left) / at.width, (event.clientY - at.top) / at.height];
+    const w = Math.min(width, Math.max(width / 16, box.width * (event.deltaY > 0 ? 1.2 : 1 / 1.2)));
+    show(box.x + (box.width - w) * px, box.y + (box.height - w * height / width) * py, w);
+  }, { passive: false });
+  let from = null;
+  svg.addEventListener("pointerdown", (event) => { from = { x: event.clientX, y: event.clientY, left: box.x, top: box.y, moved: false }; });
+  svg.addEventListener("pointermove", (event) => {
+    if (!from || event.buttons !== 1) { return; }
+    const at = svg.getBoundingClientRect();
+    const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
+    if (Math.abs(dx) + Math.abs(dy) > 4) { from.moved = true; }
+    show(from.left - dx * box.width / at.width, from.top - dy * box.height / at.height, box.width);
+  });
+  // Whoever moved the picture did not mean the node beneath.
+  svg.addEventListener("click", (event) => { if (from?.moved) { event.preventDefault(); } from = null; }, true);
+  svg.addEventListener("dragstart", (event) => event.preventDefault());
 }

@@ -53,7 +53,7 @@ pub struct TakedownRow {
     pub reason: String,
 }
 
-const ROW: &str = "SELECT id, number, case_id, target, place, class, country, party, channel, agreement, release_id, asked_by, their_id, \
+pub(crate) const ROW: &str = "SELECT id, number, case_id, target, place, class, country, party, channel, agreement, release_id, asked_by, their_id, \
                    said, shown, state, quiet_days, needed_days, reinfections, escalations, first_seen, last_seen, asked_at, heard_at, \
                    answered_at, answer_due, verified_at, assessed_at, reason FROM takedown";
 

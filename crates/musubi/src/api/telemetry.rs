@@ -16,8 +16,8 @@ use reqwest::Url;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::scribe::chance;
 use super::{Peer, Server};
+use crate::chance;
 use crate::pipeline;
 
 /// Upper bounds of durations, in seconds.
@@ -105,7 +105,7 @@ pub(crate) async fn watch(State(server): State<Arc<Server>>, request: Request, n
     // What was asked for may be anything; the pattern is one of ours.
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let parent = parent(request.headers());
-    let (trace, span) = (parent.map_or_else(|| (u128::from(chance()) << 64) | u128::from(chance()), |(trace, _)| trace), chance().max(1));
+    let (trace, span) = (parent.map_or_else(|| chance::uuid().as_u128(), |(trace, _)| trace), chance::number().max(1));
     let id = format!("{span:016x}");
     let mut response = next.run(request).await;
     let took = began.elapsed();
@@ -223,7 +223,7 @@ async fn told(server: &Server) -> Result<String> {
     tell("musubi_events", "gauge", "Events that are remembered.", rows.unsigned_abs());
     tell("musubi_segments", "gauge", "Segments that hold them.", segments.len() as u64);
     tell("musubi_segment_bytes", "gauge", "Bytes of the segments.", bytes.unsigned_abs());
-    tell("musubi_evidence", "gauge", "Evidence that was read.", server.register.evidence_count().await?.unsigned_abs());
+    tell("musubi_evidence", "gauge", "Evidence that was read.", server.register.evidence_count(i64::MIN).await?.unsigned_abs());
     tell("musubi_indicators", "gauge", "Indicators.", server.register.indicator_count().await?.unsigned_abs());
     let last = server.register.releases_before(None, None, 1).await?;
     tell("musubi_releases", "gauge", "Leaves in the log of releases.", last.first().map_or(0, |last| last.number + 1));

@@ -98,6 +98,7 @@ async fn plan_one(server: &Arc<Server>, hook: &Webhook) -> Result<bool, Fault> {
         now,
         uri: Uri::from_static("/api/v1/webhooks"),
         address: IpAddr::from([127, 0, 0, 1]),
+        secure: false,
     };
     let mut calls = Vec::new();
     let mut rest: &[Happening] = &found;
@@ -112,9 +113,8 @@ async fn plan_one(server: &Arc<Server>, hook: &Webhook) -> Result<bool, Fault> {
             Some(told) => release(&visit, "webhook", Purpose::Notify, &told.eyes.under(&told.rows), body).await?,
             None => body,
         };
-        let random = ((u128::from(crate::api::scribe::chance()) << 64) | u128::from(crate::api::scribe::chance())).to_be_bytes();
         calls.push(Call {
-            id: format!("msg_{}", uuid::Builder::from_random_bytes(random).into_uuid().simple()),
+            id: format!("msg_{}", crate::chance::uuid().simple()),
             webhook: hook.id.clone(),
             kind: first.kind.to_owned(),
             body: Some(body),

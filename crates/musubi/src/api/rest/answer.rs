@@ -12,13 +12,13 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::api::answer::{Packing, etag, is_known};
-use crate::api::standing::Sight;
+use crate::api::standing::Seen;
 use crate::console::visit::{Answer, Fault, Visit, problem};
 
 use super::new_id;
 
 /// What was put into an answer to an outside party: the terms of it, and how the party sees them.
-pub(super) type Under<'a> = BTreeMap<i64, &'a Sight>;
+pub(super) type Under<'a> = BTreeMap<i64, &'a Seen>;
 
 /// Something to send.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ pub(crate) async fn release(
     visit: &Visit,
     what: &str,
     purpose: Purpose,
-    under: &BTreeMap<i64, &Sight>,
+    under: &BTreeMap<i64, &Seen>,
     body: Vec<u8>,
 ) -> Result<Vec<u8>, Fault> {
     let who = visit.who()?;

@@ -295,7 +295,7 @@ impl Doing {
             Self::Close { closing, why } => {
                 let known = Closing::read(&closing).filter(|closing| *closing != Closing::Merged);
                 let closing = known.ok_or_else(|| format!("closing: {closing:?} is neither resolved, false-positive nor given-up"))?;
-                is_open(Did::Closed { closing, why: why.chars().take(2000).collect() })
+                is_open(Did::Closed { closing, why: why.chars().take(2000).collect(), into: None })
             }
             Self::Reopen { why } if !open => Ok(Did::Reopened { why: why.chars().take(2000).collect() }),
             Self::Reopen { .. } => Err("the case is open".to_owned()),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use axum::extract::Path;
 use axum::http::HeaderMap;
-use casework::model::agreement::Purpose;
+use casework::model::agreement::{Channel, Purpose};
 use casework::model::rights::Right;
 use casework::share::Affected;
 use jiff::Timestamp;
@@ -88,7 +88,7 @@ impl utoipa::ToSchema for Event {
 pub(crate) struct Eyes {
     pub(crate) standing: Arc<Standing>,
     /// None: our own.
-    pub(crate) sight: Option<BTreeMap<i64, Sight>>,
+    pub(crate) sight: Option<Sight>,
     party: casework::model::party::PartyId,
 }
 
@@ -106,7 +106,7 @@ impl Eyes {
             // Rows are not looked at one by one: whoever answers for anything may be affected by any of them.
             let answers = standing.party(&who.party).is_some_and(|party| !party.constituency.is_empty());
             let affected = affected.unwrap_or(if answers { Affected::Perhaps } else { Affected::No });
-            standing.sight(&who.party, purpose, affected, now)
+            standing.sight(&who.party, affected, purpose, Channel::Portal, now)
         });
         Ok(Self { standing, sight, party: who.party.clone() })
     }

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::HeaderMap;
 use casework::model::rights::Right;
 use serde::Serialize;
-use store::evidence::Evidence as Kept;
+use store::evidence::{Evidence as Kept, Wanted};
 use utoipa::ToSchema;
 
 use super::answer::{Sent, page};
@@ -102,7 +102,9 @@ async fn list(visit: Visit, headers: HeaderMap) -> Answer {
         Some([at, id]) => Some((at.parse::<i64>().map_err(|_| wrong())?, id)),
         None => None,
     };
-    let mut found = visit.server.register.evidence_page(asked.text("feed"), asked.text("from"), after.as_ref(), limit as u32 + 1).await?;
+    let before = after.as_ref().map(|(at, id)| (*at, id.as_str()));
+    let wanted = Wanted { feed: asked.text("feed"), given_by: asked.text("from"), before, ..Wanted::default() };
+    let mut found = visit.server.register.evidence_before(&wanted, limit as u32 + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|last| write_cursor(&[&last.received_at.to_string(), &last.id]));

@@ -338,8 +338,7 @@ pub(super) fn time_text(microseconds: i64) -> String {
 
 /// A random name.
 pub(super) fn new_id() -> String {
-    let random = ((u128::from(super::scribe::chance()) << 64) | u128::from(super::scribe::chance())).to_be_bytes();
-    uuid::Builder::from_random_bytes(random).into_uuid().to_string()
+    crate::chance::uuid().to_string()
 }
 
 /// A UUID as this server makes them; anything else names nothing here.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use casework::act::attachment::quote;
+use casework::act::attachment::cell;
 use casework::enrich::responsible::{Asked as AskedWho, Directory, PartyNumber};
 use casework::model::agreement::Purpose;
 use casework::model::event::Country;
@@ -542,11 +542,11 @@ fn csv(events: &[N6Event]) -> String {
             text(&event.md5),
             text(&event.sha1),
         ];
-        for (at, cell) in cells.iter().enumerate() {
+        for (at, value) in cells.iter().enumerate() {
             if at > 0 {
                 out.push(',');
             }
-            quote(&mut out, cell);
+            cell(&mut out, value);
         }
         out.push_str("\r\n");
     }

@@ -236,7 +236,7 @@ async fn still(server: &Server, headers: &HeaderMap, peer: Option<&Peer>, now: T
             Err(_) => Err(Fault::Denied),
         };
     }
-    let cookie = session::cookie(headers).ok_or(Fault::Denied)?;
+    let cookie = session::cookie(headers, peer.is_some_and(|peer| peer.secure)).ok_or(Fault::Denied)?;
     let (who, _) = session::signed_in(&server.register, &cookie, now).await?.ok_or(Fault::Denied)?;
     Ok(who)
 }
