@@ -11,6 +11,7 @@ server listens on 127.0.0.1 only and ends with the script. Leaves bench/results/
 """
 
 import argparse
+import datetime
 import http.client
 import json
 import os
@@ -24,6 +25,7 @@ import urllib.parse
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import internet  # noqa: E402
 import measure  # noqa: E402
 
 PAGES = ["/", "/events", "/cases", "/takedowns", "/parties", "/notices", "/indicators", "/releases", "/api", "/evidence/new",
@@ -39,15 +41,15 @@ def parties(count, path):
                       f'networks = ["{10 + n // 65536}.{n // 256 % 256}.{n % 256}.0/24"]\n')
 
 
-def rows(first, count):
-    """Shadowserver rows of scanned SSH servers, each an event of its own."""
-    lines = ["timestamp,ip,protocol,port,hostname,tag,asn,geo"]
-    for n in range(first, first + count):
-        day, second = 1 + n // 86_400 % 28, n % 86_400
-        ip = f"{10 + n // 2_560_000 % 100}.{n // 10_000 % 256}.{n // 100 % 100}.{n % 100}"
-        country = ("JP", "KR", "VN", "DE", "BR", "US", "ID")[n % 7]
-        lines.append(f"2026-03-{day:02} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02},{ip},tcp,{22 + n % 50},,ssh,{64500 + n % 500},{country}")
-    return ("\n".join(lines) + "\n").encode()
+def rows(seed, count):
+    """A report of a sinkhole, each row an event of its own (see bench/internet.py)."""
+    sinkhole = internet.Sinkhole(internet.Internet(), seed, 0.0)
+    days = 28
+    lines = [internet.header_line()]
+    for n in range(days):
+        share = count * (n + 1) // days - count * n // days
+        lines.extend(sinkhole.rows(share, datetime.date(2026, 3, 1) + datetime.timedelta(days=n)))
+    return "".join(lines).encode()
 
 
 class Client:
@@ -113,7 +115,7 @@ def main():
     options.add_argument("--out", default=str(Path(__file__).parent / "results" / "console.json"))
     told = options.parse_args()
     result = {"command": "bench/console.py " + " ".join(f"--{key} {value}" for key, value in vars(told).items() if key in ("events", "cases", "parties", "seconds", "users")),
-              "machine": measure.machine() if hasattr(measure, "machine") else {"load": os.getloadavg()}}
+              "machine": measure.machine()}
     with tempfile.TemporaryDirectory(dir=told.folder) as folder:
         home = Path(folder, "home")
         base = [told.musubi, "--home", str(home), "--json"]
@@ -137,8 +139,8 @@ def main():
             began, cpu = time.monotonic(), process(server.pid)[0]
             part, waits = 500_000, []
             for first in range(0, told.events, part):
-                body = rows(first, min(part, told.events - first))
-                answer, text = machine.ask("POST", f"/api/v1/evidence?feed=shadowserver&tlp=amber&name=2026-03-25-scan_ssh-{first}.csv", body)
+                body = rows(1 + first, min(part, told.events - first))
+                answer, text = machine.ask("POST", f"/api/v1/evidence?feed=shadowserver&tlp=amber&name=2026-03-28-event4_sinkhole-{first}.csv", body)
                 assert answer.status == 202, text
                 waits.append(json.loads(text)["uploads"][0]["id"])
             for upload in waits:
@@ -152,13 +154,13 @@ def main():
                 assert answer.status == 201
             result["fill_cases"] = {"cases": told.cases, "per_s": round(told.cases / max(time.monotonic() - began, 0.001))}
             # From the last byte of an upload to its last event.
-            body = rows(900_000_000, 100_000)
+            body = rows(999_999_999, 100_000)
             began = time.monotonic()
-            answer, text = machine.ask("POST", "/api/v1/evidence?feed=shadowserver&tlp=amber&name=2026-03-26-scan_ssh-new.csv&wait=60", body)
+            answer, text = machine.ask("POST", "/api/v1/evidence?feed=shadowserver&tlp=amber&name=2026-03-28-event4_sinkhole-new.csv&wait=60", body)
             upload = json.loads(text)["uploads"][0]
             seen = json.loads(machine.ask("GET", f"/api/v1/events?evidence={upload['evidence']}&limit=1")[1])["data"]
             result["upload_100000_rows_to_visible_s"] = round(time.monotonic() - began, 3)
-            assert upload["outcome"]["stored"] == 100_000 and len(seen) == 1, upload
+            assert upload["outcome"]["read"] == 100_000 and len(seen) == 1, upload
             time.sleep(3)
             result["rss_idle_mb"] = round(process(server.pid)[1] / 1e6, 1)
             result["pages"] = {}

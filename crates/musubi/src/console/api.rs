@@ -1,6 +1,7 @@
 //! `/api`: the interface for machines, to read and to try, made of its own document. The forms work without a script: they lead to the
 //! address itself, and the browser shows what it answers.
 
+use axum::http::{HeaderMap, header};
 use casework::model::rights::Right;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -14,7 +15,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![Route::get("/api", Right::ReadEvents, read)]
 }
 
-async fn read(visit: Visit) -> Answer {
+async fn read(visit: Visit, headers: HeaderMap) -> Answer {
     let document = document::made(&visit.server.limits.title);
     let operations = rest::operations();
     let mut groups: Vec<&str> = operations.iter().map(|operation| operation.group).collect();
@@ -24,7 +25,7 @@ async fn read(visit: Visit) -> Answer {
     let body = html! {
         p.lead { (visit.say("api-lead")) }
         p { a href="/api/openapi.json" { "openapi.json" } " (OpenAPI 3.1). " (visit.say("api-token")) }
-        pre { "curl -H 'Authorization: Bearer …' " (address(&visit)) "/api/v1/me" }
+        pre { "curl -H 'Authorization: Bearer …' " (address(&visit, &headers)) "/api/v1/me" }
         nav.filter aria-label=(visit.say("api-groups")) {
             @for group in &groups { a href={ "#" (anchor(group)) } { (group) } " " }
         }
@@ -44,9 +45,11 @@ async fn read(visit: Visit) -> Answer {
     Ok(visit.page(&visit.say("api-title"), &body))
 }
 
-fn address(visit: &Visit) -> String {
+/// The address by which this page was asked for.
+fn address(visit: &Visit, headers: &HeaderMap) -> String {
     let scheme = if visit.server.limits.certificate.is_some() { "https" } else { "http" };
-    format!("{scheme}://{}", visit.uri.authority().map_or("…", |authority| authority.as_str()))
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
+    format!("{scheme}://{host}")
 }
 
 fn anchor(group: &str) -> String {
@@ -116,7 +119,7 @@ fn try_it(visit: &Visit, operation: &Operation) -> Markup {
                 div.field {
                     label for={ (operation.id) "-" (parameter.name) } { (parameter.name) }
                     @match parameter.schema["enum"].as_array() {
-                        Some(words) => select id={ (operation.id) "-" (parameter.name) } name=(parameter.name) disabled[parameter.name.is_empty()] {
+                        Some(words) => select id={ (operation.id) "-" (parameter.name) } name=(parameter.name) {
                             option value="" selected { "—" }
                             @for word in words { option { (word.as_str().unwrap_or_default()) } }
                         },

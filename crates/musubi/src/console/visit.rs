@@ -353,7 +353,11 @@ async fn enter(server: &Arc<Server>, parts: &mut Parts) -> Result<Visit, Respons
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 return Err(response);
             }
-            Err(Shut::TooMany(wait)) => return Err(Fault::TooMany(wait).into_response()),
+            Err(Shut::TooMany(wait)) => {
+                let mut response = problem(StatusCode::TOO_MANY_REQUESTS, "too many requests", "come again later");
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+                return Err(response);
+            }
             Err(Shut::Failed(error)) => {
                 tracing::error!("nobody can be let in: {error:#}");
                 return Err(problem(StatusCode::SERVICE_UNAVAILABLE, "the register cannot be read", "try again"));

@@ -14,7 +14,7 @@ use store::takedowns::{self, TakedownRow};
 use utoipa::ToSchema;
 
 use super::answer::{Sent, is_outdated, outdated, page};
-use super::repeats::once;
+use super::repeats::{MORE, once};
 use super::{Asked, Operation, time_text, write_cursor};
 use crate::console::visit::{Answer, Fault, Visit};
 
@@ -29,7 +29,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .lists::<Case>();
     let open = Operation::post("openCase", "/api/v1/cases", Right::WorkCases, open, "Open a case by hand")
         .header("Idempotency-Key", "The same request under the same key is done once; its answer is kept for a day")
-        .taking(LARGEST)
+        .taking(LARGEST * MORE)
         .takes::<NewCase>()
         .gives::<CaseFile>(201, "The case");
     let one = Operation::get("getCase", "/api/v1/cases/{id}", Right::ReadCases, one, "One case with its history")
@@ -37,7 +37,7 @@ pub(super) fn operations() -> Vec<Operation> {
     let change = Operation::post("changeCase", "/api/v1/cases/{id}/entries", Right::WorkCases, change, "Add to the history of a case")
         .header("If-Match", "ETag of the case as it was read: refused when it has changed since")
         .header("Idempotency-Key", "The same request under the same key is done once")
-        .taking(LARGEST)
+        .taking(LARGEST * MORE)
         .takes::<Doing>()
         .gives::<CaseFile>(200, "The case as it is now");
     let takedowns = Operation::get("listTakedowns", "/api/v1/takedowns", Right::ReadCases, list_takedowns, "Takedowns, the newest first")

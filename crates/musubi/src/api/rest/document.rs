@@ -43,14 +43,14 @@ pub(crate) fn made(title: &str) -> Value {
             "license": {"name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"token": []}, {"key": []}, {"session": []}],
+        "security": [{"token": []}],
         "paths": paths,
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "description": "A token of this server, or one of an issuer that it trusts"},
-                "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "musubi", "description": "Of the console"},
+                "token": {"type": "http", "scheme": "bearer", "description": "A token of this server, or one of an issuer that it \
+                    trusts. The same token in X-Api-Key, HTTP Basic with its id as the name, a certificate, or the session of a browser open \
+                    as much."},
             },
         },
     })

@@ -27,6 +27,8 @@ use crate::api::standing::{Sight, Standing};
 use crate::cli::lookup::objects;
 use crate::console::visit::{Answer, Fault, Visit, Who};
 
+/// Events of one moment whose identity is hidden, at most.
+const HIDDEN: usize = 100_000;
 /// A question that takes longer is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -172,25 +174,30 @@ async fn list(visit: Visit, headers: HeaderMap) -> Answer {
     let mut conditions = filter::conditions(&asked)?;
     let (columns, wanted) = columns(asked.text("fields"))?;
     let limit = asked.limit()?;
-    if let Some([time, id]) = asked.cursor()? {
+    let mut skip = 0;
+    if let Some([time, id, given]) = asked.cursor()? {
         let wrong = || Fault::Wrong("parameter cursor: not given by this server for this list".to_owned());
         let time: Timestamp = time.parse().map_err(|_| wrong())?;
-        if id.len() != 32 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(wrong());
-        }
-        conditions.push(format!("time <= timestamp '{time}' AND (time < timestamp '{time}' OR id < '{id}')"));
+        let behind = match id.as_str() {
+            // Events whose identity is hidden come last of their moment, and are told apart by how many were given.
+            "" => {
+                skip = given.parse::<usize>().ok().filter(|given| *given <= HIDDEN).ok_or_else(wrong)?;
+                "id IS NULL".to_owned()
+            }
+            id if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => format!("(id < '{id}' OR id IS NULL)"),
+            _ => return Err(wrong()),
+        };
+        conditions.push(format!("time <= timestamp '{time}' AND (time < timestamp '{time}' OR {behind})"));
     }
     let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
-    let sql = format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC, id DESC LIMIT {}", limit + 1);
+    let sql =
+        format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC, id DESC, terms LIMIT {} OFFSET {skip}", limit + 1);
     let who = visit.who()?;
     let eyes = Eyes::of(&visit.server, who, Purpose::Defend, None, visit.now).await?;
     let mut rows = eyes.ask(&visit.server, &sql).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|last| write_cursor(&[last["time"].as_str().unwrap_or_default(), last["id"].as_str().unwrap_or_default()]));
+    let next = rows.last().filter(|_| more).map(|last| cursor(&rows, last, skip));
     let under = eyes.under(&rows);
     eyes.tell_terms(&mut rows);
     if let Some(wanted) = wanted {
@@ -201,6 +208,15 @@ async fn list(visit: Visit, headers: HeaderMap) -> Answer {
         }
     }
     page(&visit, &rows, next.as_deref())?.give(&visit, &headers, "events", Purpose::Defend, &under).await
+}
+
+/// Where the page after these rows begins.
+fn cursor(rows: &[Value], last: &Value, skipped: usize) -> String {
+    let hidden_then = |row: &&Value| row["time"] == last["time"] && row["id"].is_null();
+    // Those that were skipped were of the first moment of this page.
+    let before = if rows.first().is_some_and(|first| hidden_then(&first)) { skipped } else { 0 };
+    let given = rows.iter().filter(hidden_then).count() + before;
+    write_cursor(&[last["time"].as_str().unwrap_or_default(), last["id"].as_str().unwrap_or_default(), &given.to_string()])
 }
 
 async fn one(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer {

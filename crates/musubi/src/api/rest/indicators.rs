@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 
 use super::answer::{Sent, Under, is_outdated, outdated, page};
 use super::events::Eyes;
-use super::repeats::{once, read};
+use super::repeats::{MORE, once, read};
 use super::{Asked, Operation, time_text, write_cursor};
 use crate::console::visit::{Answer, Fault, Visit};
 use crate::receive::lists;
@@ -46,14 +46,14 @@ pub(super) fn operations() -> Vec<Operation> {
         .gives::<IndicatorFile>(200, "The indicator");
     let add = Operation::post("addIndicator", "/api/v1/indicators", Right::ChangeIndicators, add, "Add an indicator by hand")
         .header("Idempotency-Key", "The same request under the same key is done once")
-        .taking(LARGEST)
+        .taking(LARGEST * MORE)
         .takes::<NewIndicator>()
         .gives::<IndicatorFile>(201, "The indicator");
     let say =
         Operation::post("sayOfIndicator", "/api/v1/indicators/{id}/words", Right::ChangeIndicators, say, "Say something of an indicator")
             .header("If-Match", "ETag of the indicator as it was read")
             .header("Idempotency-Key", "The same request under the same key is done once")
-            .taking(LARGEST)
+            .taking(LARGEST * MORE)
             .takes::<Word>()
             .gives::<IndicatorFile>(200, "The indicator as it is now");
     [list, one, add, say].map(|operation| operation.group("Indicators")).into()

@@ -172,7 +172,7 @@ impl Operation {
 
     /// Pages of a list.
     pub(super) fn paged(self) -> Self {
-        self.text("cursor", "Go on where the page before ended: its `next`").number("limit", "Rows of a page", 1, LARGEST_PAGE as i64)
+        self.text("cursor", "Go on where the page before ended: its next").number("limit", "Rows of a page", 1, LARGEST_PAGE as i64)
     }
 
     /// A header that may be sent.
@@ -226,7 +226,8 @@ impl Operation {
 
     /// Answers something else than JSON, or nothing.
     pub(super) fn answers(mut self, status: u16, about: &'static str, media: Option<&'static str>) -> Self {
-        self.answers.push((status, about, media.map(|media| (media, json!({"type": "string"})))));
+        let kind = |media: &str| if media == JSON { "object" } else { "string" };
+        self.answers.push((status, about, media.map(|media| (media, json!({"type": kind(media)})))));
         self
     }
 

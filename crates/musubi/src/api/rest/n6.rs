@@ -21,6 +21,7 @@ use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use super::answer::Sent;
@@ -140,8 +141,7 @@ struct Inside;
 
 impl utoipa::PartialSchema for Inside {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-        use utoipa::openapi::schema::{Array, ArrayBuilder};
-        let _: Option<Array> = None;
+        use utoipa::openapi::schema::ArrayBuilder;
         ArrayBuilder::new().items(<N6Event as utoipa::PartialSchema>::schema()).into()
     }
 }
@@ -273,7 +273,7 @@ fn conditions(asked: &Asked, now: Timestamp) -> Result<Vec<String>, Fault> {
         ("ip.net", |text| value::network(text).map(|network| format!("in_network(source_ip, '{network}')"))),
         ("name", |text| Some(format!("({} OR {})", equals("malware", &text.to_lowercase()), equals("identifier", text)))),
         ("proto", |text| ["tcp", "udp", "icmp"].contains(&text).then(|| equals("transport", text))),
-        ("source", |text| Some(equals("feed", text))),
+        ("source", |text| Some(equals("feed", text.strip_prefix("musubi.").unwrap_or(text)))),
         ("sport", |text| text.parse::<u16>().ok().map(|port| format!("source_port = {port}"))),
         ("url", |text| value::url(text).map(|url| equals("source_url", &url))),
         ("url.sub", |text| Some(format!("source_url LIKE '%{}%'", like(text)))),
@@ -412,8 +412,9 @@ fn told(row: &Value, eyes: &Eyes) -> N6Event {
     });
     let hash = |kind: &str| row["extra"][format!("malware.hash.{kind}")].as_str().map(str::to_owned);
     N6Event {
-        id: text("id").unwrap_or_default(),
-        source: text("feed").unwrap_or_else(|| "unknown".to_owned()),
+        // Where the identity is hidden, one of what is seen stands for it: n6 asks for one.
+        id: text("id").unwrap_or_else(|| Sha256::digest(row.to_string()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()),
+        source: source_of(row["feed"].as_str()),
         restriction: match tlp {
             Some(Tlp::Clear) => "public",
             Some(Tlp::Green | Tlp::Amber) => "need-to-know",
@@ -440,6 +441,13 @@ fn told(row: &Value, eyes: &Eyes) -> N6Event {
         sha1: hash("sha1"),
         sha256: hash("sha256"),
     }
+}
+
+/// n6 names sources as provider and channel, in lower case.
+fn source_of(feed: Option<&str>) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let channel: String = feed.unwrap_or("hidden").chars().map(plain).take(25).collect();
+    format!("musubi.{}", if channel.is_empty() { "hidden" } else { &channel })
 }
 
 async fn answer(visit: Visit, headers: HeaderMap, form: Form) -> Answer {

@@ -14,6 +14,8 @@ use super::answer::refuse;
 use crate::api::answer::{self, BadBody};
 use crate::console::visit::{Answer, Fault, Visit};
 
+/// So many times what is taken may be sent, so that whoever sends too much hears why.
+pub(super) const MORE: usize = 5;
 /// Answers are kept for so long.
 const KEPT: i64 = 24 * 3600 * 1_000_000;
 /// Headers that belong to an answer.

@@ -14,7 +14,7 @@ use store::webhooks::{Call as Made, Webhook as Kept};
 use utoipa::ToSchema;
 
 use super::answer::{Sent, page};
-use super::repeats::{once, read};
+use super::repeats::{MORE, once, read};
 use super::stream::kinds;
 use super::{Asked, Operation, is_id, new_id, time_text};
 use crate::console::visit::{Answer, Fault, Visit};
@@ -29,7 +29,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::get("listWebhooks", "/api/v1/webhooks", Right::ManageWebhooks, list, "Where the own party is called").lists::<Webhook>();
     let add = Operation::post("addWebhook", "/api/v1/webhooks", Right::ManageWebhooks, add, "Be called; the secret is shown once")
         .header("Idempotency-Key", "The same request under the same key is done once")
-        .taking(16 * 1024)
+        .taking(16 * 1024 * MORE)
         .takes::<NewWebhook>()
         .gives::<Added>(201, "The webhook with its secret");
     let end = Operation::with("endWebhook", Method::DELETE, "/api/v1/webhooks/{id}", Right::ManageWebhooks, end, "Be called no more")
