@@ -28,6 +28,7 @@ pub mod taxii;
 mod text;
 pub mod time;
 pub mod tlog;
+pub mod tsig;
 pub mod unpack;
 pub mod value;
 pub mod warning_list;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::api::zone::ZoneConfig;
 use crate::sign_in::bearer::IssuerConfig;
+use crate::sign_in::oidc::OidcConfig;
 
 /// All that `config.toml` can say; each table may be left out.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -31,6 +32,12 @@ pub(crate) struct Serve {
     /// PEM files; without them the server listens on this machine only.
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
+    /// The name under which browsers open the console; passkeys are bound to it (WebAuthn: RP ID).
+    pub(crate) name: String,
+    /// A proxy on this machine stands in front: what it says of client and scheme (`X-Forwarded-For`, `X-Forwarded-Proto`) is believed.
+    pub(crate) proxy: bool,
+    /// Organisations that sign people in for us (OpenID Connect).
+    pub(crate) oidc: Vec<OidcConfig>,
     /// Name of this installation in what it says of itself.
     pub(crate) title: String,
     /// Whom to write to about it.
@@ -55,6 +62,20 @@ pub(crate) struct Serve {
     /// Where response policy zones are transferred from (DNS over UDP and TCP); without it they are not.
     pub(crate) dns: Option<std::net::SocketAddr>,
     pub(crate) zone: Vec<ZoneConfig>,
+    /// An address of its own for outside parties; then they are let in nowhere else.
+    pub(crate) portal: Option<std::net::SocketAddr>,
+    /// Whom to ask for names when a party proves that a domain or network is its own; without it nobody can by that way.
+    pub(crate) resolver: Option<std::net::SocketAddr>,
+    /// Fetch a file from a domain that a party claims.
+    pub(crate) fetch_claims: bool,
+    /// Questions about events that run at once; others wait.
+    pub(crate) questions: u32,
+    /// Bytes of the largest upload of evidence.
+    pub(crate) largest_upload: u64,
+    /// Where traces go: an OpenTelemetry collector (OTLP over HTTP); without it there are none.
+    pub(crate) otlp: Option<String>,
+    /// Webhooks may lead to addresses of private networks and of this machine.
+    pub(crate) private_webhooks: bool,
     /// The font of reports (TrueType or OpenType, with Japanese characters); without it, `report-font.ttf` in the home or one of the system's.
     pub(crate) font: Option<PathBuf>,
     /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
@@ -66,6 +87,9 @@ impl Default for Serve {
         Self {
             certificate: None,
             key: None,
+            name: "localhost".to_owned(),
+            proxy: false,
+            oidc: Vec::new(),
             title: "Musubi".to_owned(),
             contact: None,
             anonymous: None,
@@ -80,6 +104,13 @@ impl Default for Serve {
             readers: 4,
             dns: None,
             zone: Vec::new(),
+            portal: None,
+            resolver: None,
+            fetch_claims: false,
+            questions: 4,
+            largest_upload: 10 << 30,
+            otlp: None,
+            private_webhooks: false,
             font: None,
             exchange_seconds: 60,
         }
@@ -268,6 +299,18 @@ impl Config {
         let serve = &mut config.serve;
         serve.certificate.iter_mut().chain(&mut serve.key).for_each(place);
         serve.issuer.iter_mut().for_each(|issuer| place(&mut issuer.keys));
+        serve.name = serve.name.to_ascii_lowercase();
+        let label = |label: &str| !label.is_empty() && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+        // WebAuthn §4: a domain, no address.
+        ensure!(
+            serve.name.len() <= 253 && serve.name.split('.').all(label) && serve.name.parse::<std::net::IpAddr>().is_err(),
+            "[serve] name {:?} is no host name: passkeys are bound to a name, not to an address or a port",
+            serve.name
+        );
+        for oidc in &mut serve.oidc {
+            oidc.client_secret_file.iter_mut().chain(&mut oidc.ca).for_each(place);
+            oidc.check().with_context(|| format!("[[serve.oidc]] {}", oidc.name))?;
+        }
         ensure!(serve.certificate.is_some() == serve.key.is_some(), "[serve] certificate and key go together");
         ensure!((1024..=1 << 30).contains(&serve.largest_body), "[serve] largest_body: 1024 to 1073741824");
         ensure!((serve.bodies_mb as usize) << 20 >= serve.largest_body, "[serve] bodies_mb is less than largest_body: none could be taken");
@@ -277,7 +320,8 @@ impl Config {
         ensure!((1..=64).contains(&serve.readers), "[serve] readers: 1 to 64");
         ensure!(serve.zone.is_empty() || serve.dns.is_some(), "[[serve.zone]] needs dns under [serve]: an address and a port");
         for zone in &serve.zone {
-            ensure!(!zone.from.is_empty(), "[[serve.zone]] {}: from names no secondary", zone.name);
+            let known = !zone.from.is_empty() || zone.key.is_some();
+            ensure!(known, "[[serve.zone]] {}: from names no secondary, and there is no key", zone.name);
         }
         ensure!(serve.connections >= 1, "[serve] connections: at least 1");
         Ok(config)
@@ -314,6 +358,17 @@ impl Imap {
 /// # Errors
 /// When it cannot be read, is empty, or anybody may read it.
 pub(crate) fn password(path: &Path) -> Result<String> {
+    let text = secret(path)?;
+    let password = text.lines().next().unwrap_or_default();
+    ensure!(!password.is_empty(), "{}: no password on the first line", path.display());
+    Ok(password.to_owned())
+}
+
+/// A file that holds a secret: not for everybody on this machine.
+///
+/// # Errors
+/// When it cannot be read, or everybody could.
+pub(crate) fn secret(path: &Path) -> Result<String> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     #[cfg(unix)]
     {
@@ -321,9 +376,7 @@ pub(crate) fn password(path: &Path) -> Result<String> {
         let mode = std::fs::metadata(path)?.permissions().mode();
         ensure!(mode & 0o007 == 0, "{}: anybody on this machine can read the password: chmod 600", path.display());
     }
-    let password = text.lines().next().unwrap_or_default();
-    ensure!(!password.is_empty(), "{}: no password on the first line", path.display());
-    Ok(password.to_owned())
+    Ok(text)
 }
 
 fn host(text: &str) -> Result<()> {

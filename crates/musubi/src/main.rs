@@ -1,6 +1,7 @@
 //! Musubi: evidence of attacks in, the people who can stop them told, the threat followed until it is gone.
 
 mod api;
+mod chance;
 mod cli;
 mod config;
 mod console;
@@ -10,6 +11,7 @@ mod faults;
 mod federate;
 mod jobs;
 mod keys;
+mod lookup;
 mod pipeline;
 mod receive;
 mod show;

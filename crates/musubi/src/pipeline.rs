@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use casework::enrich::{self, Tables};
 use casework::model::event::Event;
-use casework::model::identity::Identifier;
+use casework::model::identity::{EventId, Identifier};
 use casework::model::terms::{Pap, Terms, Tlp};
 use casework::observe::{Drift, Knowledge, Position, Sink, Source, Stop};
 use casework::share::taken_in::TakenIn;
@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use store::StoreError;
 use store::batch::{EventBatch, Incoming, Origin};
 use store::commit::{Counts, PartRead, REJECTIONS_KEPT, Reading};
-use store::evidence::{self, Kept, Marks, NamedMapping, Rejection};
+use store::evidence::{self, Duplicating, Kept, Marks, NamedMapping, Rejection};
 use store::home::{Home, WriteLock};
 use store::register::Register;
 use store::segment::Segment;
@@ -72,10 +72,32 @@ pub(crate) struct Order<'a> {
     /// When the evidence was received; the clock when not said.
     pub(crate) received: Option<Timestamp>,
     /// The evidence whose earlier reading this one replaces, in the same transaction.
-    pub(crate) replaces: Option<&'a str>,
+    pub(crate) replaces: Option<Replaces<'a>>,
     /// Set when the user wants to end.
     pub(crate) stop: &'a AtomicBool,
 }
+
+/// An earlier reading that gives way.
+pub(crate) struct Replaces<'a> {
+    pub(crate) evidence: &'a str,
+    /// Other evidence that says what this one says no more, in the order in which it came.
+    pub(crate) heirs: Vec<Heir<'a>>,
+    /// The register when the heirs were sought: [`Register::duplicating`].
+    pub(crate) sought_among: &'a [Duplicating],
+}
+
+/// Evidence that others were faster than; events of theirs that it says too become its own.
+pub(crate) struct Heir<'a> {
+    /// How it is read, as a whole.
+    pub(crate) order: Order<'a>,
+    pub(crate) evidence: &'a str,
+    pub(crate) events: &'a HashSet<EventId>,
+}
+
+/// Evidence came in while heirs were sought; nothing was replaced.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("other evidence came in meanwhile; nothing was replaced")]
+pub(crate) struct CameMeanwhile;
 
 /// What became of an order.
 #[derive(Debug, Default)]
@@ -174,10 +196,11 @@ fn observe(
         batch: EventBatch::default(),
         identifier: Identifier::default(),
         terms: HashMap::new(),
-        by_giver: order.given_by.as_ref().and_then(|giver| order.defaults.get(&DefaultOf::Party(giver.clone()))),
+        by_giver: by_giver(order),
+        only: None,
         finished: Vec::new(),
         last_commit: Instant::now(),
-        open_events: 0,
+        open_page: 0,
         file: FileState::default(),
         feeds: BTreeMap::new(),
         stoppable: true,
@@ -203,6 +226,14 @@ fn observe(
             Err(error) => summary.failures.push((found.name.clone(), crate::show::told(&error))),
         }
     }
+    if let Some(replaces) = order.replaces.as_ref().filter(|_| !observer.finished.is_empty()) {
+        for heir in &replaces.heirs {
+            if let Err(error) = observer.inherit(heir) {
+                observer.hand_over(Then::Forget);
+                return Err(error);
+            }
+        }
+    }
     if let Some(error) = observer.broken.take() {
         // A file is half read: neither it nor what waits for the same transaction counts.
         observer.hand_over(Then::Forget);
@@ -212,6 +243,10 @@ fn observe(
     observer.hand_over(Then::Commit);
     summary.feeds = observer.feeds;
     Ok(summary)
+}
+
+fn by_giver<'o>(order: &'o Order<'_>) -> Option<&'o Terms> {
+    order.given_by.as_ref().and_then(|giver| order.defaults.get(&DefaultOf::Party(giver.clone())))
 }
 
 enum Seen {
@@ -230,10 +265,12 @@ struct Observer<'o> {
     /// Numbers of terms by feed and, in it, by the label of the record (none, then as in [`Tlp::ALL`]).
     terms: HashMap<String, [Option<i64>; LABELS]>,
     by_giver: Option<&'o Terms>,
+    /// When set, all other events are passed over.
+    only: Option<&'o HashSet<EventId>>,
     finished: Vec<Reading>,
     last_commit: Instant,
     /// Events handed over since the last commit.
-    open_events: usize,
+    open_page: usize,
     file: FileState,
     feeds: BTreeMap<String, u64>,
     /// Whether the user's wish to end is heard between two events.
@@ -271,7 +308,7 @@ struct FileState {
     path: String,
 }
 
-impl Observer<'_> {
+impl<'o> Observer<'o> {
     fn file(&mut self, found: &Found, taken: &mut HashSet<String>, watch: &dyn Watch) -> Result<Seen> {
         let Order { home, register, runtime, .. } = self.order;
         let received = self.order.received.unwrap_or_else(now);
@@ -344,6 +381,21 @@ impl Observer<'_> {
         }
     }
 
+    /// Takes over from an heir what is to be its own from now on. Its own reading stays on record as it is.
+    fn inherit(&mut self, heir: &'o Heir<'o>) -> Result<()> {
+        self.order = &heir.order;
+        self.terms.clear();
+        self.by_giver = by_giver(&heir.order);
+        self.only = Some(heir.events);
+        for found in &heir.order.files {
+            let received = heir.order.received.unwrap_or_else(now);
+            self.begin_file(heir.evidence, received);
+            let mut file = File::open(&found.path)?;
+            anyhow::ensure!(self.read(found, &mut file, received).is_ok(), "{}: reading it was stopped", found.name);
+        }
+        Ok(())
+    }
+
     fn wait_for(&self, sha256: &str) -> Result<Option<Counts>> {
         // The transaction was asked for; it comes or the memory has failed.
         while !self.failed.load(Ordering::Relaxed) {
@@ -383,14 +435,21 @@ impl Observer<'_> {
             drift: file.drift,
             kept,
         };
-        self.open_events += usize::try_from(file.counts.read).unwrap_or(usize::MAX);
+        self.open_page += usize::try_from(file.counts.read).unwrap_or(usize::MAX);
         self.finished.push(reading);
-        let due = self.open_events >= faults::size("commit-events", COMMIT_EVENTS)
-            || self.finished.len() >= COMMIT_FILES
-            || self.last_commit.elapsed() >= COMMIT_AFTER;
+        // What replaces is one transaction with what its heirs bring.
+        let due = self.order.replaces.is_none()
+            && (self.open_page >= faults::size("commit-events", COMMIT_EVENTS)
+                || self.finished.len() >= COMMIT_FILES
+                || self.last_commit.elapsed() >= COMMIT_AFTER);
         if due {
             self.hand_over(Then::Commit);
         }
+    }
+
+    /// Whether the source that reads this part may name a feed for each record.
+    fn names_feeds(&self) -> bool {
+        self.file.parts.last().and_then(|part| parts::by_name(&part.format)).is_none_or(Source::names_feeds)
     }
 
     fn end_part(&mut self) {
@@ -417,7 +476,7 @@ impl Observer<'_> {
             Then::Continue => Vec::new(),
             Then::Commit | Then::Forget => {
                 self.last_commit = Instant::now();
-                self.open_events = 0;
+                self.open_page = 0;
                 std::mem::take(&mut self.finished)
             }
         };
@@ -492,7 +551,13 @@ impl Sink for Observer<'_> {
         }
         let time = date(event, self.file.received);
         let named = event.feed.take();
+        debug_assert!(named.is_none() || self.names_feeds(), "{} names the feed {named:?}", self.file.path);
         let id = self.identifier.identify(event, named.as_deref().unwrap_or(&self.file.feed));
+        if self.only.is_some_and(|only| !only.contains(&id)) {
+            let file = &mut self.file;
+            file.last_row = file.last_row.max(at.row);
+            return Ok(());
+        }
         let origin = match self.origin(named.as_deref(), (event.tlp, event.pap)) {
             Ok(origin) => origin,
             Err(error) => {
@@ -582,6 +647,7 @@ fn remember(
         gone: Vec::new(),
         pending: Vec::new(),
         marked: HashMap::new(),
+        inherited: BTreeMap::new(),
         summary: Summary::default(),
     };
     for unit in units {
@@ -614,6 +680,8 @@ struct Memory<'o> {
     pending: Vec<Segment>,
     /// Duplicates found here, per evidence.
     marked: HashMap<String, u64>,
+    /// Events that heirs take over, per evidence.
+    inherited: BTreeMap<String, i64>,
     summary: Summary,
 }
 
@@ -645,6 +713,7 @@ impl Memory<'_> {
         }
         self.gone.clear();
         self.marked.clear();
+        self.inherited.clear();
         self.lock = None;
     }
 
@@ -652,8 +721,10 @@ impl Memory<'_> {
         if self.lock.is_none() {
             self.lock = Some(self.order.home.lock(|| self.watch.waiting())?);
             self.held = self.order.runtime.block_on(self.order.register.segments())?;
-            if let Some(evidence) = self.order.replaces {
-                self.set_aside(evidence)?;
+            if let Some(replaces) = &self.order.replaces {
+                let among = self.order.runtime.block_on(self.order.register.duplicating(replaces.evidence))?;
+                anyhow::ensure!(among == replaces.sought_among, CameMeanwhile);
+                self.set_aside(replaces.evidence)?;
             }
         }
         Ok(())
@@ -689,6 +760,11 @@ impl Memory<'_> {
                 }
             }
         }
+        if let Some(replaces) = &self.order.replaces {
+            for at in (0..batch.len()).filter(|at| !known[*at] && batch.evidence(*at) != replaces.evidence) {
+                *self.inherited.entry(batch.evidence(at).to_owned()).or_default() += 1;
+            }
+        }
         let new = (0..batch.len()).filter(|at| !known[*at]).filter_map(|at| u32::try_from(at).ok());
         let created_at = now().as_microsecond();
         for rows in store::segment::by_time(batch, new) {
@@ -715,7 +791,8 @@ impl Memory<'_> {
         if self.order.replaces.is_some()
             && let [reading] = &readings[..]
         {
-            runtime.block_on(register.replace(reading, &self.gone, &self.pending, now().as_microsecond()))?;
+            let inherited = std::mem::take(&mut self.inherited);
+            runtime.block_on(register.replace(reading, &self.gone, &self.pending, &inherited, now().as_microsecond()))?;
             self.gone.clear();
             self.pending.clear();
             self.marked.clear();

@@ -2,13 +2,13 @@
 
 mod story;
 
-use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use story::Home;
+use story::dns::{Named, dig, path, port, program};
 use story::server::{Server, Token};
+use story::{Home, circle};
 
 const GREEN: &str = "c2.green-list-of-a-test.com";
 const STRICT: &str = "c2.strict-list-of-a-test.com";
@@ -16,51 +16,11 @@ const PASSIVE: &str = "c2.passive-list-of-a-test.com";
 const LATER: &str = "c2.later-list-of-a-test.com";
 
 fn home() -> Home {
-    let home = Home::new();
-    home.write(
-        "parties.toml",
-        r#"
-[[party]]
-id = "us"
-name = "Example CSIRT"
-kind = "national-csirt"
-communities = ["circle"]
-[[party]]
-id = "alpha"
-name = "Alpha"
-kind = "provider"
-communities = ["circle"]
-[[party]]
-id = "outside"
-name = "Outside"
-kind = "company"
-[[agreement]]
-id = "circle"
-kind = "multilateral"
-communities = ["circle"]
-max_tlp = "GREEN"
-purposes = ["defend"]
-"#,
-    );
-    home.ok(&["party", "import", "parties.toml"]);
-    home.ok(&["party", "own", "us"]);
+    let home = circle::home();
     for (name, terms) in [(GREEN, "tlp:green"), (STRICT, "tlp:amber+strict"), (PASSIVE, "tlp:green pap:amber")] {
         home.ok(&["indicator", "add", name, "--class", "c2-server", "--terms", terms, "--confidence", "95"]);
     }
     home
-}
-
-fn program(name: &str) -> bool {
-    let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).env("PATH", path()).output();
-    let there = found.is_ok_and(|output| output.status.success());
-    if !there {
-        eprintln!("skipped: {name} is not installed");
-    }
-    there
-}
-
-fn path() -> String {
-    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
 #[test]
@@ -137,19 +97,14 @@ fn a_zone_is_transferred_to_the_secondary_of_its_party() {
         return;
     }
     let home = home();
-    // A port that is free for both: the server takes it right after.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = port();
     std::fs::write(
         home.root().join("config.toml"),
         format!("[serve]\ndns = \"127.0.0.1:{port}\"\n[[serve.zone]]\nparty = \"alpha\"\nname = \"rpz.musubi\"\nfrom = [\"127.0.0.1\"]\n"),
     )
     .unwrap();
     let _server = Server::start(&home);
-    let dig = |arguments: &[&str]| {
-        let output =
-            Command::new("dig").args(["@127.0.0.1", "-p", &port.to_string(), "+time=5", "+tries=1"]).args(arguments).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
+    let dig = |arguments: &[&str]| dig(port, arguments);
     let end = Instant::now() + Duration::from_secs(20);
     let mut zone = dig(&["rpz.musubi", "AXFR"]);
     while !zone.contains("SOA") && Instant::now() < end {
@@ -163,6 +118,81 @@ fn a_zone_is_transferred_to_the_secondary_of_its_party() {
     assert!(!newest.contains("CNAME"), "{newest}");
     assert!(dig(&["other.zone", "AXFR"]).contains("Transfer failed"), "another zone was given");
     assert!(dig(&["www.rpz.musubi", "A"]).contains("REFUSED"));
+}
+
+/// So many names that a transfer takes several messages: each is signed after the one before.
+const MANY: usize = 400;
+
+#[test]
+fn a_zone_with_a_key_is_transferred_to_who_holds_it_and_to_nobody_else() {
+    if !program("dig") || !program("named") {
+        return;
+    }
+    let home = home();
+    let attribute = |n: usize| {
+        json!({"uuid": format!("5a8f1f6c-8f80-4a3b-9b7b-{n:012}"), "type": "domain", "category": "Network activity", "to_ids": true,
+            "value": format!("c2.number-{n}-of-a-test.com"), "timestamp": "1795000000"})
+    };
+    let event = json!({"Event": {"uuid": "5a8f1f6c-8f80-4a3b-9b7a-000000000001", "info": "c2", "date": "2026-11-20", "timestamp": "1795000000",
+        "Orgc": {"name": "Partner", "uuid": "5a8f1f6c-8f80-4a3b-9b7a-0000000000aa"},
+        "Tag": [{"name": "tlp:clear"}, {"name": "PAP:GREEN"}, {"name": "rsit:malicious-code=\"c2-server\""}],
+        "Attribute": (0..MANY).map(attribute).collect::<Vec<_>>()}});
+    home.write("many.json", event.to_string());
+    home.ok(&["ingest", "many.json"]);
+    home.ok(&["indicator", "derive"]);
+    let (short, long) = ("c2l4dGVlbiBieXRlcyBvciBtb3Jl".to_owned(), "bG9uZ2VyIHRoYW4gdGhlIG90aGVyIHNlY3JldA==".to_owned());
+    let write = |name: &str, algorithm: &str, secret: &str| {
+        let path = home.root().join(name);
+        std::fs::write(&path, format!("key \"{name}\" {{\n\talgorithm {algorithm};\n\tsecret \"{secret}\";\n}};\n")).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    };
+    write("alpha.key", "hmac-sha256", &short);
+    write("outside.key", "hmac-sha512", &long);
+    let port = port();
+    // Both have a zone of the same name: the key says whose it is.
+    let zone = |party: &str| format!("[[serve.zone]]\nparty = \"{party}\"\nname = \"rpz.musubi\"\nkey = \"{party}.key\"\n");
+    let config = format!("[serve]\ndns = \"127.0.0.1:{port}\"\n{}{}", zone("alpha"), zone("outside"));
+    std::fs::write(home.root().join("config.toml"), config).unwrap();
+    let _server = Server::start(&home);
+    let (alpha, outside) = (format!("hmac-sha256:alpha.key:{short}"), format!("hmac-sha512:outside.key:{long}"));
+    let ask = |key: &str| dig(port, &["-y", key, "rpz.musubi", "AXFR"]);
+    let end = Instant::now() + Duration::from_secs(20);
+    while !ask(&alpha).contains("SOA") && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // dig checks each signature and says so when one is wrong.
+    let text = ask(&alpha);
+    let names = |text: &str| text.lines().filter(|line| line.contains("CNAME") && !line.starts_with('*')).count();
+    assert!(
+        !text.contains("verify failure") && !text.contains("Transfer failed") && text.contains(GREEN) && !text.contains(STRICT),
+        "{text}"
+    );
+    assert_eq!(names(&text), MANY + 1, "{text}");
+    assert!(text.contains("messages ") && !text.contains("messages 1,"), "it takes several messages: {text}");
+    let other = ask(&outside);
+    assert!(!other.contains("verify failure") && !other.contains(GREEN), "{other}");
+    assert_eq!(names(&other), MANY, "what is clear is for everybody");
+    assert!(dig(port, &["-y", &alpha, "rpz.musubi", "SOA"]).contains("NOERROR"));
+
+    // Without a key, with a wrong secret, with a key that nobody here knows.
+    assert!(dig(port, &["rpz.musubi", "AXFR"]).contains("Transfer failed"));
+    assert!(dig(port, &["rpz.musubi", "SOA"]).contains("REFUSED"));
+    let wrong = dig(port, &["-y", &format!("hmac-sha256:alpha.key:{long}"), "rpz.musubi", "SOA"]);
+    assert!(wrong.contains("NOTAUTH") && wrong.contains("BADSIG"), "{wrong}");
+    let unknown = dig(port, &["-y", &format!("hmac-sha256:nobody:{long}"), "rpz.musubi", "SOA"]);
+    assert!(unknown.contains("NOTAUTH") && unknown.contains("BADKEY"), "{unknown}");
+
+    // A real secondary takes the zone, and then what changed.
+    let named = Named::start(
+        &format!(
+            "key \"alpha.key\" {{ algorithm hmac-sha256; secret \"{short}\"; }};\n\
+             zone \"rpz.musubi\" {{ type secondary; primaries port {port} {{ 127.0.0.1 key \"alpha.key\"; }}; file \"rpz\"; }};"
+        ),
+        &[],
+    );
+    named.until("rpz.musubi/IN: transferred serial");
+    assert!(dig(named.port, &["rpz.musubi", "AXFR"]).contains(GREEN), "{}", named.log());
+    assert!(!named.log().contains("failed"), "{}", named.log());
 }
 
 /// What a partner may only watch for passively is no entry, however sure it is, also when a rule made an indicator of it.

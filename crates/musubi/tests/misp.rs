@@ -4,29 +4,19 @@ mod story;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use story::Home;
 use story::server::{Answer, Server, Token};
+use story::{Home, circle, python};
 
 const UUID: &str = "57c6ac4c-c60c-4f79-a38f-b666950d210f";
 const ATTRIBUTE: &str = "57c6ac4c-0000-4f79-a38f-b666950d2101";
 
-/// Ourselves, two members of a community, and somebody outside it.
+/// The circle, and the collection of events when it is wanted.
 fn hub(collection: bool) -> Home {
-    let home = Home::new();
-    let party = |id: &str, name: &str, more: &str| format!("[[party]]\nid = \"{id}\"\nname = \"{name}\"\nkind = \"provider\"\n{more}");
-    let circle = "communities = [\"circle\"]\n";
-    let parties = [
-        party("us", "Example CSIRT", circle),
-        party("alpha", "Alpha", circle),
-        party("beta", "Beta", circle),
-        party("outside", "Outside", ""),
-    ];
-    let agreement = "[[agreement]]\nid = \"circle\"\nkind = \"multilateral\"\ncommunities = [\"circle\"]\nmax_tlp = \"GREEN\"\npurposes = [\"defend\"]\n";
-    home.write("parties.toml", parties.concat() + agreement);
-    home.ok(&["party", "import", "parties.toml"]);
-    home.ok(&["party", "own", "us"]);
+    let home = circle::home();
     if collection {
         home.ok(&["collection", "add", "misp", "--title", "MISP events"]);
         for party in ["us", "alpha", "beta", "outside"] {
@@ -50,27 +40,9 @@ fn event(timestamp: u64, tlp: &str, value: &str) -> Value {
         "kept": ["what nobody knows"]}})
 }
 
-/// A Python with packages of its own, made once in the target folder.
-fn python(name: &str, packages: &[&str], import: &str) -> Result<PathBuf, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let python = folder.join("bin/python3");
-    let run = |program: &Path, arguments: &[&str]| match Command::new(program).args(arguments).output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("it said nothing").to_owned()),
-        Err(error) => Err(format!("{}: {error}", program.display())),
-    };
-    if run(&python, &["-c", import]).is_err() {
-        run(Path::new("python3"), &["-m", "venv", &folder.to_string_lossy()])?;
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "20", "--retries", "1"];
-        run(&python, &[&install[..], packages].concat())?;
-        run(&python, &["-c", import])?;
-    }
-    Ok(python)
-}
-
 #[test]
 fn pymisp_adds_searches_tags_sights_edits_and_deletes_and_sees_only_what_it_may() {
-    let python = match python("misp-python", &["pymisp"], "import pymisp") {
+    let python = match python::with("misp-python", &["pymisp"], "import pymisp") {
         Ok(python) => python,
         Err(reason) => return eprintln!("skipped: PyMISP cannot be had: {reason}"),
     };
@@ -193,7 +165,7 @@ fn the_replayed_synchronisation_of_a_misp_is_answered_in_full() {
     if !script.exists() {
         return eprintln!("skipped: {} is not there", script.display());
     }
-    let python = match python("misp-python", &["pymisp"], "import pymisp, requests") {
+    let python = match python::with("misp-python", &["pymisp"], "import pymisp, requests") {
         Ok(python) => python,
         Err(reason) => return eprintln!("skipped: requests cannot be had: {reason}"),
     };
@@ -219,27 +191,37 @@ fn the_replayed_synchronisation_of_a_misp_is_answered_in_full() {
     assert_eq!(codes, expected, "{text}");
 }
 
-/// A web server that knows a folder and nothing else.
-fn web(folder: PathBuf) -> std::net::SocketAddr {
+/// A web server that knows a folder, and when its files were written; how often it said that nothing had changed.
+fn web(folder: PathBuf) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let (address, unchanged) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&unchanged);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut asked = [0; 4096];
             let length = stream.read(&mut asked).unwrap_or(0);
             let head = String::from_utf8_lossy(&asked[..length]).into_owned();
-            let name = head.split(' ').nth(1).unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
-            let (status, body) = match std::fs::read(folder.join(name)) {
+            let path = folder.join(head.split(' ').nth(1).unwrap_or_default().rsplit('/').next().unwrap_or_default());
+            let written = std::fs::metadata(&path).and_then(|file| file.modified()).ok();
+            // Finer than a date in HTTP, for a test is faster than a second.
+            let written = format!("{:?}", written.map(|at| at.duration_since(std::time::UNIX_EPOCH).unwrap()));
+            let known = head.lines().find_map(|line| line.to_lowercase().strip_prefix("if-modified-since: ").map(str::to_owned));
+            let (status, body) = match std::fs::read(&path) {
+                Ok(_) if known.is_some_and(|known| known == written.to_lowercase()) => {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    ("304 Not Modified", Vec::new())
+                }
                 Ok(body) => ("200 OK", body),
                 Err(_) => ("404 Not Found", Vec::new()),
             };
-            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let more = format!("Content-Length: {}\r\nLast-Modified: {written}\r\nConnection: close\r\n\r\n", body.len());
+            let _ = write!(stream, "HTTP/1.1 {status}\r\n{more}");
             let _ = stream.write_all(&body);
         }
     });
-    address
+    (address, unchanged)
 }
 
 #[test]
@@ -258,11 +240,13 @@ fn a_feed_is_taken_once_and_what_changed_is_taken_again() {
     };
     publish(1_700_000_000, "evil.example");
     let other = hub(true);
-    let url = format!("http://{}/feed", web(folder.clone()));
+    let (address, unchanged) = web(folder.clone());
+    let url = format!("http://{address}/feed");
     let pull = |source: &str| other.json(&["feed", "pull", source, "--from", "alpha"]);
     let told = pull(&url);
     assert_eq!((&told["read"], &told["stored"], &told["rejected"]), (&json!(1), &json!(1), &json!(0)), "{told}");
-    assert_eq!(pull(&url)["read"], 0);
+    let again = pull(&url);
+    assert_eq!((&again["read"], &again["unchanged"], unchanged.load(Ordering::Relaxed)), (&json!(0), &json!(true), 1), "{again}");
     publish(1_700_000_060, "changed.example");
     assert_eq!(pull(folder.to_str().unwrap())["stored"], 1);
     // The label of the feed holds there too.
@@ -275,4 +259,85 @@ fn a_feed_is_taken_once_and_what_changed_is_taken_again() {
     publish(1_700_000_120, "last.example");
     std::fs::write(folder.join(format!("{UUID}.json")), "{}").unwrap();
     assert_eq!(pull(&url)["rejected"], 1);
+    // What could not be taken is asked for again though the manifest is the same, and taken once it is there.
+    assert_eq!((pull(&url)["rejected"].as_i64(), unchanged.load(Ordering::Relaxed)), (Some(1), 1));
+    publish(1_700_000_120, "last.example");
+    assert_eq!((pull(&url)["stored"].as_i64(), pull(&url)["unchanged"].as_bool()), (Some(1), Some(true)));
+}
+
+#[test]
+fn a_feed_behind_a_key_is_asked_for_with_the_tag_that_it_had() {
+    let home = hub(true);
+    let server = Server::start(&home);
+    let [alpha, beta] = ["alpha", "beta"].map(|party| Token::create(&home, party, "member"));
+    assert_eq!(ask(&server, &alpha, "POST", "/events/add", &event(1_700_000_000, "tlp:green", "evil.example")).status, 200);
+    let other = hub(true);
+    let key = other.write("key", &beta.token);
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let url = format!("http://{}/misp/feed", server.address);
+    let pull = || other.json(&["feed", "pull", &url, "--from", "alpha", "--key-file", "key"]);
+    let releases = || home.json(&["log", "list", "--to", "beta"]).as_array().unwrap().len();
+    assert_eq!(pull()["stored"], 1);
+    let logged = releases();
+    assert!(logged >= 2, "the manifest and the event are releases");
+    assert_eq!((&pull()["unchanged"], releases()), (&json!(true), logged), "nothing was given, so nothing was logged");
+    assert_eq!(
+        ask(&server, &alpha, "POST", &format!("/events/edit/{UUID}"), &event(1_700_000_060, "tlp:green", "new.example")).status,
+        200
+    );
+    let told = pull();
+    assert_eq!((&told["unchanged"], &told["stored"]), (&json!(false), &json!(1)), "{told}");
+    let told = other.run(&["feed", "pull", "http://feeds.example/misp", "--from", "alpha", "--key-file", "key"]);
+    assert!(told.code == Some(2) && told.err.contains("https"), "{}", told.err);
+}
+
+#[test]
+fn a_feed_is_published_as_a_folder_that_the_log_knows() {
+    let home = hub(true);
+    let server = Server::start(&home);
+    let [alpha, beta] = ["alpha", "beta"].map(|party| Token::create(&home, party, "member"));
+    let send = |timestamp, tag: &str, value: &str| {
+        let path = if timestamp == 1_700_000_000 { "/events/add".to_owned() } else { format!("/events/edit/{UUID}") };
+        assert_eq!(ask(&server, &alpha, "POST", &path, &event(timestamp, tag, value)).status, 200);
+    };
+    send(1_700_000_000, "tlp:green", "evil.example");
+    let publish = |to: &str| home.json(&["feed", "publish", &format!("www/{to}"), "--to", to]);
+    let read = |to: &str, name: &str| std::fs::read(home.beside(&format!("www/{to}/{name}")));
+    let told = publish("beta");
+    assert_eq!(told["events"], 1, "{told}");
+    // The same files as over HTTP.
+    for name in ["manifest.json", "hashes.csv", &format!("{UUID}.json")] {
+        let served = ask(&server, &beta, "GET", &format!("/feed/{name}"), &Value::Null).body;
+        assert_eq!(String::from_utf8(read("beta", name).unwrap()).unwrap(), String::from_utf8(served).unwrap(), "{name}");
+    }
+    // The log has the hash of the manifest, for the party that it is for.
+    let release = home.json(&["log", "show", told["id"].as_str().unwrap()]);
+    let hash: String = sha256(&read("beta", "manifest.json").unwrap());
+    assert!(release.to_string().contains(&hash) && release.to_string().contains("beta"), "{hash}: {release}");
+    let who = home.json(&["collection", "who", "misp", &format!("x-misp-event--{UUID}")]);
+    assert!(who.as_array().unwrap().iter().any(|one| one["id"] == told["id"]), "{who}");
+
+    // Each is given what it may see, and no other folder than a feed is replaced.
+    assert_eq!(publish("outside")["events"], 0);
+    assert_eq!(read("outside", "manifest.json").unwrap(), b"{}");
+    home.write("mine/letter.txt", "dear all");
+    let told = home.run(&["feed", "publish", "mine", "--to", "beta"]);
+    assert!(told.code == Some(2) && told.err.contains("letter.txt"), "{}", told.err);
+    let told = home.run(&["feed", "publish", "www/x", "--to", "nobody"]);
+    assert!(told.code == Some(2) && told.err.contains("nobody"), "{}", told.err);
+
+    // Another home takes it from the folder; what is not theirs any more is gone with the next one.
+    let other = hub(true);
+    let folder = home.beside("www/beta");
+    assert_eq!(other.json(&["feed", "pull", folder.to_str().unwrap(), "--from", "alpha"])["stored"], 1);
+    home.ok(&["agreement", "revoke", "circle"]);
+    assert_eq!(publish("beta")["events"], 0);
+    assert!(read("beta", &format!("{UUID}.json")).is_err());
+    assert!(server.stop());
+    home.ok(&["log", "verify"]);
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -407,6 +407,39 @@ fn a_draft_is_decided_once_more_when_it_goes_out() {
 }
 
 #[test]
+fn what_a_notice_had_to_leave_out_does_not_count_as_told() {
+    let home = Home::new();
+    let maildir = home.beside("answers");
+    let sink = Sink::open(&maildir);
+    home.write("home/config.toml", sink.config(&maildir));
+    let wider = "[[agreement]]\nid = \"wide\"\nname = \"Everybody\"\nkind = \"public-private\"\nparties = [\"us\", \"isp-jp\"]\n\
+                 max_tlp = \"GREEN\"\npurposes = [\"notify\", \"respond\"]\nreference = \"Contract 18\"\n";
+    let parties =
+        PARTIES.replace("networks = [\"192.0.2.0/24\"]\n", "networks = [\"192.0.2.0/24\"]\ncontacts = [\"abuse en abuse@isp.example\"]\n");
+    home.ok(&["party", "import", home.write("parties.toml", parties + wider).to_str().unwrap()]);
+    let (open, strict, both) = ("192.0.2.71", "192.0.2.72", "192.0.2.73");
+    deliver(&home, -2, &[open, both], &["--tlp", "green"]);
+    deliver(&home, -1, &[strict, both], &["--tlp", "amber"]);
+    home.json(&["notice", "prepare", "--at-once"]);
+    home.ok(&["agreement", "revoke", "watch"]);
+    let sent = home.json(&["notice", "send"]);
+    assert_eq!(sent["sent"].as_i64(), Some(1), "{sent}");
+    let mails = sink.mails();
+    let mail = plain(&mails[0].mail);
+    assert!(mail.contains(open) && mail.contains(both) && !mail.contains(strict), "{mail}");
+
+    // Seen again today and free to be told now: the one that was kept back is news, the others were told.
+    deliver(&home, 0, &[open, strict, both], &["--tlp", "green"]);
+    let again = home.json(&["notice", "prepare", "--at-once"]);
+    assert_eq!((again["new"].as_i64(), again["known"].as_i64()), (Some(1), Some(2)), "{again}");
+    home.json(&["notice", "send"]);
+    let mails = sink.mails();
+    assert_eq!(mails.len(), 2);
+    let mail = plain(&mails[1].mail);
+    assert!(mail.contains(strict) && !mail.contains(open) && !mail.contains(both), "{mail}");
+}
+
+#[test]
 fn a_notice_that_is_taken_back_was_never_told() {
     let home = Home::new();
     let parties =

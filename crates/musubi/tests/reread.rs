@@ -137,3 +137,103 @@ fn a_mapping_named_once_is_remembered_with_what_it_read() {
     home.must_add_up();
     home.must_be_well();
 }
+
+/// A list of ours; its feed and what its columns mean, but for the class.
+fn list(class: &str, feed: &str) -> String {
+    format!(
+        "feed = '{feed}'\n[columns]\nwho = 'source.ip'\nseen = 'time.source'\n[defaults]\n'classification.type' = '{class}'\n\
+         [recognise]\ncolumns = ['who']\n"
+    )
+}
+
+fn addresses(last: impl IntoIterator<Item = u8>) -> String {
+    last.into_iter().fold("seen,who\n".to_owned(), |text, n| format!("{text}2026-03-25 10:00:{n:02},192.0.2.{n}\n"))
+}
+
+/// Stored and duplicate rows of each evidence by its name; that it holds what it stored is checked.
+fn held(home: &Home) -> Vec<(String, i64, i64)> {
+    let sql = "SELECT name, stored_rows, duplicate_rows, held FROM evidence \
+               JOIN (SELECT evidence AS holder, count(*) AS held FROM events GROUP BY evidence) ON holder = id ORDER BY name";
+    let row = |row: serde_json::Value| {
+        assert_eq!(row["held"], row["stored_rows"], "{row}");
+        (row["name"].as_str().unwrap().to_owned(), row["stored_rows"].as_i64().unwrap(), row["duplicate_rows"].as_i64().unwrap())
+    };
+    home.rows(sql).into_iter().map(row).collect()
+}
+
+#[test]
+fn what_another_evidence_reported_too_stays_when_the_first_says_it_no_more() {
+    let home = Home::new();
+    home.write("home/mappings/list.toml", list("scanner", "ours"));
+    home.write("own.toml", list("scanner", "ours"));
+    home.write("other.toml", list("scanner", "theirs"));
+    let take = |name: &str, rows: &[u8], mapping: &str, received: &str| {
+        home.write(&format!("in/{name}"), addresses(rows.iter().copied()));
+        let arguments = ["ingest", "--received", received, "in"];
+        let named = if mapping.is_empty() { vec![] } else { vec!["--mapping", mapping] };
+        counts(&home.json(&[&arguments[..3], &named[..], &arguments[3..]].concat()));
+    };
+    take("a.csv", &[1, 2, 3, 4], "", RECEIVED);
+    take("b.csv", &[2, 2, 3, 5], "own.toml", "2026-03-27T07:00:00Z");
+    take("c.csv", &[3, 4, 6, 6], "own.toml", "2026-03-27T08:00:00Z");
+    take("d.csv", &[1, 7, 7], "other.toml", "2026-03-27T06:30:00Z");
+    let name = |n: char| format!("in/{n}.csv");
+    assert_eq!(held(&home), [(name('a'), 4, 0), (name('b'), 1, 3), (name('c'), 1, 3), (name('d'), 2, 1)]);
+
+    // What the first was read with says something else today; the others were read with mappings of their own.
+    home.write("home/mappings/list.toml", list("brute-force", "ours"));
+    let first = home.rows("SELECT id FROM evidence WHERE name = 'in/a.csv'").remove(0)["id"].as_str().unwrap().to_owned();
+    let shown = home.json(&["reread", "--evidence", &first]);
+    assert_eq!((sizes(&shown), &shown[0]["inherited"]), (vec![(4, 1, 0, false)], &json!(3)), "one of four events was only in the first");
+    assert_eq!(shown[0]["gone"][0]["source_ip"], "192.0.2.1");
+    let told = home.ok(&["reread", "--evidence", &first]).out;
+    assert!(told.contains("4 new, 1 gone, 3 only others say"), "{told}");
+
+    let applied = home.json(&["reread", "--evidence", &first, "--apply"]);
+    assert_eq!((sizes(&applied), &applied[0]["inherited"]), (vec![(4, 1, 0, true)], &json!(3)));
+    assert_eq!(held(&home), [(name('a'), 4, 0), (name('b'), 3, 1), (name('c'), 2, 2), (name('d'), 2, 1)], "whoever came first holds it");
+    home.must_add_up();
+    home.must_be_well();
+    let row = home.rows("SELECT evidence.name, events.row, events.feed FROM events JOIN evidence ON evidence.id = events.evidence WHERE source_ip = '192.0.2.4' AND type = 'scanner'");
+    assert_eq!(row, [json!({"name": "in/c.csv", "row": 3, "feed": "ours"})], "with its place in the evidence that holds it now");
+    assert_eq!(sizes(&difference(&home, &["--apply"])), [(0, 0, 4, false), (0, 0, 2, false), (0, 0, 3, false), (0, 0, 2, false)]);
+
+    // The home is the one that today's knowledge would have made.
+    let fresh = Home::new();
+    fresh.write("own.toml", list("scanner", "ours"));
+    fresh.write("other.toml", list("scanner", "theirs"));
+    fresh.write("home/mappings/list.toml", list("brute-force", "ours"));
+    for (name, mapping, received) in [
+        ("a", None, RECEIVED),
+        ("b", Some("own.toml"), "2026-03-27T07:00:00Z"),
+        ("c", Some("own.toml"), "2026-03-27T08:00:00Z"),
+        ("d", Some("other.toml"), "2026-03-27T06:30:00Z"),
+    ] {
+        let file = format!("in/{name}.csv");
+        fresh.write(&file, std::fs::read(home.beside(&file)).unwrap());
+        let named = mapping.map_or(vec![], |mapping| vec!["--mapping", mapping]);
+        fresh.json(&[&["ingest", "--received", received][..], &named, &[&file]].concat());
+    }
+    assert_eq!(home.all_events(), fresh.all_events());
+}
+
+#[test]
+fn whoever_says_more_today_than_it_did_inherits_no_more_than_its_duplicates() {
+    let home = Home::new();
+    let other = |class: &str| list(class, "ours").replace("who", "whom");
+    home.write("home/mappings/first.toml", list("scanner", "ours"));
+    home.write("home/mappings/second.toml", other("brute-force"));
+    home.write("in/a.csv", addresses([1, 2, 3, 4]));
+    home.write("in/b.csv", addresses([1, 2, 3, 3]).replace("who", "whom"));
+    assert_eq!(counts(&home.ingest(&["in"])), [8, 7, 1, 0]);
+    home.write("home/mappings/first.toml", list("exploit", "ours"));
+    home.write("home/mappings/second.toml", other("scanner"));
+    let first = home.rows("SELECT id FROM evidence WHERE name = 'in/a.csv'").remove(0)["id"].as_str().unwrap().to_owned();
+    let applied = home.json(&["reread", "--evidence", &first, "--apply"]);
+    assert_eq!((sizes(&applied), &applied[0]["inherited"]), (vec![(4, 3, 0, true)], &json!(1)));
+    home.must_add_up();
+    home.ok(&["reread", "--since", "2026-01-01", "--apply"]);
+    assert_eq!(held(&home), [("in/a.csv".to_owned(), 4, 0), ("in/b.csv".to_owned(), 3, 1)]);
+    home.must_add_up();
+    home.must_be_well();
+}

@@ -65,20 +65,7 @@ impl Register {
         let sql = "SELECT id, came_from, notice, received_at, sender, signed_by, says, because, read_at FROM answer \
                    WHERE ($1 IS NULL OR notice = $1) AND ($2 = 0 OR read_at IS NULL) ORDER BY received_at DESC, id LIMIT $3";
         let rows = sqlx::query(sql).bind(notice).bind(i64::from(unread)).bind(limit).fetch_all(&self.pool).await?;
-        let read = |row: &sqlx::sqlite::SqliteRow| -> Result<Answer, StoreError> {
-            Ok(Answer {
-                id: row.try_get(0)?,
-                came_from: row.try_get(1)?,
-                notice: row.try_get(2)?,
-                received_at: row.try_get(3)?,
-                sender: row.try_get(4)?,
-                signed_by: row.try_get(5)?,
-                says: row.try_get(6)?,
-                because: row.try_get(7)?,
-                for_a_person: row.try_get::<Option<i64>, _>(8)?.is_none(),
-            })
-        };
-        rows.iter().map(read).collect()
+        rows.iter().map(answer).collect()
     }
 
     /// The mail itself; `None` when there is none of that name.
@@ -135,4 +122,18 @@ impl Register {
         .await?;
         Ok(())
     }
+}
+
+pub(crate) fn answer(row: &sqlx::sqlite::SqliteRow) -> Result<Answer, StoreError> {
+    Ok(Answer {
+        id: row.try_get(0)?,
+        came_from: row.try_get(1)?,
+        notice: row.try_get(2)?,
+        received_at: row.try_get(3)?,
+        sender: row.try_get(4)?,
+        signed_by: row.try_get(5)?,
+        says: row.try_get(6)?,
+        because: row.try_get(7)?,
+        for_a_person: row.try_get::<Option<i64>, _>(8)?.is_none(),
+    })
 }

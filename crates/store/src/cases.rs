@@ -216,6 +216,23 @@ impl Register {
         Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(i64::from(wanted.closed)).bind(&wanted.assignee).fetch_all(&self.pool).await?)
     }
 
+    /// Cases before the one of this number, newest first.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn cases_before(&self, before: Option<i64>, wanted: &Wanted) -> Result<Vec<CaseRow>, StoreError> {
+        let sql = format!(
+            "{ROW} WHERE ($1 = 1 OR closed_at IS NULL) AND ($2 IS NULL OR assignee = $2) AND number < $3 ORDER BY number DESC LIMIT {}",
+            wanted.limit.unwrap_or(u32::MAX)
+        );
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(i64::from(wanted.closed))
+            .bind(&wanted.assignee)
+            .bind(before.unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
     /// Ids of all cases, oldest first.
     ///
     /// # Errors

@@ -82,11 +82,19 @@ impl Register {
     }
 
     /// Replaces what evidence said before by a new reading: `gone` segments give way to `segments`, which hold the events of
-    /// all other evidence in them as before.
+    /// all other evidence in them as before. `inherited` are events that other evidence had reported as duplicates of those it says no more,
+    /// and that count as stored there now.
     ///
     /// # Errors
     /// When the register cannot be written; then nothing has changed.
-    pub async fn replace(&self, reading: &Reading, gone: &[Segment], segments: &[Segment], now: i64) -> Result<(), StoreError> {
+    pub async fn replace(
+        &self,
+        reading: &Reading,
+        gone: &[Segment],
+        segments: &[Segment],
+        inherited: &BTreeMap<String, i64>,
+        now: i64,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         retire(&mut transaction, gone, now).await?;
         for segment in segments {
@@ -98,6 +106,19 @@ impl Register {
         }
         sqlx::query("DELETE FROM evidence WHERE id = $1").bind(&reading.kept.id).execute(&mut *transaction).await?;
         insert_reading(&mut transaction, reading).await?;
+        for (evidence, events) in inherited {
+            let done = sqlx::query(
+                "UPDATE evidence SET stored_rows = stored_rows + $1, duplicate_rows = duplicate_rows - $1 \
+                 WHERE id = $2 AND duplicate_rows >= $1",
+            )
+            .bind(events)
+            .bind(evidence)
+            .execute(&mut *transaction)
+            .await?;
+            if done.rows_affected() != 1 {
+                return Err(StoreError::Refused(format!("evidence {evidence} reported fewer than {events} duplicates")));
+            }
+        }
         transaction.commit().await?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! A whole round of planning is one transaction ([`Register::plan`]): the digests, the ledgers and the directives that
 //! are done change together.
 
-use casework::act::finding::{self, Finding};
+use casework::act::finding::{self, Finding, SubjectKey};
 use casework::act::ledger::Ledger;
 use casework::act::letter::Role;
 use casework::act::plan::Waiting;
@@ -14,8 +14,7 @@ use sqlx::Row as _;
 
 use crate::StoreError;
 use crate::directives;
-use crate::register::Register;
-use crate::releases::values;
+use crate::register::{Register, values};
 
 /// What one digest is for.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -56,6 +55,9 @@ pub struct Notice {
     pub answer: Option<String>,
     pub answered_at: Option<i64>,
     pub reason: Option<String>,
+    /// A person holds it back, from then on.
+    pub held_at: Option<i64>,
+    pub held_by: Option<String>,
 }
 
 /// A digest that waits, with its notice.
@@ -93,6 +95,15 @@ pub struct Denial {
     pub findings: i64,
 }
 
+/// Subjects that a notice was to tell when it became ready, and that were not told after all.
+#[derive(Clone, Debug)]
+pub struct Untold {
+    pub digest: Digest,
+    /// Microseconds since 1970, UTC.
+    pub ready_at: i64,
+    pub subjects: Vec<SubjectKey>,
+}
+
 /// A round of planning.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -102,9 +113,9 @@ pub struct Plan {
     pub denials: Vec<Denial>,
 }
 
-const COLUMNS: &str = "id, token, party, role, problem, state, first_arrival, last_arrival, ready_at, send_after, findings, events, first_seen, \
+pub(crate) const COLUMNS: &str = "id, token, party, role, problem, state, first_arrival, last_arrival, ready_at, send_after, findings, events, first_seen, \
      last_seen, language, address, subject, tlp, sealed, mail_sha256, release, released_at, answer_by, attempts, next_attempt, sent_at, \
-     delivered_at, answer, answered_at, reason";
+     delivered_at, answer, answered_at, reason, held_at, held_by";
 
 /// Findings are small texts much alike.
 const LEVEL: i32 = 1;
@@ -136,9 +147,8 @@ impl Register {
     /// # Errors
     /// When the register cannot be read or the ledger is damaged.
     pub async fn ledger(&self, party: &str, role: Role) -> Result<Ledger, StoreError> {
-        let sql = "SELECT entries FROM ledger WHERE party = $1 AND role = $2";
-        let kept: Option<Vec<u8>> = sqlx::query_scalar(sql).bind(party).bind(role.as_str()).fetch_optional(&self.pool).await?;
-        Ledger::read(&kept.unwrap_or_default()).map_err(|error| StoreError::Refused(format!("{party}: {error}")))
+        let mut connection = self.pool.acquire().await?;
+        ledger(&mut connection, party, role).await
     }
 
     /// What many parties were told, by party and role; those who were told nothing are left out.
@@ -148,8 +158,7 @@ impl Register {
     pub async fn ledgers(&self, of: &[(String, Role)]) -> Result<Vec<((String, Role), Ledger)>, StoreError> {
         let mut found = Vec::new();
         for chunk in of.chunks(400) {
-            let rows: Vec<String> = (0..chunk.len()).map(|row| values(row, 2)).collect();
-            let sql = format!("SELECT party, role, entries FROM ledger WHERE (party, role) IN (VALUES {})", rows.join(", "));
+            let sql = format!("SELECT party, role, entries FROM ledger WHERE (party, role) IN (VALUES {})", values(chunk.len(), 2));
             let mut query = sqlx::query_as::<_, (String, String, Vec<u8>)>(sqlx::AssertSqlSafe(sql));
             for (party, role) in chunk {
                 query = query.bind(party).bind(role.as_str());
@@ -181,10 +190,9 @@ impl Register {
             update(&mut transaction, change, now).await?;
         }
         for chunk in plan.ledgers.chunks(200) {
-            let rows: Vec<String> = (0..chunk.len()).map(|row| values(row, 3)).collect();
             let sql = format!(
                 "INSERT INTO ledger (party, role, entries) VALUES {} ON CONFLICT (party, role) DO UPDATE SET entries = excluded.entries",
-                rows.join(", ")
+                values(chunk.len(), 3)
             );
             let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
             for (party, role, ledger) in chunk {
@@ -206,17 +214,14 @@ impl Register {
     pub async fn cancel_notice(&self, id: &str, reason: &str, rules: &Rules, now: i64) -> Result<(), StoreError> {
         let notice = self.notice(id).await?;
         let findings = self.notice_findings(id).await?;
-        let mut ledger = self.ledger(&notice.digest.party, notice.digest.role).await?;
-        findings.iter().for_each(|finding| ledger.untell(finding.key));
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         step(&mut transaction, id, &[State::Waiting, State::Ready], State::Cancelled, now, Some(reason)).await?;
         sqlx::query("UPDATE notice SET reason = $1 WHERE id = $2").bind(reason).bind(id).execute(&mut *transaction).await?;
-        sqlx::query("UPDATE ledger SET entries = $1 WHERE party = $2 AND role = $3")
-            .bind(ledger.write(rules, now / 1_000_000))
-            .bind(&notice.digest.party)
-            .bind(notice.digest.role.as_str())
-            .execute(&mut *transaction)
-            .await?;
+        // What still waits has not been entered into the ledger.
+        if let Some(ready_at) = notice.ready_at {
+            let subjects = findings.iter().map(|finding| finding.key).collect();
+            untell(&mut transaction, &Untold { digest: notice.digest, ready_at, subjects }, rules, now).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }
@@ -261,8 +266,7 @@ impl Register {
     /// # Errors
     /// As [`Register::notice_findings`].
     pub async fn findings_of(&self, ids: &[&str]) -> Result<Vec<Vec<Finding>>, StoreError> {
-        let rows: Vec<String> = (0..ids.len()).map(|row| values(row, 1)).collect();
-        let sql = format!("SELECT id, content FROM notice WHERE id IN (VALUES {})", rows.join(", "));
+        let sql = format!("SELECT id, content FROM notice WHERE id IN (VALUES {})", values(ids.len(), 1));
         let mut query = sqlx::query_as::<_, (String, Vec<u8>)>(sqlx::AssertSqlSafe(sql));
         for id in ids {
             query = query.bind(*id);
@@ -297,6 +301,29 @@ impl Register {
         }
         Ok(denials)
     }
+}
+
+async fn ledger(connection: &mut sqlx::SqliteConnection, party: &str, role: Role) -> Result<Ledger, StoreError> {
+    let sql = "SELECT entries FROM ledger WHERE party = $1 AND role = $2";
+    let kept: Option<Vec<u8>> = sqlx::query_scalar(sql).bind(party).bind(role.as_str()).fetch_optional(connection).await?;
+    Ledger::read(&kept.unwrap_or_default()).map_err(|error| StoreError::Refused(format!("{party}: {error}")))
+}
+
+/// Corrects the ledger of a party, within the transaction that decides that these subjects are not told.
+pub(crate) async fn untell(transaction: &mut sqlx::SqliteConnection, untold: &Untold, rules: &Rules, now: i64) -> Result<(), StoreError> {
+    let Untold { digest: Digest { party, role, .. }, ready_at, subjects } = untold;
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let mut ledger = ledger(&mut *transaction, party, *role).await?;
+    subjects.iter().for_each(|subject| ledger.untell(*subject, ready_at.div_euclid(1_000_000)));
+    sqlx::query("UPDATE ledger SET entries = $1 WHERE party = $2 AND role = $3")
+        .bind(ledger.write(rules, now / 1_000_000))
+        .bind(party)
+        .bind(role.as_str())
+        .execute(transaction)
+        .await?;
+    Ok(())
 }
 
 /// Moves a notice on, if it is where it may move from, and writes that into its history.
@@ -340,11 +367,10 @@ pub(crate) async fn history(
 }
 
 async fn insert(transaction: &mut sqlx::SqliteConnection, changes: &[&Change], now: i64) -> Result<(), StoreError> {
-    let rows: Vec<String> = (0..changes.len()).map(|row| values(row, 16)).collect();
     let sql = format!(
         "INSERT INTO notice (id, token, party, role, problem, state, first_arrival, last_arrival, ready_at, send_after, findings, events, \
          first_seen, last_seen, content, reason) VALUES {}",
-        rows.join(", ")
+        values(changes.len(), 16)
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
     for change in changes {
@@ -368,8 +394,7 @@ async fn insert(transaction: &mut sqlx::SqliteConnection, changes: &[&Change], n
             .bind(change.reason);
     }
     query.execute(&mut *transaction).await?;
-    let rows: Vec<String> = (0..changes.len()).map(|row| values(row, 5)).collect();
-    let sql = format!("INSERT INTO notice_history (notice, number, at, what, detail) VALUES {}", rows.join(", "));
+    let sql = format!("INSERT INTO notice_history (notice, number, at, what, detail) VALUES {}", values(changes.len(), 5));
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
     for change in changes {
         query = query.bind(&change.id).bind(1_i64).bind(now).bind(change.state.as_str()).bind(change.reason);
@@ -446,7 +471,7 @@ fn digest(id: &str, party: String, role: &str, problem: &str) -> Result<Digest, 
     }
 }
 
-fn notice(row: &sqlx::sqlite::SqliteRow) -> Result<Notice, StoreError> {
+pub(crate) fn notice(row: &sqlx::sqlite::SqliteRow) -> Result<Notice, StoreError> {
     let id: String = row.try_get("id")?;
     let state: String = row.try_get("state")?;
     let digest = digest(&id, row.try_get("party")?, &row.try_get::<String, _>("role")?, &row.try_get::<String, _>("problem")?)?;
@@ -478,6 +503,8 @@ fn notice(row: &sqlx::sqlite::SqliteRow) -> Result<Notice, StoreError> {
         answer: row.try_get("answer")?,
         answered_at: row.try_get("answered_at")?,
         reason: row.try_get("reason")?,
+        held_at: row.try_get("held_at")?,
+        held_by: row.try_get("held_by")?,
         id,
     })
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 
 use crate::StoreError;
-use crate::notices::{Denial, Notice, history, pack, step, write_denial};
+use crate::notices::{Denial, Notice, Untold, history, pack, step, untell, write_denial};
 use crate::register::Register;
 use crate::releases::{self, LogKey, Released};
 use crate::takedowns::{self, NewTakedown, Request};
@@ -35,6 +35,8 @@ pub struct Sealed {
     pub asks: Vec<Asks>,
     /// What of the draft policy keeps back now, though it let it be drafted.
     pub denials: Vec<Denial>,
+    /// The subjects of which it tells nothing for that reason.
+    pub untold: Option<Untold>,
 }
 
 /// What the register keeps of a notice that goes out. Made apart from it, because packing takes longer than writing.
@@ -105,13 +107,14 @@ pub enum Back<'a> {
 }
 
 impl Register {
-    /// Releases notices: the leaves in the log and the mails in the outbox become true together. All of them or none.
+    /// Releases notices: the leaves in the log and the mails in the outbox become true together, and what they do not tell is not in the
+    /// ledger as told. All of them or none.
     ///
     /// # Errors
     /// When one of them is not ready any more, or the register or the log cannot be written.
-    pub async fn release_notices(&self, key: &LogKey, batch: Vec<Sealed>, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn release_notices(&self, key: &LogKey, batch: Vec<Sealed>, rules: &Rules, now: Timestamp) -> Result<(), StoreError> {
         let at = now.as_microsecond();
-        let list: Vec<Release> = batch.iter().map(|sealed| sealed.release.clone()).collect();
+        let list: Vec<&Release> = batch.iter().map(|sealed| &sealed.release).collect();
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let appended = releases::append(&mut transaction, key, &list, now).await?;
         for (sealed, number) in batch.iter().zip(appended.numbers()) {
@@ -141,6 +144,9 @@ impl Register {
             for denial in &sealed.denials {
                 write_denial(&mut transaction, denial, at).await?;
             }
+            if let Some(untold) = &sealed.untold {
+                untell(&mut transaction, untold, rules, at).await?;
+            }
             for asks in &sealed.asks {
                 ask(&mut transaction, sealed, asks, now).await?;
             }
@@ -156,20 +162,16 @@ impl Register {
     pub async fn deny_notice(&self, id: &str, denials: &[Denial], reason: &str, rules: &Rules, now: i64) -> Result<(), StoreError> {
         let notice = self.notice(id).await?;
         let findings = self.notice_findings(id).await?;
-        let mut ledger = self.ledger(&notice.digest.party, notice.digest.role).await?;
-        findings.iter().for_each(|finding| ledger.untell(finding.key));
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         step(&mut transaction, id, &[State::Ready], State::Denied, now, Some(reason)).await?;
         sqlx::query("UPDATE notice SET reason = $1 WHERE id = $2").bind(reason).bind(id).execute(&mut *transaction).await?;
         for denial in denials {
             write_denial(&mut transaction, denial, now).await?;
         }
-        sqlx::query("UPDATE ledger SET entries = $1 WHERE party = $2 AND role = $3")
-            .bind(ledger.write(rules, now / 1_000_000))
-            .bind(&notice.digest.party)
-            .bind(notice.digest.role.as_str())
-            .execute(&mut *transaction)
-            .await?;
+        if let Some(ready_at) = notice.ready_at {
+            let subjects = findings.iter().map(|finding| finding.key).collect();
+            untell(&mut transaction, &Untold { digest: notice.digest, ready_at, subjects }, rules, now).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }
@@ -296,6 +298,22 @@ impl Register {
         let sql = "SELECT address, sent, delivered, bounced, answered, fixed, false_positive, not_ours, need_more, automatic, last_at \
                    FROM contact_quality ORDER BY address";
         Ok(sqlx::query_as(sql).fetch_all(&self.pool).await?)
+    }
+}
+
+impl Register {
+    /// How well some addresses work.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn quality_of(&self, addresses: &[&str]) -> Result<Vec<ContactQuality>, StoreError> {
+        let mut found = Vec::new();
+        for address in addresses {
+            let sql = "SELECT address, sent, delivered, bounced, answered, fixed, false_positive, not_ours, need_more, automatic, last_at \
+                       FROM contact_quality WHERE address = $1";
+            found.extend(sqlx::query_as(sql).bind(*address).fetch_optional(&self.pool).await?);
+        }
+        Ok(found)
     }
 }
 

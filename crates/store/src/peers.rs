@@ -9,7 +9,7 @@ use crate::register::Register;
 #[derive(Clone, Debug, Default, Eq, PartialEq, sqlx::FromRow)]
 pub struct Peer {
     pub party: String,
-    /// Discovery or API root of its TAXII server.
+    /// Discovery or API root of its TAXII server, or the name below which DNS tells where that is.
     pub url: String,
     pub token_id: Option<String>,
     pub token_file: Option<String>,

@@ -94,6 +94,15 @@ impl Register {
         Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("{PERSON} ORDER BY p.name"))).fetch_all(&self.pool).await?)
     }
 
+    /// Those of one party, by name.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn people_of(&self, party: &str) -> Result<Vec<Person>, StoreError> {
+        let sql = format!("{PERSON} WHERE p.party = $1 ORDER BY p.name");
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(party).fetch_all(&self.pool).await?)
+    }
+
     /// Somebody by id.
     ///
     /// # Errors
@@ -110,52 +119,68 @@ impl Register {
         Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("{PERSON} WHERE p.name = $1"))).bind(name).fetch_optional(&self.pool).await?)
     }
 
-    /// Writes what may change of somebody: all but id, name and when they came. Role, party or an end of the account that changed ends their sessions.
+    /// How somebody reads: language, zone and colours; and what others read.
     ///
     /// # Errors
     /// When the register cannot be written.
-    pub async fn change_person(&self, person: &Person, now: i64) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let before: Option<(String, String, Option<i64>)> =
-            sqlx::query_as("SELECT party, role, disabled_at FROM person WHERE id = $1").bind(&person.id).fetch_optional(&mut *tx).await?;
-        sqlx::query(
-            "UPDATE person SET shown = $2, party = $3, role = $4, password = $5, totp = $6, totp_step = $7, language = $8, zone = $9, scheme = $10, \
-             failures = $11, locked_until = $12, disabled_at = $13 WHERE id = $1",
-        )
-        .bind(&person.id)
-        .bind(&person.shown)
-        .bind(&person.party)
-        .bind(&person.role)
-        .bind(&person.password)
-        .bind(&person.totp)
-        .bind(person.totp_step)
-        .bind(&person.language)
-        .bind(&person.zone)
-        .bind(&person.scheme)
-        .bind(person.failures)
-        .bind(person.locked_until)
-        .bind(person.disabled_at)
-        .execute(&mut *tx)
-        .await?;
-        let rights_changed = before.is_some_and(|(party, role, disabled)| {
-            party != person.party || role != person.role || disabled.is_some() != person.disabled_at.is_some()
-        });
-        if rights_changed {
-            sqlx::query("UPDATE session SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL")
-                .bind(&person.id)
-                .bind(now)
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
+    pub async fn set_preferences(&self, person: &Person) -> Result<(), StoreError> {
+        sqlx::query("UPDATE person SET shown = $2, language = $3, zone = $4, scheme = $5 WHERE id = $1")
+            .bind(&person.id)
+            .bind(&person.shown)
+            .bind(&person.language)
+            .bind(&person.zone)
+            .bind(&person.scheme)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
-    /// Somebody signed in.
+    /// What somebody may from now on, and for whom; whoever is signed in as them is out. `false`: nobody would be left who may change people.
     ///
     /// # Errors
     /// When the register cannot be written.
-    pub async fn begin_session(&self, session: &Session) -> Result<(), StoreError> {
+    pub async fn set_rights(&self, id: &str, party: &str, role: &str, now: i64) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query("UPDATE person SET party = $2, role = $3 WHERE id = $1").bind(id).bind(party).bind(role).execute(&mut *tx).await?;
+        finish_rights(tx, id, now).await
+    }
+
+    /// Ends an account, or lets it live again; whoever is signed in is out. `false`: nobody would be left who may change people.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn set_disabled(&self, id: &str, disabled: bool, now: i64) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query("UPDATE person SET disabled_at = $2, failures = 0, locked_until = NULL WHERE id = $1")
+            .bind(id)
+            .bind(disabled.then_some(now))
+            .execute(&mut *tx)
+            .await?;
+        finish_rights(tx, id, now).await
+    }
+
+    /// Opens an account that wrong answers shut.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn unlock(&self, id: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE person SET failures = 0, locked_until = NULL WHERE id = $1").bind(id).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Somebody signed in: what went wrong before is forgotten. `false`: the account ended meanwhile.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn begin_session(&self, session: &Session) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let open = sqlx::query("UPDATE person SET failures = 0, locked_until = NULL WHERE id = $1 AND disabled_at IS NULL")
+            .bind(&session.person)
+            .execute(&mut *tx)
+            .await?;
+        if open.rows_affected() != 1 {
+            return Ok(false);
+        }
         sqlx::query(
             "INSERT INTO session (key, id, person, how, created_at, seen_at, expires_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
@@ -168,9 +193,10 @@ impl Register {
         .bind(session.expires_at)
         .bind(&session.address)
         .bind(&session.agent)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Who holds a session that goes on at this moment, and the session.
@@ -279,16 +305,26 @@ impl Register {
         .await?)
     }
 
-    /// Uses a link: of two who come at once one gets it.
+    /// Links that still open, the newest first.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn invitations(&self, now: i64) -> Result<Vec<Invitation>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT key, party, role, person, created_at, created_by, expires_at, used_at FROM invitation \
+             WHERE used_at IS NULL AND expires_at > $1 ORDER BY created_at DESC LIMIT 200",
+        )
+        .bind(now)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Takes a link back. `false`: it was used, or there is none.
     ///
     /// # Errors
     /// When the register cannot be written.
-    pub async fn use_invitation(&self, key: &[u8], now: i64) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE invitation SET used_at = $2 WHERE key = $1 AND used_at IS NULL AND expires_at > $2")
-            .bind(key)
-            .bind(now)
-            .execute(&self.pool)
-            .await?;
+    pub async fn withdraw_invitation(&self, key: &[u8]) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM invitation WHERE key = $1 AND used_at IS NULL").bind(key).execute(&self.pool).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -310,20 +346,6 @@ impl Register {
         Ok(true)
     }
 
-    /// A wrong password or code: how many in a row, and until when none is looked at.
-    ///
-    /// # Errors
-    /// When the register cannot be written.
-    pub async fn sign_in_failed(&self, id: &str, failures: i64, locked_until: Option<i64>) -> Result<(), StoreError> {
-        sqlx::query("UPDATE person SET failures = $2, locked_until = $3 WHERE id = $1")
-            .bind(id)
-            .bind(failures)
-            .bind(locked_until)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
     /// Ends one session.
     ///
     /// # Errors
@@ -338,21 +360,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn audit(&self, deed: &Deed) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO audit (at, person, shown, party, address, did, subject, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(deed.at)
-        .bind(&deed.person)
-        .bind(&deed.shown)
-        .bind(&deed.party)
-        .bind(&deed.address)
-        .bind(&deed.did)
-        .bind(&deed.subject)
-        .bind(deed.outcome)
-        .bind(&deed.detail)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        write_deed(&mut *self.pool.acquire().await?, deed).await
     }
 
     /// What was done before the entry of this number, the newest first; of one person if one is named.
@@ -381,7 +389,38 @@ impl Register {
     }
 }
 
-async fn insert(connection: &mut sqlx::SqliteConnection, person: &Person) -> Result<bool, StoreError> {
+/// Nobody stays as they were signed in when what they may has changed; and somebody stays who may change people.
+async fn finish_rights(mut tx: sqlx::Transaction<'_, sqlx::Sqlite>, id: &str, now: i64) -> Result<bool, StoreError> {
+    let left: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM person WHERE role = 'administrator' AND disabled_at IS NULL").fetch_one(&mut *tx).await?;
+    if left == 0 {
+        return Ok(false);
+    }
+    sqlx::query("UPDATE session SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL").bind(id).bind(now).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Writes down what was done.
+pub(crate) async fn write_deed(connection: &mut sqlx::SqliteConnection, deed: &Deed) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO audit (at, person, shown, party, address, did, subject, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(deed.at)
+    .bind(&deed.person)
+    .bind(&deed.shown)
+    .bind(&deed.party)
+    .bind(&deed.address)
+    .bind(&deed.did)
+    .bind(&deed.subject)
+    .bind(deed.outcome)
+    .bind(&deed.detail)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn insert(connection: &mut sqlx::SqliteConnection, person: &Person) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "INSERT INTO person (id, name, shown, party, role, password, totp, totp_step, language, zone, scheme, created_at, created_by, disabled_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (name) DO NOTHING",

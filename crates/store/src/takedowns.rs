@@ -250,6 +250,26 @@ impl Register {
             .await?)
     }
 
+    /// Takedowns before the one of this number, newest first.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn takedowns_before(&self, before: i64, wanted: &Wanted, most: u32) -> Result<Vec<TakedownRow>, StoreError> {
+        let sql = format!(
+            "{ROW} WHERE ($1 IS NULL OR case_id = $1) AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR party = $3) \
+             AND ($4 = 1 OR $2 IS NOT NULL OR state NOT IN ('verified', 'withdrawn')) AND number < $5 ORDER BY number DESC LIMIT $6"
+        );
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(&wanted.case_id)
+            .bind(&wanted.state)
+            .bind(&wanted.party)
+            .bind(i64::from(wanted.all))
+            .bind(before)
+            .bind(i64::from(most))
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
     /// Those that the network is to be asked about: all that are not withdrawn, and verified ones as long as they are looked after.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ pub fn csv(findings: &[Finding]) -> String {
     for finding in findings {
         let class = finding.class;
         let mut cell = |value: Option<&str>, last: bool| {
-            quote(&mut out, value.unwrap_or_default());
+            self::cell(&mut out, value.unwrap_or_default());
             out.push_str(if last { "\r\n" } else { "," });
         };
         let number = |n: Option<u32>| n.map(|n| n.to_string());
@@ -78,7 +78,8 @@ pub fn csv(findings: &[Finding]) -> String {
     out
 }
 
-fn quote(out: &mut String, value: &str) {
+/// One cell of CSV, in which a spreadsheet finds no formula.
+pub fn cell(out: &mut String, value: &str) {
     let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if !formula && !value.contains([',', '"', '\r', '\n']) {
         return out.push_str(value);

@@ -4,6 +4,8 @@
 //! last seen, and how far up the line it has gone. A subject that was told is told again only after the repeat time; still
 //! seen when it should long be gone, it goes to the next in line.
 
+use std::cmp::Ordering;
+
 use hashbrown::HashMap;
 
 use super::finding::SubjectKey;
@@ -90,9 +92,16 @@ impl Ledger {
         entry.last_seen = entry.last_seen.max(seen);
     }
 
-    /// It was not told after all.
-    pub fn untell(&mut self, key: SubjectKey) {
-        self.0.remove(&key);
+    /// What a digest that became ready at `at` was to tell was not told after all. What was told before that, or since, stays told.
+    pub fn untell(&mut self, key: SubjectKey, at: i64) {
+        let Some(entry) = self.0.get_mut(&key) else { return };
+        match (entry.first_told.cmp(&at), entry.last_told.cmp(&at)) {
+            (Ordering::Equal, Ordering::Greater) => entry.first_told = entry.last_told,
+            (Ordering::Equal, _) => drop(self.0.remove(&key)),
+            // When it was told last but this is not kept: the first time stands for it, so that it is told again rather too early than never.
+            (Ordering::Less, Ordering::Equal) => entry.last_told = entry.first_told,
+            (Ordering::Less, _) | (Ordering::Greater, _) => {}
+        }
     }
 
     /// As bytes, without what has been forgotten by `now`.
@@ -184,6 +193,30 @@ mod tests {
         let start = 20_000 * DAY;
         ledger.tell(KEY, Problem::Compromised, start, start);
         assert_eq!(ledger.judge(KEY, start - DAY, start + 30 * DAY, &rule(), 2), Judgement::default());
+    }
+
+    #[test]
+    fn what_was_not_told_after_all_takes_nothing_back_that_was_told() {
+        let (start, problem) = (20_000 * DAY, Problem::Compromised);
+        let mut ledger = Ledger::default();
+        ledger.tell(KEY, problem, start, start);
+        ledger.untell(KEY, start);
+        assert!(ledger.is_empty(), "it was never told");
+
+        // Told, and a week later not told again: it is due at the next sighting, and the way up the line counts from the first time.
+        ledger.tell(KEY, problem, start, start);
+        ledger.tell(KEY, problem, start + 7 * DAY, start + 7 * DAY);
+        ledger.untell(KEY, start + 7 * DAY);
+        let seen = start + 8 * DAY;
+        assert_eq!(ledger.judge(KEY, seen, seen, &rule(), 0).tell, Some(Why::Again));
+        assert_eq!(ledger.entry(KEY).map(|entry| (entry.first_told, entry.last_told)), Some((start, start)));
+
+        // The first of two digests did not go out: the second one is the first that told.
+        ledger.tell(KEY, problem, seen, seen);
+        ledger.untell(KEY, start);
+        assert_eq!(ledger.entry(KEY).map(|entry| (entry.first_told, entry.last_told)), Some((seen, seen)));
+        ledger.untell(KEY, start + DAY);
+        assert_eq!(ledger.len(), 1, "of another time");
     }
 
     #[test]

@@ -65,10 +65,12 @@ impl State {
             Self::Released => matches!(next, Self::Handing | Self::Failed),
             // Back into the outbox when it is known, or has become likely, that nobody took it.
             Self::Handing => matches!(next, Self::Released | Self::Sent | Self::Delivered | Self::Failed),
-            Self::Sent => matches!(next, Self::Delivered | Self::Failed),
+            // Back into the outbox when a person has it sent again: the same mail, which was given once already.
+            Self::Sent => matches!(next, Self::Delivered | Self::Failed | Self::Released),
             // A success report from a relay may be followed by a failure from beyond it.
             Self::Delivered => next == Self::Failed,
-            Self::Failed | Self::Cancelled | Self::Denied => false,
+            Self::Failed => next == Self::Released,
+            Self::Cancelled | Self::Denied => false,
         }
     }
 

@@ -8,6 +8,7 @@ pub mod event;
 pub mod extra;
 pub mod field;
 pub mod identity;
+pub mod meaning;
 pub mod observable;
 pub mod party;
 pub mod release;

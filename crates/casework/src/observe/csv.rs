@@ -26,6 +26,10 @@ impl Source for CsvMapping {
         "CSV of any layout, by a mapping file of yours"
     }
 
+    fn names_feeds(&self) -> bool {
+        true
+    }
+
     fn recognise(&self, _head: &Head<'_>) -> Likelihood {
         Likelihood::No
     }
@@ -55,6 +59,10 @@ impl Source for Csv {
 
     fn about(&self) -> &'static str {
         "CSV whose header has IntelMQ keys or the usual names (ip, timestamp, url, …)"
+    }
+
+    fn names_feeds(&self) -> bool {
+        true
     }
 
     fn recognise(&self, head: &Head<'_>) -> Likelihood {

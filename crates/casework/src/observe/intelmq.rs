@@ -24,6 +24,10 @@ impl Source for IntelMq {
         "IntelMQ Data Format: events as JSON, one a line or in a list"
     }
 
+    fn names_feeds(&self) -> bool {
+        true
+    }
+
     fn recognise(&self, head: &Head<'_>) -> Likelihood {
         let text = head.text();
         if !json_record::looks_like_json(head) {

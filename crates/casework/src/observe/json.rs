@@ -19,6 +19,10 @@ impl Source for Json {
         "any JSON objects with usual keys (ip, src_ip, timestamp, url, domain, …)"
     }
 
+    fn names_feeds(&self) -> bool {
+        true
+    }
+
     fn recognise(&self, head: &Head<'_>) -> Likelihood {
         let text = head.text();
         let named = MEANS.iter().any(|(key, _)| json_record::has_key(text, key) || json_record::has_key(text, &key.to_ascii_uppercase()));

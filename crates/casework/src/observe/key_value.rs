@@ -24,6 +24,10 @@ impl Source for KeyValue {
         "lines of key=value, with or without syslog prefix"
     }
 
+    fn names_feeds(&self) -> bool {
+        true
+    }
+
     fn recognise(&self, head: &Head<'_>) -> Likelihood {
         let (mut all, mut ours, mut known) = (0, 0, 0);
         for line in first_lines(head).take(50) {

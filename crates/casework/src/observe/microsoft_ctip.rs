@@ -24,6 +24,10 @@ impl Source for Ctip {
         "Microsoft CTIP: hosts that called its sinkholes, JSON (Interflow, Azure)"
     }
 
+    fn names_feeds(&self) -> bool {
+        true
+    }
+
     fn recognise(&self, head: &Head<'_>) -> Likelihood {
         let interflow = json_record::has_keys(head, &["indicatorthreattype", "networksourceipv4"]);
         if interflow || json_record::has_keys(head, &["DataFeed", "SourceIp", "ThreatCode"]) { Likelihood::Certain } else { Likelihood::No }

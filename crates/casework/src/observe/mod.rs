@@ -25,6 +25,7 @@ mod cleanmx;
 mod columns;
 pub mod csv;
 mod dataplane;
+pub mod delivery;
 mod dshield;
 mod dshield_block;
 mod dshield_sources;
@@ -220,6 +221,11 @@ pub trait Source: Sync {
     /// The feed its events belong to when neither the user nor the record names one.
     fn feed(&self, _head: &Head<'_>) -> Cow<'static, str> {
         Cow::Borrowed(self.name())
+    }
+
+    /// Its records may name a feed of their own.
+    fn names_feeds(&self) -> bool {
+        false
     }
 
     /// Reads the whole report.

@@ -65,6 +65,10 @@ impl Source for TeamCymru {
         "Team Cymru reports and other tables with bars"
     }
 
+    fn names_feeds(&self) -> bool {
+        true
+    }
+
     fn recognise(&self, head: &Head<'_>) -> Likelihood {
         let (mut all, mut ours, mut category) = (0, 0, false);
         for line in first_lines(head).take(50) {

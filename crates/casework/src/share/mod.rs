@@ -6,6 +6,7 @@
 
 pub mod decide;
 pub mod decision;
+pub mod effect;
 pub mod explain;
 pub mod marked;
 pub mod misp;

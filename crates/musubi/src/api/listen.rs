@@ -38,6 +38,8 @@ pub(crate) struct Door {
     listener: TcpListener,
     acceptor: Option<TlsAcceptor>,
     connections: Arc<Semaphore>,
+    /// What a proxy on this machine says of clients is believed.
+    proxy: bool,
 }
 
 impl std::fmt::Display for Door {
@@ -65,7 +67,7 @@ impl Door {
             _ => bail!("[serve] certificate and key go together"),
         };
         let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
-        Ok(Self { listener, acceptor, connections: Arc::new(Semaphore::new(limits.connections as usize)) })
+        Ok(Self { listener, acceptor, connections: Arc::new(Semaphore::new(limits.connections as usize)), proxy: limits.proxy })
     }
 
     pub(crate) fn address(&self) -> Result<SocketAddr> {
@@ -94,9 +96,9 @@ impl Door {
                 tracing::warn!(peer = %address, "too many connections: one was closed");
                 continue;
             };
-            let (router, acceptor, watcher) = (router.clone(), self.acceptor.clone(), graceful.watcher());
+            let (router, acceptor, watcher, proxy) = (router.clone(), self.acceptor.clone(), graceful.watcher(), self.proxy);
             tokio::spawn(async move {
-                if let Err(error) = connection(stream, address, acceptor, router, watcher).await {
+                if let Err(error) = connection(stream, address, acceptor, router, proxy, watcher).await {
                     tracing::debug!(peer = %address, "connection ended: {error:#}");
                 }
                 drop(permit);
@@ -112,6 +114,7 @@ async fn connection(
     address: SocketAddr,
     acceptor: Option<TlsAcceptor>,
     router: Router,
+    proxy: bool,
     watcher: hyper_util::server::graceful::Watcher,
 ) -> Result<()> {
     // Small answers must not wait for the acknowledgement of what went before.
@@ -122,7 +125,7 @@ async fn connection(
     let ip = address.ip().to_canonical();
     match acceptor {
         None => {
-            let service = TowerToHyperService::new(with_peer(router, Peer { address: ip, certificate: None }));
+            let service = TowerToHyperService::new(with_peer(router, Peer { address: ip, certificate: None, secure: false }, proxy));
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
             watcher.watch(connection).await.map_err(|error| anyhow!(error))
         }
@@ -130,7 +133,7 @@ async fn connection(
             let stream = tokio::time::timeout(HEADERS, acceptor.accept(stream)).await.context("the TLS handshake took too long")??;
             let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let certificate = certificate.map(|der| fingerprint(der).into());
-            let service = TowerToHyperService::new(with_peer(router, Peer { address: ip, certificate }));
+            let service = TowerToHyperService::new(with_peer(router, Peer { address: ip, certificate, secure: true }, proxy));
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
             watcher.watch(connection).await.map_err(|error| anyhow!(error))
         }
@@ -141,6 +144,7 @@ async fn connection(
 fn with_peer(
     router: Router,
     peer: Peer,
+    proxy: bool,
 ) -> impl tower::Service<
     hyper::Request<hyper::body::Incoming>,
     Response = axum::response::Response,
@@ -151,7 +155,9 @@ fn with_peer(
 + 'static {
     router.map_request(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(peer.clone());
+        let behind = proxy && peer.address.is_loopback();
+        let peer = if behind { peer.behind_proxy(request.headers()) } else { peer.clone() };
+        request.extensions_mut().insert(peer);
         request
     })
 }

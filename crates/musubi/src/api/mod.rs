@@ -7,10 +7,13 @@ pub(crate) mod listen;
 mod lists;
 mod log;
 pub(crate) mod misp;
+pub(crate) mod page;
 pub(crate) mod rates;
+pub(crate) mod rest;
 pub(crate) mod scribe;
 pub(crate) mod standing;
 pub(crate) mod taxii;
+pub(crate) mod telemetry;
 pub(crate) mod zone;
 
 use std::net::IpAddr;
@@ -33,6 +36,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::config::Serve;
 use crate::sign_in::bearer::Issuers;
+use crate::sign_in::gate::Gate;
 use crate::sign_in::{Caller, Shown, Unknown};
 use crate::{keys, pipeline};
 use rates::Rates;
@@ -57,9 +61,20 @@ pub(crate) struct Server {
     pub(crate) failures: Rates<IpAddr>,
     /// Of people with a browser, by their id.
     pub(crate) people: Rates<String>,
+    /// What signing in needs.
+    pub(crate) gate: Gate,
     pub(crate) counters: Counters,
+    /// Sums of events, and who asks for more than sums.
+    pub(crate) sums: crate::console::asking::Sums,
     /// Events of MISP that were read lately.
     pub(crate) misp: misp::shelf::Shelf,
+    /// Who is responsible for what.
+    pub(crate) responsible: crate::console::portal::mine::Responsibles,
+    /// Questions about events that run at once.
+    pub(crate) questions: Semaphore,
+    /// Uploads that are being written to now, and a bell for those that wait to be read.
+    pub(crate) uploads: rest::uploads::Desk,
+    pub(crate) telemetry: telemetry::Telemetry,
 }
 
 /// What `/metrics` tells.
@@ -77,6 +92,19 @@ pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// SHA-256 of its certificate.
     pub(crate) certificate: Option<Arc<str>>,
+    /// Nobody on the way reads along: by TLS of ours, or of the proxy in front of us.
+    pub(crate) secure: bool,
+}
+
+impl Peer {
+    /// Who is behind a proxy on this machine: the last address it added, and whether it was asked over TLS (RFC 7239 knows the same by
+    /// other names).
+    fn behind_proxy(&self, headers: &HeaderMap) -> Self {
+        let last = |name: &str| headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
+        let address = last("x-forwarded-for").and_then(|text| text.rsplit(',').next()).and_then(|text| text.trim().parse::<IpAddr>().ok());
+        let secure = last("x-forwarded-proto").is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
+        Self { address: address.map_or(self.address, |address| address.to_canonical()), secure, certificate: None }
+    }
 }
 
 /// Somebody who signed in, and what decides for it.
@@ -127,12 +155,30 @@ impl Server {
             bodies: Semaphore::new(limits.bodies_mb as usize * 1024),
             streams: Arc::new(Semaphore::new(limits.streams as usize)),
             pending: Notify::new(),
+            gate: Gate::new(&limits)?,
             counters: Counters::default(),
+            sums: crate::console::asking::Sums::default(),
             misp: misp::shelf::Shelf::default(),
+            responsible: crate::console::portal::mine::Responsibles::default(),
+            questions: Semaphore::new(limits.questions as usize),
+            uploads: rest::uploads::Desk::default(),
+            telemetry: telemetry::Telemetry::new(limits.otlp.as_deref())?,
             limits,
             register,
         };
         Ok(Arc::new(server))
+    }
+
+    /// What a party would see that signs in to read: for what we hand over ourselves.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub(crate) async fn reader(&self, party: &PartyId, channel: Channel) -> Result<Guest> {
+        let now = pipeline::now();
+        let standing = self.desk.standing(now).await?;
+        let view = standing.view(party, channel, Purpose::Defend, now);
+        let caller = Caller { party: party.clone(), role: crate::sign_in::Role::Reader, token: None };
+        Ok(Guest { caller, standing, channel, view, now })
     }
 
     /// Lets somebody in.
@@ -172,11 +218,29 @@ impl Server {
     }
 }
 
+impl Server {
+    /// A program of an outside party asks. Whoever is nobody is told so further on.
+    async fn is_of_others(&self, headers: HeaderMap, peer: Option<Peer>) -> bool {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let shown = Shown {
+            authorization: text("authorization"),
+            api_key: text("x-api-key"),
+            certificate: peer.as_ref().and_then(|peer| peer.certificate.as_deref()),
+        };
+        if shown.authorization.is_none() && shown.api_key.is_none() && shown.certificate.is_none() {
+            return false;
+        }
+        let now = pipeline::now();
+        let Ok(standing) = self.desk.standing(now).await else { return false };
+        standing.doorkeeper.identify(&shown, now.as_microsecond()).is_ok_and(|caller| standing.own.as_ref() != Some(&caller.party))
+    }
+}
+
 /// All faces.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(telemetry::metrics))
         .route("/taxii2", any(taxii::serve))
         .route("/taxii2/", any(taxii::serve))
         .route("/taxii2/{*rest}", any(taxii::serve))
@@ -187,7 +251,59 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/misp/{*rest}", any(misp::serve))
         .merge(crate::console::router(&server))
         .fallback(nothing_here)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&server), telemetry::watch))
         .with_state(server)
+}
+
+/// Which of our addresses was come to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Face {
+    /// That of ourselves, while outside parties have one of their own.
+    Inside,
+    /// That of outside parties.
+    Portal,
+}
+
+/// What answers at the address of outside parties: their pages, their account, and what their programs use.
+const OF_PORTAL: [&str; 14] = [
+    "/portal",
+    "/sign-in",
+    "/sign-out",
+    "/welcome",
+    "/account",
+    "/passkey",
+    "/oidc",
+    "/assets",
+    "/answer",
+    "/api/v1",
+    "/taxii2",
+    "/lists",
+    "/misp",
+    "/healthz",
+];
+
+/// All faces, as one of two addresses shows them.
+pub(crate) fn router_of(server: Arc<Server>, face: Face) -> Router {
+    let state = (Arc::clone(&server), face);
+    router(server).layer(axum::middleware::from_fn_with_state(state, by_face))
+}
+
+async fn by_face(State((server, face)): State<(Arc<Server>, Face)>, mut request: Request, next: axum::middleware::Next) -> Response {
+    let path = request.uri().path();
+    let is_theirs =
+        path == "/" || OF_PORTAL.iter().any(|known| path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    if face == Face::Portal && !is_theirs {
+        return nothing_here(request).await;
+    }
+    if face == Face::Portal && path == "/" {
+        return (StatusCode::SEE_OTHER, [(header::LOCATION, "/portal")]).into_response();
+    }
+    let (headers, peer) = (request.headers().clone(), request.extensions().get::<Peer>().cloned());
+    if face == Face::Inside && server.is_of_others(headers, peer).await {
+        return (StatusCode::FORBIDDEN, "outside parties have an address of their own\n").into_response();
+    }
+    request.extensions_mut().insert(face);
+    next.run(request).await
 }
 
 async fn nothing_here(request: Request) -> Response {
@@ -200,22 +316,4 @@ async fn healthz(State(server): State<Arc<Server>>) -> Response {
         Ok(_) => (StatusCode::OK, "ok\n").into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("the register cannot be read: {error}\n")).into_response(),
     }
-}
-
-/// Counters as Prometheus reads them (text format 0.0.4), for this machine only.
-async fn metrics(State(server): State<Arc<Server>>, request: Request) -> Response {
-    if !request.extensions().get::<Peer>().is_some_and(|peer| peer.address.is_loopback()) {
-        return (StatusCode::FORBIDDEN, "metrics are told on this machine only\n").into_response();
-    }
-    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
-    let counters = &server.counters;
-    let lines = [
-        ("musubi_requests_total", "Requests answered.", count(&counters.requests)),
-        ("musubi_requests_refused_total", "Requests answered with an error.", count(&counters.refused)),
-        ("musubi_objects_given_total", "Objects given to parties.", count(&counters.objects_given)),
-        ("musubi_objects_taken_total", "Objects taken from parties.", count(&counters.objects_taken)),
-    ];
-    let text: String =
-        lines.iter().map(|(name, help, value)| format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n")).collect();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

@@ -10,8 +10,9 @@ use anyhow::Result;
 use casework::model::agreement::{Agreement, Channel, Purpose};
 use casework::model::party::{Party, PartyId};
 use casework::model::terms::Terms;
+use casework::share::explain::Explanation;
 use casework::share::taken_in::TakenIn;
-use casework::share::{Affected, Compiled, Marked, PartyNumber, Question, Universe};
+use casework::share::{Affected, Compiled, Decision, Marked, PartyNumber, Question, Redactions, Universe};
 use jiff::Timestamp;
 use store::collections::{Collection, EVERYBODY, Grant};
 use store::register::Register;
@@ -37,6 +38,8 @@ pub(crate) struct Standing {
     pub(crate) collections: Vec<Collection>,
     grants: Vec<Grant>,
     pub(crate) doorkeeper: Doorkeeper,
+    /// Who is responsible for what; made when first asked for.
+    pub(crate) directory: std::sync::OnceLock<Arc<casework::enrich::responsible::Directory>>,
     views: Mutex<Views>,
 }
 
@@ -60,6 +63,47 @@ impl View {
             |terms: &i64| self.reasons.get(terms).cloned().unwrap_or_else(|| format!("terms {terms}: given by the recipient itself"));
         terms.iter().map(given).collect()
     }
+}
+
+/// How a party sees events under some terms.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) redactions: Redactions,
+    pub(crate) reason: String,
+    /// Everybody may know it: telling it is no release.
+    pub(crate) is_clear: bool,
+}
+
+/// What one party may know of events.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight {
+    by_terms: BTreeMap<i64, Seen>,
+}
+
+impl Sight {
+    /// For [`store::events::Questions::open_for`].
+    pub(crate) fn admits(&self, terms: i64) -> Option<Redactions> {
+        self.by_terms.get(&terms).map(|seen| seen.redactions)
+    }
+
+    /// How events under these terms are seen.
+    pub(crate) fn get(&self, terms: &i64) -> Option<&Seen> {
+        self.by_terms.get(terms)
+    }
+
+    /// Why, for the log of releases.
+    pub(crate) fn why(&self, terms: i64) -> Option<&str> {
+        self.by_terms.get(&terms).map(|seen| seen.reason.as_str())
+    }
+}
+
+/// How something would reach a party, for what, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    pub(crate) purpose: Purpose,
+    pub(crate) channel: Channel,
+    pub(crate) affected: Affected,
+    pub(crate) now: Timestamp,
 }
 
 /// Keeps the newest [`Standing`].
@@ -112,6 +156,7 @@ impl Standing {
             collections: register.collections().await?,
             grants: register.grants().await?,
             doorkeeper: Doorkeeper::new(register.tokens().await?, register.sign_ins().await?, issuers),
+            directory: std::sync::OnceLock::new(),
             views: Mutex::default(),
             universe,
             parties,
@@ -148,6 +193,57 @@ impl Standing {
         }
         let eyes = Eyes { party: party.to_string(), terms: reasons.keys().copied().collect() };
         View { eyes, reasons, own: self.own.as_ref() == Some(party) }
+    }
+
+    /// What a party may know of events that affect it so, as the door asks: by terms, what is hidden of them, and why they are seen.
+    pub(crate) fn sight(&self, party: &PartyId, affected: Affected, purpose: Purpose, channel: Channel, now: Timestamp) -> Sight {
+        let mut by_terms = BTreeMap::new();
+        if let (Some(me), Some(to)) = (self.me, self.universe.number(party)) {
+            let holder = self.universe.holder(me);
+            for (id, terms) in &self.terms {
+                let asked = Question { affected, ..question(terms, to, channel, purpose, now) };
+                let decision = holder.decide(&asked);
+                if decision.is_allowed() {
+                    let ground = decision.ground().map_or("", casework::share::Ground::code);
+                    let agreement = decision.agreement().map(|number| format!(", agreement {}", self.universe.agreement(number)));
+                    let hidden: Vec<&str> = decision.redactions().iter().map(casework::share::Redaction::code).collect();
+                    let hidden = if hidden.is_empty() { String::new() } else { format!(", without {}", hidden.join(" and ")) };
+                    let why = format!("terms {id}: {ground}{}{hidden}", agreement.unwrap_or_default());
+                    let is_clear = terms.terms().tlp == casework::model::terms::Tlp::Clear;
+                    by_terms.insert(*id, Seen { redactions: decision.redactions(), reason: why, is_clear });
+                }
+            }
+        }
+        Sight { by_terms }
+    }
+
+    /// The decision about one party in words; `None` when it, or who we are, is not known.
+    pub(crate) fn explain(&self, terms: &Terms, party: &PartyId, asked: &Ask) -> Option<Explanation> {
+        let (me, to) = (self.me?, self.universe.number(party)?);
+        let compiled = self.universe.compile(terms);
+        let asked = Question { affected: asked.affected, ..question(&compiled, to, asked.channel, asked.purpose, asked.now) };
+        Some(self.universe.holder(me).explain(&asked))
+    }
+
+    /// The decision about every party.
+    pub(crate) fn everybody(&self, terms: &Terms, asked: &Ask, affected: impl Fn(&PartyId) -> Affected) -> Vec<(PartyId, Decision)> {
+        let Some(me) = self.me else { return Vec::new() };
+        let (compiled, holder) = (self.universe.compile(terms), self.universe.holder(me));
+        let decide = |(to, id): (PartyNumber, &PartyId)| {
+            let asked = Question { affected: affected(id), ..question(&compiled, to, asked.channel, asked.purpose, asked.now) };
+            (id.clone(), holder.decide(&asked))
+        };
+        self.universe.parties().map(decide).collect()
+    }
+
+    /// All agreements, also those not in force.
+    pub(crate) fn agreements(&self) -> &[Agreement] {
+        &self.agreements
+    }
+
+    /// A party that is there now.
+    pub(crate) fn party(&self, id: &PartyId) -> Option<&Party> {
+        self.parties.binary_search_by(|party| party.id.cmp(id)).ok().map(|at| &self.parties[at])
     }
 
     /// An agreement in force covers this party and us, over a channel, for a purpose or for any.

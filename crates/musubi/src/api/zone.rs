@@ -1,10 +1,12 @@
 //! Zones to secondaries: SOA, AXFR (RFC 5936) and IXFR (RFC 1995) of response policy zones, one for each party that is set up.
 //!
-//! A secondary is known by its address, as resolvers in one network are; what it gets is made for its party like any other list, and each
-//! transfer of another version is a release. Incremental answers go back as far as this process remembers, else the whole zone is sent.
+//! A secondary is known by a key that it shares with us (TSIG, RFC 8945), or by its address, as resolvers in one network are, or by both; what
+//! it gets is made for its party like any other list, and each transfer of another version is a release. Incremental answers go back as far
+//! as this process remembers, else the whole zone is sent.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,7 @@ use casework::model::agreement::Channel;
 use casework::model::party::PartyId;
 use formats::block_list::rpz::Zone;
 use formats::block_list::zone_transfer::{Answer, Content, Record, Step, answer, difference, whole};
+use formats::tsig::{self, Key};
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{CNAME, NS, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record as Wire, RecordType};
@@ -33,8 +36,17 @@ pub(crate) struct ZoneConfig {
     pub(crate) party: String,
     /// Its name, as the secondary has it.
     pub(crate) name: String,
-    /// Addresses of the secondaries.
+    /// Addresses of the secondaries; with a key none means any.
+    #[serde(default)]
     pub(crate) from: Vec<IpAddr>,
+    /// File below the home with the key that they share with us, as tsig-keygen writes it; without it questions are not signed.
+    pub(crate) key: Option<PathBuf>,
+}
+
+impl ZoneConfig {
+    fn may_ask(&self, from: IpAddr) -> bool {
+        self.from.contains(&from) || (self.from.is_empty() && self.key.is_some())
+    }
 }
 
 /// A zone is made anew at most this often.
@@ -53,18 +65,32 @@ struct Kept {
     made: Option<Instant>,
 }
 
-/// All zones, as they were served last.
+/// All zones, as they were served last, and the keys of those that have one, by their place in the configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Zones {
     kept: Mutex<HashMap<(String, String), Kept>>,
+    keys: HashMap<usize, Key>,
+}
+
+impl Zones {
+    fn open(server: &Server) -> Result<Self> {
+        let mut keys = HashMap::new();
+        for (place, zone) in server.limits.zone.iter().enumerate() {
+            let Some(file) = &zone.key else { continue };
+            let path = server.home.root().join(file);
+            let text = crate::config::secret(&path)?;
+            keys.insert(place, Key::read(&text).with_context(|| path.display().to_string())?);
+        }
+        Ok(Self { keys, ..Self::default() })
+    }
 }
 
 /// Answers over UDP and TCP until the server ends.
 ///
 /// # Errors
-/// When the address cannot be listened at.
+/// When a key cannot be read or the address cannot be listened at.
 pub(crate) async fn serve(server: Arc<Server>, address: SocketAddr) -> Result<()> {
-    let zones = Arc::new(Zones::default());
+    let zones = Arc::new(Zones::open(&server)?);
     let tcp = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let udp = UdpSocket::bind(tcp.local_addr()?).await.with_context(|| format!("cannot listen on {address}"))?;
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
@@ -109,26 +135,54 @@ async fn connection(server: &Server, zones: &Zones, mut stream: TcpStream, from:
     }
 }
 
-/// The messages that answer one.
+/// The messages that answer one, signed when it was.
 async fn replies(server: &Server, zones: &Zones, from: IpAddr, bytes: &[u8], datagram: bool) -> Result<Vec<Vec<u8>>> {
     let asked = Message::from_vec(bytes)?;
     if asked.metadata.message_type != MessageType::Query {
         return Ok(Vec::new());
     }
-    let refuse = |code: ResponseCode| -> Result<Vec<Vec<u8>>> {
-        let mut message = reply(&asked);
-        message.metadata.response_code = code;
-        Ok(vec![message.to_vec()?])
+    let seconds = || u64::try_from(pipeline::now().as_second()).unwrap_or(0);
+    let mut messages = match tsig::check(bytes, zones.keys.values(), seconds()) {
+        Ok(None) => answers(server, zones, from, &asked, None, datagram).await?,
+        Ok(Some(mut heard)) => {
+            let mut messages = match heard.wrong() {
+                None => answers(server, zones, from, &asked, heard.key(), datagram).await?,
+                Some(wrong) => {
+                    tracing::info!(peer = %from, "a question for a zone was signed wrongly: {wrong:?}");
+                    refused(&asked, ResponseCode::NotAuth)?
+                }
+            };
+            messages.iter_mut().for_each(|message| heard.sign(message, seconds()));
+            messages
+        }
+        Err(tsig::Malformed) => refused(&asked, ResponseCode::FormErr)?,
     };
+    // What does not fit into a datagram is asked for again over TCP.
+    if datagram {
+        messages.truncate(1);
+    }
+    Ok(messages)
+}
+
+fn refused(asked: &Message, code: ResponseCode) -> Result<Vec<Vec<u8>>> {
+    let mut message = reply(asked);
+    message.metadata.response_code = code;
+    Ok(vec![message.to_vec()?])
+}
+
+async fn answers(server: &Server, zones: &Zones, from: IpAddr, asked: &Message, key: Option<&Key>, datagram: bool) -> Result<Vec<Vec<u8>>> {
+    let refuse = |code: ResponseCode| refused(asked, code);
     let [query] = asked.queries.as_slice() else { return refuse(ResponseCode::FormErr) };
     if asked.metadata.op_code != OpCode::Query {
         return refuse(ResponseCode::NotImp);
     }
     let name = query.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
     let from = from.to_canonical();
-    let known =
-        server.limits.zone.iter().find(|zone| zone.name.trim_end_matches('.').eq_ignore_ascii_case(&name) && zone.from.contains(&from));
-    let Some(known) = known else { return refuse(ResponseCode::Refused) };
+    // Whose zone of this name it is, the key says, and the address.
+    let known = server.limits.zone.iter().enumerate().find(|(place, zone)| {
+        zone.name.trim_end_matches('.').eq_ignore_ascii_case(&name) && zone.may_ask(from) && zones.keys.get(place) == key
+    });
+    let Some((_, known)) = known else { return refuse(ResponseCode::Refused) };
     let records = match query.query_type() {
         RecordType::SOA => {
             let kept = current(server, zones, known).await?;
@@ -155,7 +209,7 @@ async fn replies(server: &Server, zones: &Zones, from: IpAddr, bytes: &[u8], dat
     };
     let mut messages = Vec::new();
     for part in records.chunks(RECORDS) {
-        let mut message = reply(&asked);
+        let mut message = reply(asked);
         for record in part {
             message.add_answer(wire(record)?);
         }

@@ -15,9 +15,9 @@ use store::register::Register;
 use store::shared::Eyes;
 
 use super::{Place, WrongUsage, view};
-use crate::api::scribe::chance;
 use crate::api::standing::Desk;
 use crate::api::taxii::taking::one;
+use crate::chance;
 use crate::pipeline;
 use crate::show::{json as say_json, say, table};
 use crate::sign_in::bearer::Issuers;
@@ -159,8 +159,7 @@ impl Add {
             }
             None => None,
         };
-        let random = ((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes();
-        let id = self.id.unwrap_or_else(|| uuid::Builder::from_random_bytes(random).into_uuid());
+        let id = self.id.unwrap_or_else(chance::uuid);
         let collection = Collection {
             number: 0,
             id: id.to_string(),
@@ -295,7 +294,7 @@ impl Import {
                     });
                 }
                 read += chunk.len() as u64;
-                let posted = register.add_shared(&[post], pipeline::now().as_microsecond(), chance()).await?;
+                let posted = register.add_shared(&[post], pipeline::now().as_microsecond(), chance::number()).await?;
                 for outcome in posted {
                     added += outcome.added;
                     rejections.extend(outcome.failures.into_iter().map(|failure| (path.clone(), failure)));

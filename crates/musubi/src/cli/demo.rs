@@ -12,6 +12,7 @@ use store::home::Home;
 use store::register::Register;
 use tokio::runtime::Handle;
 
+use super::serve::Serve;
 use super::{Place, lookup};
 use crate::demo::evidence::{Evidence, week};
 use crate::demo::{desk, picture, world};
@@ -22,7 +23,7 @@ use crate::receive::knowledge;
 use crate::receive::table_in::{self, Asked};
 use crate::show::{self, grouped, say};
 
-/// Fill an empty home with a week of invented evidence and show what it says
+/// Fill an empty home with a week of invented evidence, show what it says, and open the console on it
 ///
 /// Real formats, documentation addresses; touches nobody outside. Without --home it uses musubi-demo beside the usual home,
 /// so that real and invented events never mix; run again, it shows the same picture again.
@@ -32,6 +33,9 @@ pub(crate) struct Demo {
     /// Fill the home and end
     #[arg(long)]
     no_serve: bool,
+    /// Where the console opens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: std::net::SocketAddr,
 }
 
 impl Demo {
@@ -53,7 +57,8 @@ impl Demo {
                 return show::json(&json!({"home": home.root(), "events": register.row_count().await?}));
             }
             say(format!("{root} was filled before; remove it for a fresh one.\n"))?;
-            return paint(place, None).await;
+            paint(place, None).await?;
+            return self.open(place).await;
         }
         let register = Register::create(home).await?;
         let yesterday = pipeline::now().to_zoned(TimeZone::UTC).date().yesterday()?;
@@ -85,10 +90,16 @@ impl Demo {
             grouped(counts.rejected),
         ))?;
         paint(place, Some(&scene)).await?;
-        if !self.no_serve {
-            tracing::info!("the console is not part of this version; the home is filled");
+        self.open(place).await
+    }
+
+    /// Opens the console on the filled home, until Ctrl-C.
+    async fn open(self, place: &Place) -> Result<()> {
+        if self.no_serve {
+            return Ok(());
         }
-        Ok(())
+        say("\nThe console opens on this machine:")?;
+        Serve::at(self.listen).run(place).await
     }
 }
 

@@ -1,10 +1,11 @@
 //! `musubi feed`: what others publish as a MISP feed, taken into a collection.
 //!
 //! The manifest tells what is there and when it changed; only what is newer than what this giver gave before is fetched. An event that cannot
-//! be fetched or read is told and the next one follows; run again, it is tried again.
+//! be fetched or read is told and the next one follows; run again, it is tried again. Once all of it was taken, the server is asked whether
+//! the manifest has changed since.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
@@ -13,15 +14,18 @@ use casework::model::party::PartyId;
 use formats::misp::event::{self, EVENT_LIMIT, seconds};
 use formats::misp::feed::{FILE_LIMIT, Manifest};
 use formats::taxii::{Filter, timestamp};
+use reqwest::header;
 use serde_json::json;
+use store::feeds::{Feed, Validators};
 use store::posting::{Given, Post};
 use store::register::Register;
 use store::shared::{Asked, Eyes};
 
+pub(crate) use super::feed_publish::Publish;
 use super::{Place, WrongUsage, view};
 use crate::api::misp::shelf::{EVENT, held_under, wrap};
-use crate::api::scribe::chance;
 use crate::api::standing::Desk;
+use crate::chance;
 use crate::pipeline;
 use crate::show::{json as say_json, say};
 use crate::sign_in::bearer::Issuers;
@@ -31,6 +35,7 @@ use crate::sign_in::bearer::Issuers;
 #[command(after_help = "Example:\n  musubi feed pull /srv/feeds/circl --from circl")]
 pub(crate) enum Feeds {
     Pull(Pull),
+    Publish(Publish),
 }
 
 /// Take what is new in a MISP feed into a collection
@@ -47,6 +52,9 @@ pub(crate) struct Pull {
     /// Who gives it: its default terms hold beside the tags
     #[arg(long, value_name = "PARTY", value_parser = view::party)]
     from: PartyId,
+    /// File with the key on its first line, shown as `Authorization` as MISP wants it
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
     /// At most so many events
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     limit: usize,
@@ -56,11 +64,18 @@ pub(crate) struct Pull {
 #[derive(Debug)]
 enum Source {
     Folder(PathBuf),
-    Web(reqwest::Client, reqwest::Url),
+    Web { client: reqwest::Client, base: reqwest::Url, key: Option<String> },
+}
+
+/// A file of a feed.
+enum File {
+    /// It is the one that we had.
+    Same,
+    Here(Vec<u8>, Validators),
 }
 
 impl Source {
-    fn read(text: &str) -> Result<Self> {
+    fn read(text: &str, key_file: Option<&Path>) -> Result<Self> {
         if !text.starts_with("http://") && !text.starts_with("https://") {
             return Ok(Self::Folder(text.into()));
         }
@@ -73,32 +88,53 @@ impl Source {
             .user_agent("musubi")
             .build()?;
         let text = if text.ends_with('/') { text.to_owned() } else { format!("{text}/") };
-        let url = reqwest::Url::parse(&text).map_err(|error| WrongUsage(format!("{text}: {error}")))?;
-        Ok(Self::Web(client, url))
+        let base = reqwest::Url::parse(&text).map_err(|error| WrongUsage(format!("{text}: {error}")))?;
+        let key = key_file.map(crate::config::password).transpose()?;
+        if key.is_some() && base.scheme() != "https" && !crate::federate::client::is_loopback(&base) {
+            return Err(WrongUsage(format!("{base}: a key travels over https only")).into());
+        }
+        Ok(Self::Web { client, base, key })
     }
 
-    /// A file of the feed, of at most so many bytes.
-    async fn file(&self, name: &str, most: usize) -> Result<Vec<u8>> {
+    /// A file of the feed, of at most so many bytes, unless it is still what it was.
+    async fn file(&self, name: &str, most: usize, was: &Validators) -> Result<File> {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(name);
                 let length = std::fs::metadata(&path).with_context(|| path.display().to_string())?.len();
                 ensure!(length <= most as u64, "{}: {length} bytes are more than {most}", path.display());
-                std::fs::read(&path).with_context(|| path.display().to_string())
+                Ok(File::Here(std::fs::read(&path).with_context(|| path.display().to_string())?, Validators::default()))
             }
-            Self::Web(client, base) => {
+            Self::Web { client, base, key } => {
                 let url = base.join(name)?;
-                let mut response = client.get(url.clone()).send().await?;
+                // RFC 9110 §13.1: a server that knows the tag does not look at the date.
+                let shown = [(header::AUTHORIZATION, key), (header::IF_NONE_MATCH, &was.etag), (header::IF_MODIFIED_SINCE, &was.modified)];
+                let request = shown.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+                let request = request.fold(client.get(url.clone()), |request, (name, value)| request.header(name, value));
+                let mut response = request.send().await?;
+                if response.status() == reqwest::StatusCode::NOT_MODIFIED && *was != Validators::default() {
+                    return Ok(File::Same);
+                }
                 if !response.status().is_success() {
                     bail!("{url}: {}", response.status());
                 }
+                let said = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+                let validators = Validators { etag: said(header::ETAG), modified: said(header::LAST_MODIFIED) };
                 let mut bytes = Vec::new();
                 while let Some(part) = response.chunk().await? {
                     ensure!(bytes.len() + part.len() <= most, "{url}: more than {most} bytes");
                     bytes.extend_from_slice(&part);
                 }
-                Ok(bytes)
+                Ok(File::Here(bytes, validators))
             }
+        }
+    }
+
+    /// The same, whatever we had.
+    async fn whole(&self, name: &str, most: usize) -> Result<Vec<u8>> {
+        match self.file(name, most, &Validators::default()).await? {
+            File::Here(bytes, _) => Ok(bytes),
+            File::Same => bail!("{name}: the server says that it is what nobody said we had"),
         }
     }
 }
@@ -107,6 +143,7 @@ impl Feeds {
     pub(crate) async fn run(self, place: &Place) -> Result<()> {
         match self {
             Self::Pull(command) => command.run(place).await,
+            Self::Publish(command) => command.run(place).await,
         }
     }
 }
@@ -123,13 +160,20 @@ async fn known(register: &Register, collection: i64, giver: &PartyId) -> Result<
 
 impl Pull {
     async fn run(self, place: &Place) -> Result<()> {
-        let source = Source::read(&self.source)?;
-        let manifest = source.file("manifest.json", FILE_LIMIT).await?;
-        let manifest = Manifest::read(&manifest).with_context(|| format!("{}: manifest.json", self.source))?;
+        let source = Source::read(&self.source, self.key_file.as_deref())?;
         let register = place.register().await?;
         let collection = register.collection(&self.collection).await?;
         let collection = collection.ok_or_else(|| WrongUsage(format!("there is no collection {}", self.collection)))?;
         let now = pipeline::now();
+        let feed = Feed { collection: collection.number, giver: self.from.as_str(), source: &self.source };
+        let was = register.feed_taken(feed).await?;
+        let File::Here(manifest, validators) = source.file("manifest.json", FILE_LIMIT, &was).await? else {
+            if place.json {
+                return say_json(&json!({"unchanged": true, "read": 0, "stored": 0, "duplicate": 0, "rejected": 0, "rejections": []}));
+            }
+            return say("nothing has changed since all of the feed was taken");
+        };
+        let manifest = Manifest::read(&manifest).with_context(|| format!("{}: manifest.json", self.source))?;
         let standing = Desk::new(register.clone(), Issuers::default()).standing(now).await?;
         let eyes = standing.view(&self.from, Channel::Misp, casework::model::agreement::Purpose::Defend, now).eyes.clone();
         let have = known(&register, collection.number, &self.from).await?;
@@ -137,7 +181,7 @@ impl Pull {
         let wanted: Vec<&str> = manifest.wanted(|uuid| have.get(uuid).copied()).map(|(uuid, _)| uuid).take(self.limit).collect();
         for uuid in &wanted {
             let read = async {
-                let bytes = source.file(&format!("{uuid}.json"), EVENT_LIMIT).await?;
+                let bytes = source.whole(&format!("{uuid}.json"), EVENT_LIMIT).await?;
                 manifest.check(uuid, &bytes)?;
                 let event = event::read(&bytes)?;
                 ensure!(event.uuid.as_deref() == Some(*uuid), "the event in the file has another UUID");
@@ -150,7 +194,7 @@ impl Pull {
                 let given = Given { id, kind: EVENT.to_owned(), version, spec: 21, terms, bytes, date_added: None };
                 let (collection, requested_at) = (collection.number, now.as_microsecond());
                 let post = Post { request: None, collection, eyes: eyes.clone(), objects: vec![Ok(given)], requested_at };
-                let posted = register.add_shared(&[post], now.as_microsecond(), chance()).await?.pop().unwrap_or_default();
+                let posted = register.add_shared(&[post], now.as_microsecond(), chance::number()).await?.pop().unwrap_or_default();
                 match posted.failures.into_iter().next() {
                     Some(failure) => bail!("{}", failure.message.unwrap_or_default()),
                     None => Ok::<u64, anyhow::Error>(posted.added),
@@ -162,10 +206,15 @@ impl Pull {
                 Err(error) => rejections.push((*uuid, format!("{error:#}"))),
             }
         }
+        // What was not taken is asked for again, whether the manifest changes or not.
+        let all = rejections.is_empty() && manifest.wanted(|uuid| have.get(uuid).copied()).count() == wanted.len();
+        register.take_feed(feed, &if all { validators } else { Validators::default() }, now.as_microsecond()).await?;
         if place.json {
             let told: Vec<_> = rejections.iter().map(|(uuid, reason)| json!({"id": uuid, "reason": reason})).collect();
-            return say_json(&json!({"events": manifest.events.len(), "read": wanted.len(), "stored": stored, "duplicate": known,
-                "rejected": told.len(), "rejections": told}));
+            return say_json(
+                &json!({"unchanged": false, "events": manifest.events.len(), "read": wanted.len(), "stored": stored, "duplicate": known,
+                "rejected": told.len(), "rejections": told}),
+            );
         }
         for (uuid, reason) in rejections.iter().take(20) {
             eprintln!("{uuid}: {reason}");

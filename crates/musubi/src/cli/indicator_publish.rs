@@ -21,8 +21,8 @@ use store::told::Told;
 
 use super::acting::Acting;
 use super::{Place, WrongUsage};
-use crate::api::scribe::chance;
 use crate::api::standing::Desk;
+use crate::chance;
 use crate::receive::lists;
 use crate::show::{self, say};
 use crate::sign_in::bearer::Issuers;
@@ -201,7 +201,7 @@ impl Publish {
         for chunk in telling.next.chunks(TOGETHER) {
             let objects = chunk.iter().map(|next| Ok(next.given.clone())).collect();
             let post = Post { request: None, collection: collection.number, eyes: eyes.clone(), objects, requested_at: telling.now };
-            for outcome in register.add_shared(&[post], now.as_microsecond(), chance()).await? {
+            for outcome in register.add_shared(&[post], now.as_microsecond(), chance::number()).await? {
                 added += outcome.added;
                 failures.extend(outcome.failures);
             }

@@ -12,10 +12,11 @@ mod config;
 mod correlate;
 mod demo;
 mod doctor;
-mod events;
+pub(crate) mod events;
 mod evidence;
 mod explain;
 mod feed;
+mod feed_publish;
 mod formats;
 mod indicator;
 mod indicator_derive;
@@ -35,15 +36,15 @@ mod read;
 mod receipt;
 mod reread;
 mod serve;
-mod share;
+pub(crate) mod share;
 mod share_list;
 mod shell;
 mod stats;
 mod tables;
-mod takedown;
+pub(crate) mod takedown;
 mod terms;
 mod token;
-mod view;
+pub(crate) mod view;
 mod warnings;
 mod witness;
 
@@ -162,7 +163,8 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    logs(cli.verbose);
+    let as_json = matches!(&cli.command, Command::Serve(serve) if serve.log == serve::LogForm::Json);
+    logs(cli.verbose, as_json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run(cli)),
@@ -245,14 +247,19 @@ fn home(named: Option<PathBuf>) -> Result<PathBuf> {
     }
 }
 
-fn logs(verbose: u8) {
+fn logs(verbose: u8, as_json: bool) {
     let level = match verbose {
+        0 if as_json => "musubi::request=info,warn",
         0 => "warn",
         1 => "musubi=info,store=info,warn",
         _ => "musubi=debug,store=debug,info",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MUSUBI_LOG").unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).without_time().init();
+    if as_json {
+        tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(io::stderr).init();
+    } else {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).without_time().init();
+    }
 }
 
 /// `musubi query … | head` ends the reader first: no error of ours.

@@ -5,23 +5,20 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use casework::act::attachment;
 use casework::act::letter::{self, Letters, Role};
-use casework::act::office::Holidays;
 use casework::act::problem::Problem;
-use casework::act::rules::Rules;
 use casework::act::state::State;
 use casework::model::party::Language;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::home::Home;
 use store::notices::Notice;
 use store::register::Register;
 
 use super::{Place, WrongUsage, moment};
 use crate::config::Config;
-use crate::deliver::keys::OurKey;
 use crate::jobs::answers;
-use crate::jobs::notices::{self, Desk};
+use crate::jobs::notices;
+use crate::jobs::office::{Desks, desk, letters};
 use crate::jobs::post::{self, Office};
 use crate::show::{self, grouped, say, table};
 use crate::{keys, pipeline};
@@ -75,46 +72,6 @@ impl Clock {
     fn now(self) -> Timestamp {
         self.at.unwrap_or_else(pipeline::now)
     }
-}
-
-/// A file of the home; `None` when there is none.
-fn file(home: &Home, name: &str) -> Result<Option<String>> {
-    let path = home.root().join(name);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| path.display().to_string()),
-    }
-}
-
-/// Rules and holidays of this home: `notices.toml` and `holidays.tsv` beside the defaults.
-pub(crate) fn desk(home: &Home, at_once: bool) -> Result<Desk> {
-    let rules = match file(home, "notices.toml")? {
-        Some(text) => Rules::read(&text).context("notices.toml")?,
-        None => Rules::default(),
-    };
-    let mut holidays = Holidays::default();
-    if let Some(text) = file(home, "holidays.tsv")? {
-        holidays.extend(Holidays::read(&text).context("holidays.tsv")?);
-    }
-    Ok(Desk { rules, holidays, at_once })
-}
-
-/// The templates of this home, `letters/NAME.txt`, in place of those that come with the program.
-pub(crate) fn letters(home: &Home) -> Result<Letters> {
-    let folder = home.root().join("letters");
-    let mut own = Vec::new();
-    if folder.is_dir() {
-        for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == "txt") {
-                let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                own.push((name, std::fs::read_to_string(&path).with_context(|| path.display().to_string())?));
-            }
-        }
-    }
-    own.sort();
-    Letters::new(&own).with_context(|| folder.display().to_string())
 }
 
 fn bar(place: &Place, what: &'static str) -> ProgressBar {
@@ -345,7 +302,8 @@ impl Preview {
         let written = with_office(place, &register, &config, async |office| {
             post::preview(&place.home, &register, &office, &self.id, self.clock.now()).await
         })
-        .await?;
+        .await?
+        .letter;
         if place.json {
             return show::json(&json!({"id": self.id, "subject": written.subject, "text": written.body}));
         }
@@ -355,17 +313,8 @@ impl Preview {
 
 /// Everything with which notices are written, for as long as `act` takes.
 async fn with_office<T>(place: &Place, register: &Register, config: &Config, act: impl AsyncFnOnce(Office<'_>) -> Result<T>) -> Result<T> {
-    let Some(mail) = &config.mail else { bail!("config.toml has no [mail]: nobody to write as (see docs/mail.md)") };
-    let letters = letters(&place.home)?;
-    let desk = desk(&place.home, false)?;
-    let quiet = crate::jobs::takedowns::periods(&place.home)?;
-    let own = match register.own_party().await? {
-        Some(id) => register.party(&id, pipeline::now()).await?,
-        None => None,
-    };
-    let name_ja = own.as_ref().and_then(|own| own.name_ja.as_deref());
-    let key = OurKey::of(place.home.root(), &mail.organisation, &mail.from)?;
-    act(Office { mail, name_ja, letters: &letters, key: &key, desk: &desk, quiet: &quiet }).await
+    let desks = Desks::open(&place.home, register, config).await?;
+    act(desks.office()).await
 }
 
 /// Take back a notice that has not been released

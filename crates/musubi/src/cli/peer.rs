@@ -1,5 +1,7 @@
 //! `musubi peer`: nodes of others that we exchange with.
 
+use std::net::SocketAddr;
+
 use anyhow::{Result, bail};
 use casework::model::party::PartyId;
 use formats::tlog::{KeyKind, Verifier};
@@ -9,6 +11,7 @@ use store::peers::Peer;
 use store::register::Register;
 
 use super::{Place, WrongUsage, view};
+use crate::federate::discover::Domain;
 use crate::federate::sync::{Exchanged, sync};
 use crate::keys;
 use crate::pipeline;
@@ -29,7 +32,7 @@ pub(crate) enum Peers {
 
 /// Say how the node of a party is reached (TAXII 2.1)
 ///
-/// Paths are below the home. With --log-key every page must come with a receipt that this log signed.
+/// Paths are below the home. A server that DNS names must lie in the domain, unless --ca names the authority of its certificate. With --log-key every page must come with a receipt that this log signed.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  musubi peer add jpcert.example --url https://node.jpcert.example/taxii2/ --certificate keys/node.pem --key keys/node.key"
@@ -38,8 +41,14 @@ pub(crate) struct Add {
     #[arg(value_parser = view::party)]
     party: PartyId,
     /// Discovery or API root of its server
-    #[arg(long, value_name = "URL")]
-    url: String,
+    #[arg(long, value_name = "URL", required_unless_present = "discover")]
+    url: Option<String>,
+    /// Ask DNS for its server each time: SRV records of _taxii2._tcp below this domain
+    #[arg(long, value_name = "DOMAIN", conflicts_with = "url")]
+    discover: Option<String>,
+    /// DNS server to ask [default: those of the system]
+    #[arg(long, value_name = "ADDR", requires = "discover")]
+    dns: Option<SocketAddr>,
     /// User of HTTP Basic; without it the token is shown as a bearer's
     #[arg(long, value_name = "ID", requires = "token_file")]
     user: Option<String>,
@@ -150,9 +159,14 @@ impl Add {
         if let Some(key) = self.log_key.as_ref().filter(|key| key.kind() != KeyKind::Note) {
             return Err(WrongUsage(format!("{key} is the key of a witness, not of a log")).into());
         }
+        let url = match (self.url, self.discover) {
+            (Some(url), _) => url,
+            (None, Some(domain)) => Domain::of(&domain, self.dns).map_err(|error| WrongUsage(error.to_string()))?.to_string(),
+            (None, None) => return Err(WrongUsage("give --url or --discover".to_owned()).into()),
+        };
         let peer = Peer {
             party: self.party.to_string(),
-            url: self.url,
+            url,
             token_id: self.user,
             token_file: self.token_file,
             certificate: self.certificate,

@@ -15,8 +15,8 @@ use casework::share::seen::{self, End, Seen};
 use serde_json::{Map, Value, json};
 
 use super::ingest::{Named, format};
-use super::share::uuid;
 use super::{Place, WrongUsage};
+use crate::chance;
 use crate::pipeline;
 use crate::receive::parts::{self, How, Takes};
 use crate::receive::{files, knowledge};
@@ -229,7 +229,7 @@ fn in_stix(event: &mut Event<'_>) -> Vec<Value> {
         confidence: event.confidence,
     };
     let terms = Terms::of(event.tlp.unwrap_or(Tlp::UNMARKED));
-    let objects = seen::objects(&seen, &terms, None, &uuid(), now.as_microsecond()).unwrap_or_default();
+    let objects = seen::objects(&seen, &terms, None, &chance::uuid(), now.as_microsecond()).unwrap_or_default();
     objects.iter().filter_map(|object| serde_json::from_str(&object.write()).ok()).collect()
 }
 

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::Place;
 use crate::api::listen::Door;
-use crate::api::{self, Server, taxii};
+use crate::api::{self, Face, Server, taxii};
 use crate::config::Config;
 use crate::show::say;
+use crate::sign_in::gate;
 
 /// Serve people and machines: the console at /, TAXII 2.1 at /taxii2/, MISP at /misp/, health at /healthz, counters at /metrics
 ///
@@ -20,9 +21,23 @@ pub(crate) struct Serve {
     /// Address and port; port 0 takes any that is free
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// How the log on standard error is written; json has one object a line, and a line for each request
+    #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
+    pub(super) log: LogForm,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum LogForm {
+    Text,
+    Json,
 }
 
 impl Serve {
+    pub(super) fn at(listen: SocketAddr) -> Self {
+        Self { listen, log: LogForm::Text }
+    }
+
     pub(crate) async fn run(self, place: &Place) -> Result<()> {
         let config = Config::of(place.home.root())?;
         // An empty home is a home: whoever serves first and fills later is served.
@@ -30,30 +45,58 @@ impl Serve {
         let server = Server::open(&place.home, config.serve).await?;
         let door = Door::open(self.listen, &server.limits).await?;
         let address = door.address().context("no address")?;
-        let welcome = first_link(&server, &door.to_string()).await?;
+        let portal = match server.limits.portal {
+            Some(address) => Some(Door::open(address, &server.limits).await.context("[serve] portal")?),
+            None => None,
+        };
+        let welcome = first_link(&server, &gate::base(&server.limits, address.port())).await?;
         if place.json {
             crate::show::json(
-                &json!({"listening": door.to_string(), "address": address.to_string(), "taxii": format!("{door}/taxii2/"), "misp": format!("{door}/misp/"), "welcome": welcome}),
+                &json!({"listening": door.to_string(), "address": address.to_string(), "taxii": format!("{door}/taxii2/"), "misp": format!("{door}/misp/"), "welcome": welcome, "portal": portal.as_ref().map(ToString::to_string)}),
             )?;
         } else {
             say(format!("{door}  (TAXII 2.1 at {door}/taxii2/, MISP at {door}/misp/; Ctrl-C ends)"))?;
+            if let Some(portal) = &portal {
+                say(format!("{portal}  (the portal: outside parties are let in there and nowhere else)"))?;
+            }
             if let Some(welcome) = welcome {
                 say(format!("Nobody can sign in yet. This link makes the first administrator, once, within a day:\n  {welcome}"))?;
             }
         }
         let worker = tokio::spawn(taxii::taking::work(std::sync::Arc::clone(&server)));
+        let uploads = tokio::spawn(crate::jobs::uploads::work(std::sync::Arc::clone(&server)));
+        let webhooks = tokio::spawn(crate::jobs::webhooks::work(std::sync::Arc::clone(&server)));
         let zones = tokio::spawn(zones(std::sync::Arc::clone(&server)));
         let exchange = tokio::spawn(exchange(std::sync::Arc::clone(&server)));
-        door.serve(api::router(std::sync::Arc::clone(&server)), ended()).await;
+        let counting = tokio::spawn(count(std::sync::Arc::clone(&server)));
+        match portal {
+            None => door.serve(api::router(std::sync::Arc::clone(&server)), ended()).await,
+            Some(portal) => {
+                let (tell, told) = tokio::sync::watch::channel(false);
+                let over = |mut told: tokio::sync::watch::Receiver<bool>| async move {
+                    let _ = told.wait_for(|over| *over).await;
+                };
+                let inside = door.serve(api::router_of(std::sync::Arc::clone(&server), Face::Inside), over(told.clone()));
+                let outside = portal.serve(api::router_of(std::sync::Arc::clone(&server), Face::Portal), over(told));
+                let end = async {
+                    ended().await;
+                    let _ = tell.send(true);
+                };
+                tokio::join!(inside, outside, end);
+            }
+        }
         worker.abort();
+        uploads.abort();
+        webhooks.abort();
         exchange.abort();
+        counting.abort();
         zones.abort();
         Ok(())
     }
 }
 
 /// The link that makes the first administrator, while nobody has an account. There is no password that everybody knows.
-async fn first_link(server: &Server, door: &str) -> Result<Option<String>> {
+async fn first_link(server: &Server, base: &str) -> Result<Option<String>> {
     if server.register.has_people().await? {
         return Ok(None);
     }
@@ -71,7 +114,16 @@ async fn first_link(server: &Server, door: &str) -> Result<Option<String>> {
         used_at: None,
     };
     server.register.invite(&invitation).await?;
-    Ok(Some(format!("{door}/welcome?key={secret}")))
+    Ok(Some(format!("{base}/welcome?key={secret}")))
+}
+
+/// Counts what an older program wrote and never counted.
+async fn count(server: std::sync::Arc<Server>) {
+    match crate::jobs::figures::count(&server.home, &server.register).await {
+        Ok(0) => {}
+        Ok(counted) => tracing::info!("{counted} segments of an older program were counted"),
+        Err(error) => tracing::error!("segments of an older program are not counted: {error:#}"),
+    }
 }
 
 /// Transfers zones to secondaries, where that is set up.

@@ -25,7 +25,7 @@ use super::columns::Columns;
 use super::share_list::List;
 use super::view::{How, View, party};
 use super::{Place, moment};
-use crate::api::scribe::chance;
+use crate::chance;
 use crate::receive::lists;
 use crate::show::{self, grouped, say};
 use crate::{keys, pipeline};
@@ -109,8 +109,8 @@ enum Only {
 }
 
 /// What goes into the bundle.
-#[derive(Default)]
-struct Telling {
+#[derive(Debug, Default)]
+pub(crate) struct Telling {
     /// By identifier; of one observable under several terms the strictest marking stands.
     objects: BTreeMap<String, (Terms, String)>,
     /// The order in which they came.
@@ -121,7 +121,7 @@ struct Telling {
 }
 
 impl Telling {
-    fn add(&mut self, object: &Object, terms: &Terms) -> Result<()> {
+    pub(crate) fn add(&mut self, object: &Object, terms: &Terms) -> Result<()> {
         let id = object.id()?;
         match self.objects.get(&id) {
             Some((before, _)) if terms.tlp <= before.tlp => {}
@@ -173,7 +173,7 @@ impl Stix {
             reasons.push(format!("terms {number}: {}", told.join(", ")));
         }
         let release = Release {
-            id: format!("bundle-{}", uuid()),
+            id: format!("bundle-{}", chance::uuid()),
             recipient: self.to.clone(),
             purpose: self.purpose,
             channel: Channel::File,
@@ -284,7 +284,7 @@ impl Stix {
                 let Some((number, event)) = row(&table, at) else { continue };
                 let Some(terms) = known.get(&number) else { continue };
                 let identity = teller.identity_id();
-                let Some(objects) = seen::objects(&event, terms, Some(&identity), &uuid(), now.as_microsecond()) else { continue };
+                let Some(objects) = seen::objects(&event, terms, Some(&identity), &chance::uuid(), now.as_microsecond()) else { continue };
                 for object in &objects {
                     telling.add(object, terms)?;
                 }
@@ -297,7 +297,7 @@ impl Stix {
 }
 
 /// The bundle: who tells, what the markings mean, and all objects.
-fn written(telling: &Telling, teller: &Teller) -> Result<Vec<u8>> {
+pub(crate) fn written(telling: &Telling, teller: &Teller) -> Result<Vec<u8>> {
     let mut definitions: BTreeMap<String, &'static str> = BTreeMap::new();
     for (terms, _) in telling.objects.values() {
         for text in told::definitions(terms) {
@@ -308,13 +308,7 @@ fn written(telling: &Telling, teller: &Teller) -> Result<Vec<u8>> {
     let mut texts: Vec<String> = definitions.into_values().map(str::to_owned).collect();
     texts.push(teller.identity().write());
     texts.extend(telling.order.iter().filter_map(|id| telling.objects.get(id)).map(|(_, text)| text.clone()));
-    Ok(bundle(&uuid(), texts).into_bytes())
-}
-
-/// A random one.
-pub(super) fn uuid() -> uuid::Uuid {
-    let random = ((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes();
-    uuid::Builder::from_random_bytes(random).into_uuid()
+    Ok(bundle(&chance::uuid(), texts).into_bytes())
 }
 
 const COLUMNS: &str = "CAST(time AS BIGINT) AS time, terms, confidence, source_port, destination_port, source_asn, destination_asn, type, \

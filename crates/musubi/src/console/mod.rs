@@ -3,16 +3,33 @@
 //! Every page is a file that lists its [`Route`]s with what they need. One place ([`visit::guard`]) lets in who may, before anything
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
+mod account;
+mod agreements;
+mod answers;
+mod api;
+pub(crate) mod asking;
 mod assets;
 mod cases;
+mod effect;
 pub(crate) mod elements;
+mod events;
+mod evidence;
+mod evidence_new;
+mod explain;
 mod frame;
 mod graph;
 mod indicators;
+mod lookup;
 pub(crate) mod moment;
+mod notices;
+mod overview;
+mod parties;
 mod pdf;
 pub(crate) mod people;
+pub(crate) mod picture;
+pub(crate) mod portal;
 mod releases;
+mod search;
 mod sign_in;
 mod takedowns;
 pub(crate) mod visit;
@@ -105,10 +122,25 @@ impl Route {
 pub(crate) fn routes() -> Vec<Route> {
     [
         // One line a page.
+        agreements::routes(),
+        answers::routes(),
+        explain::routes(),
+        notices::routes(),
+        parties::routes(),
+        account::routes(),
+        events::routes(),
+        evidence::routes(),
+        lookup::routes(),
+        overview::routes(),
+        portal::routes(),
+        crate::api::rest::routes(),
+        api::routes(),
+        evidence_new::routes(),
         cases::routes(),
         graph::routes(),
         indicators::routes(),
         releases::routes(),
+        search::routes(),
         sign_in::routes(),
         takedowns::routes(),
     ]

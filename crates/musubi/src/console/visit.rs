@@ -23,7 +23,7 @@ use super::frame::{self, Frame};
 use super::words::Words;
 use super::{Needs, Route, moment};
 use crate::api::answer::{Packing, etag, is_known};
-use crate::api::{Peer, Server, Shut};
+use crate::api::{Face, Peer, Server, Shut};
 use crate::pipeline;
 use crate::sign_in::session;
 
@@ -55,6 +55,8 @@ pub(crate) struct Visit {
     pub(crate) now: Timestamp,
     pub(crate) uri: Uri,
     pub(crate) address: IpAddr,
+    /// Asked over TLS, of ours or of a proxy in front of us.
+    pub(crate) secure: bool,
 }
 
 /// Why there is no page. It is shown as a page, in the viewer's language.
@@ -106,7 +108,7 @@ impl Fault {
             }
         };
         // Machines are told as machines read it (RFC 9457).
-        if visit.uri.path().starts_with("/api/") {
+        if is_for_machines(visit.uri.path()) {
             return problem(self.status(), &title, &text);
         }
         let body = html! { p.fault { (text) } p { a href=(visit.home()) { (visit.say("fault-back")) } } };
@@ -114,6 +116,11 @@ impl Fault {
         *response.status_mut() = self.status();
         response
     }
+}
+
+/// Addresses that no browser shows as pages.
+pub(crate) fn is_for_machines(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/report/")
 }
 
 /// A problem as machines read it (RFC 9457).
@@ -170,6 +177,22 @@ impl Visit {
     /// A time in the viewer's zone.
     pub(crate) fn stamp(&self, microseconds: i64) -> Markup {
         moment::stamp(microseconds, &self.zone)
+    }
+
+    /// The host name by which a browser asked, without its port.
+    pub(crate) fn opened_as<'a>(&'a self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let text = self.uri.host().or_else(|| headers.get(header::HOST).and_then(|value| value.to_str().ok()))?;
+        Some(match text.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => text.split(':').next().unwrap_or_default(),
+        })
+    }
+
+    /// Where the browser that asks opens us: scheme, host and port.
+    pub(crate) fn origin(&self, headers: &HeaderMap) -> String {
+        let authority = self.uri.authority().map(|authority| authority.as_str());
+        let host = authority.or_else(|| headers.get(header::HOST).and_then(|value| value.to_str().ok())).unwrap_or("localhost");
+        format!("{}://{host}", if self.secure { "https" } else { "http" })
     }
 
     /// Where whoever asks is at home.
@@ -255,7 +278,7 @@ pub(crate) async fn guard(State((server, watch)): State<(Arc<Server>, Watch)>, r
             }
             page
         }
-        None => response,
+        None => readable(&visit, response).await,
     };
     let changes = !watch.method.is_safe();
     if (changes || (watch.exports && response.status().is_success())) && visit.who.is_some() {
@@ -267,6 +290,19 @@ pub(crate) async fn guard(State((server, watch)): State<(Arc<Server>, Watch)>, r
 
 fn http_body_limit(body: Body, largest: usize) -> impl hyper::body::Body<Data = axum::body::Bytes, Error = axum::Error> + Send + 'static {
     Limited { body, left: largest }
+}
+
+/// What the reading of a form found wrong, before any page ran, is told as a page too.
+async fn readable(visit: &Visit, response: Response) -> Response {
+    let plain = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/plain"));
+    if !response.status().is_client_error() || !plain {
+        return response;
+    }
+    let status = response.status();
+    let text = axum::body::to_bytes(response.into_body(), 4096).await.unwrap_or_default();
+    let mut page = Fault::Wrong(String::from_utf8_lossy(&text).into_owned()).page(visit);
+    *page.status_mut() = status;
+    page
 }
 
 /// A body that fails when it grows too large.
@@ -305,10 +341,11 @@ async fn enter(server: &Arc<Server>, parts: &mut Parts) -> Result<Visit, Respons
     let now = pipeline::now();
     let peer = parts.extensions.get::<Peer>().cloned();
     let address = peer.as_ref().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.address);
+    let secure = peer.as_ref().is_some_and(|peer| peer.secure);
     let mut who = None;
     let mut person = None;
     if parts.headers.contains_key(header::AUTHORIZATION) || parts.headers.contains_key("x-api-key") {
-        let peer = peer.unwrap_or(Peer { address, certificate: None });
+        let peer = peer.unwrap_or(Peer { address, certificate: None, secure });
         match server.guest(&parts.headers, &peer, casework::model::agreement::Channel::Portal).await {
             Ok(guest) => who = Some(session::of_guest(&guest)),
             Err(Shut::Unknown) => {
@@ -322,7 +359,7 @@ async fn enter(server: &Arc<Server>, parts: &mut Parts) -> Result<Visit, Respons
                 return Err(problem(StatusCode::SERVICE_UNAVAILABLE, "the register cannot be read", "try again"));
             }
         }
-    } else if let Some(cookie) = session::cookie(&parts.headers) {
+    } else if let Some(cookie) = session::cookie(&parts.headers, secure) {
         match session::signed_in(&server.register, &cookie, now).await {
             Ok(Some((found, signed))) => {
                 who = Some(found);
@@ -338,8 +375,8 @@ async fn enter(server: &Arc<Server>, parts: &mut Parts) -> Result<Visit, Respons
     let query = parts.uri.query().unwrap_or_default();
     let asked = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "lang").map(|(_, value)| value.into_owned());
     let chosen = asked
-        .or_else(|| person.as_ref().and_then(|person| person.language.clone()))
-        .or_else(|| session::plain_cookie(&parts.headers, "lang"));
+        .or_else(|| session::plain_cookie(&parts.headers, "lang"))
+        .or_else(|| person.as_ref().and_then(|person| person.language.clone()));
     let language = chosen.and_then(|text| Language::read(&text)).unwrap_or_else(|| liked(&parts.headers));
     let zone = person
         .as_ref()
@@ -351,7 +388,7 @@ async fn enter(server: &Arc<Server>, parts: &mut Parts) -> Result<Visit, Respons
         .and_then(|person| person.scheme)
         .or_else(|| session::plain_cookie(&parts.headers, "scheme"))
         .filter(|scheme| scheme == "light" || scheme == "dark");
-    Ok(Visit { server: Arc::clone(server), who, words: Words::of(language), zone, scheme, now, uri: parts.uri.clone(), address })
+    Ok(Visit { server: Arc::clone(server), who, words: Words::of(language), zone, scheme, now, uri: parts.uri.clone(), address, secure })
 }
 
 /// The language a browser likes best of those we have (RFC 9110 §12.5.4).
@@ -388,13 +425,22 @@ async fn refuse(visit: &Visit, watch: &Watch, parts: &Parts) -> Option<Response>
     {
         return Some(Fault::TooMany(wait).into_response());
     }
+    // Where outside parties have an address of their own, each side is let in at its own.
+    let elsewhere = match (parts.extensions.get::<Face>(), &visit.who) {
+        (Some(Face::Inside), Some(who)) => who.role.is_partner(),
+        (Some(Face::Portal), Some(who)) => !who.role.is_partner(),
+        _ => false,
+    };
+    if elsewhere && watch.path != "/sign-out" {
+        return Some(Fault::NotFound.into_response());
+    }
     let Needs::Right(right) = watch.needs else { return None };
     match &visit.who {
         Some(who) if who.role.may(right) => None,
         // A partner is not told which doors there are.
         Some(who) if who.role.is_partner() => Some(Fault::NotFound.into_response()),
         Some(_) => Some(Fault::Denied.into_response()),
-        None if watch.path.starts_with("/api/") => {
+        None if is_for_machines(watch.path) => {
             let mut response = problem(StatusCode::UNAUTHORIZED, "not signed in", "show a token as Bearer, or sign in");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             Some(response)
@@ -448,7 +494,6 @@ pub(crate) struct Detail(pub(crate) String);
 
 /// Headers that every page has, packing, entity tags.
 async fn finish(visit: &Visit, asked: &HeaderMap, mut response: Response) -> Response {
-    let tls = visit.server.limits.certificate.is_some();
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -465,14 +510,22 @@ async fn finish(visit: &Visit, asked: &HeaderMap, mut response: Response) -> Res
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
     set(header::CACHE_CONTROL, "private, no-cache");
-    if tls {
+    if visit.secure {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
     let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
     if !is_page {
         return response;
     }
+    let chosen = form_urlencoded::parse(visit.uri.query().unwrap_or_default().as_bytes()).any(|(key, _)| key == "lang");
     let (mut parts, body) = response.into_parts();
+    if chosen {
+        // The pages after this one stay in the language that was chosen.
+        let kept = format!("lang={}; Path=/; SameSite=Lax; Max-Age=31536000", visit.language().as_str());
+        if let Ok(kept) = HeaderValue::from_str(&kept) {
+            parts.headers.append(header::SET_COOKIE, kept);
+        }
+    }
     // Pages are whole in memory already.
     let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();

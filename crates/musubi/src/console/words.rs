@@ -19,14 +19,32 @@ macro_rules! pages {
 
 // One line a page.
 pages! {
+    "api",
+    "evidence_new",
+    "overview",
+    "events",
+    "evidence",
+    "lookup",
     "cases",
     "frame",
     "graph",
     "indicators",
     "people",
     "sign_in",
+    "account",
     "takedowns",
     "releases",
+    "portal",
+    "problems",
+    "told",
+    "networks",
+    "downloads",
+    "partner",
+    "parties",
+    "agreements",
+    "explain",
+    "notices",
+    "answers",
 }
 
 /// One language's words.

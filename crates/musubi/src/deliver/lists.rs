@@ -17,8 +17,8 @@ use store::indicators::Wanted;
 use store::lists::GivenList;
 use store::register::Register;
 
-use crate::api::scribe::chance;
 use crate::api::standing::Standing;
+use crate::chance;
 use crate::receive::lists;
 
 /// What somebody asks for.
@@ -90,7 +90,7 @@ pub(crate) async fn listed(
     let terms: Vec<i64> = terms.into_iter().collect();
     let mut reasons = vec![format!("block list as {}: {} entries", asked.format.as_str(), files.said)];
     reasons.extend(view.reasons(&terms));
-    let id = uuid::Builder::from_random_bytes(((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes()).into_uuid();
+    let id = chance::uuid();
     let release = Release {
         id: format!("list-{id}"),
         recipient: asked.to.clone(),

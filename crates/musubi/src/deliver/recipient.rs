@@ -14,6 +14,7 @@ use pgp::types::{KeyDetails, Tag, VerifyingKey};
 pub(crate) struct Recipient {
     pub(super) key: SignedPublicKey,
     pub(super) target: Target,
+    read_at: Timestamp,
 }
 
 /// Which part of the key is encrypted to.
@@ -66,7 +67,26 @@ impl Recipient {
         let newest = subkeys.max_by_key(|(_, subkey)| subkey.created_at().as_secs()).map(|(at, _)| Target::Subkey(at));
         let primary = || (key.algorithm().can_encrypt() && for_encryption(own)).then_some(Target::Primary);
         let target = newest.or_else(primary).ok_or(UnusableKey::NoneForEncryption(name))?;
-        Ok(Self { key, target })
+        Ok(Self { key, target, read_at: now })
+    }
+
+    /// Forty or more hexadecimal digits, upper case, of the key.
+    pub(crate) fn fingerprint(&self) -> String {
+        self.key.fingerprint().to_string().to_ascii_uppercase()
+    }
+
+    /// When nothing can be encrypted to it any more, by what its signatures say.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        let now = self.read_at;
+        let own = standing(&self.key, now).ok().and_then(|own| expires(own, self.key.created_at().as_secs()));
+        let part = match self.target {
+            Target::Primary => None,
+            Target::Subkey(at) => {
+                let subkey = &self.key.public_subkeys[at];
+                binding(&self.key, subkey, now).and_then(|bound| expires(bound, subkey.created_at().as_secs()))
+            }
+        };
+        own.into_iter().chain(part).min()
     }
 
     /// Forty or more hexadecimal digits, upper case, of the part that is encrypted to.

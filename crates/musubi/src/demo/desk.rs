@@ -18,7 +18,7 @@ use store::takedowns::{NewTakedown, Request};
 
 use super::world::PROVIDERS;
 use crate::cli::lookup::objects;
-use crate::cli::notice::desk;
+use crate::jobs::office::desk;
 use crate::jobs::{notices, verify};
 use crate::show::grouped;
 

@@ -17,6 +17,8 @@ use serde::de::DeserializeOwned;
 use store::peers::Peer;
 use tokio_rustls::rustls;
 
+use super::discover::{Domain, Found};
+
 /// Whoever answers with more is not understood.
 const LARGEST: usize = 256 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,17 +59,31 @@ impl Answer {
 }
 
 impl Client {
-    /// Connects to a peer and finds its API root.
+    /// Connects to a peer and finds its API root. Of several servers that DNS names, the first that answers is the one.
     ///
     /// # Errors
     /// When it cannot be reached, or is no TAXII server.
     pub(crate) async fn connect(peer: &Peer, home: &Path) -> Result<Self> {
-        let mut url = Url::parse(&peer.url).with_context(|| format!("{} is no address", peer.url))?;
-        let loopback = url.host_str().is_some_and(|host| {
-            host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        });
-        if url.scheme() != "https" && !loopback {
-            bail!("{}: what is shared travels over https only", peer.url);
+        let Some(domain) = Domain::read(&peer.url)? else {
+            let url = Url::parse(&peer.url).with_context(|| format!("{} is no address", peer.url))?;
+            return Self::connect_to(peer, home, url, None).await;
+        };
+        let mut last = None;
+        for found in domain.servers(peer.ca.is_some()).await? {
+            match Self::connect_to(peer, home, found.url.clone(), Some(&found)).await {
+                Ok(client) => return Ok(client),
+                Err(error) => {
+                    tracing::info!(party = %peer.party, "{} was tried: {error:#}", found.url);
+                    last = Some(error);
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| anyhow!("{domain} names no server")))
+    }
+
+    async fn connect_to(peer: &Peer, home: &Path, mut url: Url, found: Option<&Found>) -> Result<Self> {
+        if url.scheme() != "https" && !is_loopback(&url) {
+            bail!("{url}: what is shared travels over https only");
         }
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
@@ -81,7 +97,7 @@ impl Client {
             (None, secret) => (None, secret),
             (Some(_), None) => bail!("a user without a token file"),
         };
-        let mut client = Self { http: http(peer, home)?, root: url.clone(), origin: url.join("/")?, basic, bearer };
+        let mut client = Self { http: http(peer, home, found)?, root: url.clone(), origin: url.join("/")?, basic, bearer };
         // The address may be that of the discovery or that of an API root.
         let answer = client.send(Method::GET, url.clone(), None, &[]).await?;
         let discovery: Option<Discovery> = answer.json().ok().filter(|found: &Discovery| !found.api_roots.is_empty());
@@ -199,8 +215,15 @@ impl Client {
     }
 }
 
+/// The address is one of this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    })
+}
+
 /// With TLS by rustls: the authority that was named, else the system's; and our certificate where there is one.
-fn http(peer: &Peer, home: &Path) -> Result<reqwest::Client> {
+fn http(peer: &Peer, home: &Path, found: Option<&Found>) -> Result<reqwest::Client> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut builder = reqwest::Client::builder()
         .timeout(PATIENCE)
@@ -208,6 +231,9 @@ fn http(peer: &Peer, home: &Path) -> Result<reqwest::Client> {
         .user_agent(concat!("musubi/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::limited(3))
         .no_proxy();
+    if let Some(found) = found.filter(|found| !found.addresses.is_empty()) {
+        builder = builder.resolve_to_addrs(&found.host, &found.addresses);
+    }
     let _ = provider.install();
     if let Some(ca) = &peer.ca {
         let pem = read(home, ca)?;

@@ -10,14 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::PartyId;
-use casework::model::release::{Basis, Release, Statement};
+use casework::model::release::Statement;
 use casework::model::terms::Terms;
 use formats::stix::{Envelope, Limits};
 use formats::taxii::resource::envelope;
 use formats::taxii::{Filter, Wanted, read_timestamp, timestamp};
 use formats::tlog::tree::leaf;
 use formats::tlog::{Policy, Proof};
-use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use store::collections::Collection;
@@ -25,15 +24,15 @@ use store::home::Home;
 use store::peers::{Peer, Subscription};
 use store::posting::Post;
 use store::register::Register;
-use store::releases::LogKey;
+use store::releases::{Content, LogKey};
 use store::shared::Asked;
-use store::shared_releases::PageGiven;
 
 use super::client::{Client, Later};
 use super::{takedowns, witness};
-use crate::api::scribe::chance;
+use crate::api::page::{OnPage, Page};
 use crate::api::standing::{Desk, Standing};
 use crate::api::taxii::taking;
+use crate::chance;
 use crate::pipeline;
 use crate::sign_in::bearer::Issuers;
 
@@ -214,7 +213,7 @@ async fn pull(
             let objects = taking::read_given(register, standing, collection, party, &page.objects, &stated).await?;
             let eyes = standing.view(party, Channel::Taxii, purpose(collection), now).eyes.clone();
             let post = Post { request: None, collection: collection.number, eyes, objects, requested_at: now.as_microsecond() };
-            let posted = register.add_shared(&[post], now.as_microsecond(), chance()).await?;
+            let posted = register.add_shared(&[post], now.as_microsecond(), chance::number()).await?;
             for outcome in posted {
                 exchanged.fetched += outcome.added;
                 exchanged.refused += outcome.failures.len() as u64;
@@ -287,12 +286,23 @@ async fn push(
         let Some(last) = page.objects.last().map(|object| object.date_added) else { return Ok(()) };
         let objects: Vec<&[u8]> = page.objects.iter().map(|object| object.bytes.as_slice()).collect();
         let terms: Vec<String> = page.objects.iter().map(|object| standing.given_under(object.terms, party)).collect();
-        let body = with_terms(envelope(&objects, None), &terms);
-        let released = release(register, key, &view, party, &collection, &page, body, now).await?;
+        let body = Content::new(with_terms(envelope(&objects, None), &terms));
+        let given = Page {
+            party,
+            view: &view,
+            collection: &collection,
+            channel: Channel::Taxii,
+            purpose: purpose(&collection),
+            how: format!("TAXII: given to collection of {party} from {}", collection.id),
+            kind: "objects",
+            objects: page.objects.iter().map(OnPage::from).collect(),
+        };
+        let released = register.release_pages(key, vec![given.given(body, now)], now).await?.pop();
+        let released = released.ok_or_else(|| anyhow!("nothing was released"))?;
         let id = released.release().id.clone();
         let receipt = register.receipt(&id).await?.map(|proof| STANDARD.encode(proof.to_string())).unwrap_or_default();
         let headers = [("x-musubi", "1"), ("x-musubi-release", id.as_str()), ("x-musubi-receipt", receipt.as_str())];
-        let status = client.add(remote, released.into_content(), &headers).await?;
+        let status = client.add(remote, released.into_content().into_bytes(), &headers).await?;
         for failure in status.failures.iter().take(20) {
             tracing::warn!(%party, object.id = %failure.id, "not taken: {}", failure.message.as_deref().unwrap_or("no reason"));
         }
@@ -305,37 +315,6 @@ async fn push(
         }
     }
     Ok(())
-}
-
-#[allow(clippy::too_many_arguments, reason = "what a release says")]
-async fn release(
-    register: &Register,
-    key: &LogKey,
-    view: &crate::api::standing::View,
-    party: &PartyId,
-    collection: &Collection,
-    page: &store::shared::Page,
-    body: Vec<u8>,
-    now: Timestamp,
-) -> Result<store::releases::Released<Vec<u8>>> {
-    let mut terms: Vec<i64> = page.objects.iter().map(|object| object.terms).collect();
-    terms.sort_unstable();
-    terms.dedup();
-    let mut reasons = vec![format!("TAXII: given to collection of {party} from {}", collection.id)];
-    reasons.extend(view.reasons(&terms));
-    let id = uuid::Builder::from_random_bytes(((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes()).into_uuid();
-    let release = Release {
-        id: format!("page-{id}"),
-        recipient: party.clone(),
-        purpose: purpose(collection),
-        channel: Channel::Taxii,
-        content: Sha256::digest(&body).into(),
-        at: now,
-        basis: Basis { decision: "allow".to_owned(), terms, reasons },
-    };
-    let objects = page.objects.iter().map(|object| (object.number, object.date_added)).collect();
-    let given = PageGiven { release, body, collection: collection.number, kind: "objects", objects };
-    register.release_pages(key, vec![given], now).await?.pop().ok_or_else(|| anyhow!("nothing was released"))
 }
 
 #[cfg(test)]

@@ -26,8 +26,8 @@ use store::shared::Eyes;
 use store::takedowns::{NewTakedown, TakedownRow};
 use tokio::runtime::Handle;
 
-use crate::api::scribe::chance;
 use crate::api::standing::Standing;
+use crate::chance;
 use crate::pipeline::{self, Order};
 use crate::receive::{files, knowledge};
 
@@ -206,7 +206,7 @@ async fn write(register: &Register, standing: &Standing, letter: &Letter, asked_
         objects: vec![Ok::<Given, _>(object)],
         requested_at: asked_at.as_microsecond(),
     };
-    for outcome in register.add_shared(&[post], pipeline::now().as_microsecond(), chance()).await? {
+    for outcome in register.add_shared(&[post], pipeline::now().as_microsecond(), chance::number()).await? {
         if let Some(failure) = outcome.failures.first() {
             bail!("the message could not be written down: {}", failure.message.as_deref().unwrap_or("no reason"));
         }

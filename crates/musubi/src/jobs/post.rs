@@ -3,7 +3,7 @@
 //! What may be told is decided at the moment of release, so an agreement that was revoked while a draft lay there counts. The
 //! leaf in the log and the mail in the outbox become true together; only then is anything handed over.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::OsRng;
 use sha2::{Digest as _, Sha256};
 use store::home::Home;
-use store::notices::{Denial, Notice};
+use store::notices::{Denial, Notice, Untold};
 use store::outbox::{Asks, Handed, Kept, Sealed};
 use store::register::Register;
 use store::releases::LogKey;
@@ -84,6 +84,7 @@ struct Decided {
     asks: Vec<Asks>,
     /// What of it is not told after all.
     denials: Vec<Denial>,
+    untold: Option<Untold>,
 }
 
 /// Releases notices that are ready: these, or all whose time has come.
@@ -104,7 +105,7 @@ pub(crate) async fn release(
     let ready = register.notices(None, Some(State::Ready), i64::MAX).await?;
     let (mut due, later): (Vec<Notice>, Vec<Notice>) = ready
         .into_iter()
-        .filter(|notice| only.is_empty() || only.contains(&notice.id))
+        .filter(|notice| notice.held_at.is_none() && (only.is_empty() || only.contains(&notice.id)))
         .partition(|notice| !only.is_empty() || notice.send_after.is_none_or(|at| at <= now.as_microsecond()));
     done.later = later.len() as u64;
     // In the order in which they became ready, so that nobody is overtaken.
@@ -127,7 +128,7 @@ pub(crate) async fn release(
             }
         }
         done.released.extend(sealed.iter().map(|sealed| sealed.notice.clone()));
-        register.release_notices(log, sealed, now).await?;
+        register.release_notices(log, sealed, &office.desk.rules, now).await?;
         progress(batch.len() as u64);
     }
     Ok(done)
@@ -154,6 +155,8 @@ async fn decide(
     };
     let mut denials: HashMap<i64, i64> = HashMap::new();
     let mut told = Vec::new();
+    // Under other terms the same subject may be told all the same.
+    let (mut subjects_told, mut subjects_denied) = (HashSet::new(), HashSet::new());
     let mut asks = Vec::new();
     for mut finding in findings {
         match people.may(place, digest.role, finding.terms, None) {
@@ -162,14 +165,22 @@ async fn decide(
                 if digest.role != Role::Maker && redactions.is_empty() {
                     asks.extend(takedown(office, cases, &finding, digest.role));
                 }
+                subjects_told.insert(finding.key);
                 finding.redact(redactions);
                 told.push(finding);
             }
-            May::Not(_) => *denials.entry(finding.terms).or_default() += 1,
+            May::Not(_) => {
+                subjects_denied.insert(finding.key);
+                *denials.entry(finding.terms).or_default() += 1;
+            }
         }
     }
     let denials: Vec<Denial> =
         denials.into_iter().map(|(terms, n)| notices::denial(people, (place, digest.role, digest.problem), terms, n)).collect();
+    let untold = notice.ready_at.map(|ready_at| {
+        let subjects = subjects_denied.difference(&subjects_told).copied().collect();
+        Untold { digest: digest.clone(), ready_at, subjects }
+    });
     let findings = join_alike(told);
     let terms: BTreeSet<i64> = findings.iter().map(|finding| finding.terms).collect();
     let Some(strictest) = terms.iter().copied().max_by_key(|number| people.terms(*number).map(|terms| terms.tlp)) else {
@@ -183,7 +194,7 @@ async fn decide(
     let rule = office.desk.rules.of(digest.problem);
     let answer_by = now.checked_add(SignedDuration::from_secs(rule.answer))?;
     let party = people.party(place).into_owned();
-    Ok(Some(Decided { notice: notice.clone(), party, reached, findings, terms, tlp, explained, answer_by, asks, denials }))
+    Ok(Some(Decided { notice: notice.clone(), party, reached, findings, terms, tlp, explained, answer_by, asks, denials, untold }))
 }
 
 /// The takedown that telling of a finding asks for, when an open case is about it.
@@ -250,8 +261,7 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Writt
     };
     let (mut letter, files) = compose(office, decided, language)?;
     if recipient.is_some() {
-        // The subject of a sealed mail can be read on the way: it says no more than the envelope does.
-        letter.subject = format!("[{id}] {}", office.mail.organisation);
+        letter.subject = sealed_subject(office, id);
     }
     let token: Token = notice.token.parse().with_context(|| id.clone())?;
     let to: Address = reached.contact.address.parse().with_context(|| format!("notice {id}"))?;
@@ -307,7 +317,13 @@ fn write(office: &Office<'_>, decided: &Decided, now: Timestamp) -> Result<Writt
         answer_by: decided.answer_by.as_microsecond(),
         asks: decided.asks.clone(),
         denials: decided.denials.clone(),
+        untold: decided.untold.clone(),
     })))
+}
+
+/// The subject of a sealed mail can be read on the way: it says no more than the envelope does.
+fn sealed_subject(office: &Office<'_>, id: &str) -> String {
+    format!("[{id}] {}", office.mail.organisation)
 }
 
 /// A file that goes with a letter.
@@ -368,14 +384,24 @@ fn zip(files: &[File]) -> Result<Vec<u8>> {
     Ok(archive.finish()?.into_inner())
 }
 
+/// A notice as it would go out now.
+#[derive(Debug)]
+pub(crate) struct Previewed {
+    pub(crate) letter: casework::act::letter::Letter,
+    /// Names and sizes of what is attached.
+    pub(crate) files: Vec<(String, usize)>,
+    pub(crate) reached: Reached,
+    /// Why its key cannot be used, when there is one: then nothing goes out.
+    pub(crate) unusable: Option<String>,
+    pub(crate) tlp: Tlp,
+    pub(crate) explained: Explanation,
+    pub(crate) answer_by: Timestamp,
+    /// What policy keeps back of it.
+    pub(crate) kept_back: usize,
+}
+
 /// A notice that is ready as it would be written now, without releasing it.
-pub(crate) async fn preview(
-    home: &Home,
-    register: &Register,
-    office: &Office<'_>,
-    id: &str,
-    now: Timestamp,
-) -> Result<casework::act::letter::Letter> {
+pub(crate) async fn preview(home: &Home, register: &Register, office: &Office<'_>, id: &str, now: Timestamp) -> Result<Previewed> {
     let everybody = Everybody::of(home, register, now).await?;
     let mut people = People::of(&everybody)?;
     let notice = register.notice(id).await?;
@@ -383,6 +409,7 @@ pub(crate) async fn preview(
     let place = people.place_of(&digest.party).ok_or_else(|| anyhow!("{} is no party any more", digest.party))?;
     let reached = people.reached(place, digest.role).ok_or_else(|| anyhow!("{} has no contact that is valid now", digest.party))?;
     let mut told = Vec::new();
+    let mut kept_back = 0;
     let mut strictest: Option<(Tlp, i64)> = None;
     for mut finding in register.notice_findings(id).await? {
         if let May::Know(redactions) = people.may(place, digest.role, finding.terms, None) {
@@ -390,6 +417,8 @@ pub(crate) async fn preview(
             strictest = strictest.max(Some((tlp, finding.terms)));
             finding.redact(redactions);
             told.push(finding);
+        } else {
+            kept_back += 1;
         }
     }
     let Some((tlp, terms)) = strictest else { anyhow::bail!("policy lets {} know nothing of notice {id}", digest.party) };
@@ -402,11 +431,26 @@ pub(crate) async fn preview(
         answer_by: now.checked_add(SignedDuration::from_secs(office.desk.rules.of(digest.problem).answer))?,
         asks: Vec::new(),
         denials: Vec::new(),
+        untold: None,
         reached,
         notice,
     };
     let language = decided.reached.contact.language;
-    Ok(compose(office, &decided, language)?.0)
+    let (mut letter, files) = compose(office, &decided, language)?;
+    let key = decided.reached.contact.openpgp_key.as_ref().map(|key| Recipient::read(key, now)).transpose();
+    if decided.reached.contact.openpgp_key.is_some() {
+        letter.subject = sealed_subject(office, &decided.notice.id);
+    }
+    Ok(Previewed {
+        letter,
+        files: files.iter().map(|file| (file.name.clone(), file.bytes.len())).collect(),
+        unusable: key.err().map(|error| error.to_string()),
+        tlp: decided.tlp,
+        explained: decided.explained,
+        answer_by: decided.answer_by,
+        reached: decided.reached,
+        kept_back,
+    })
 }
 
 /// What a run of handing over did.

@@ -28,8 +28,9 @@ pub(crate) struct Issuers {
     known: Vec<Issuer>,
 }
 
+/// An issuer with its keys.
 #[derive(Clone)]
-struct Issuer {
+pub(crate) struct Issuer {
     name: String,
     audience: String,
     keys: Vec<(Option<String>, Algorithm, DecodingKey)>,
@@ -76,38 +77,43 @@ impl Issuers {
 
     /// Whom a token names, when an issuer that we trust signed it for us and it holds at `now` (microseconds since 1970).
     pub(crate) fn subject(&self, token: &str, now: i64) -> Option<Subject> {
-        if token.len() > LARGEST {
-            return None;
-        }
-        let header = jsonwebtoken::decode_header(token).ok()?;
         for issuer in &self.known {
-            for (id, algorithm, key) in &issuer.keys {
-                let named = header.kid.is_none() || id.is_none() || header.kid == *id;
-                if *algorithm != header.alg || !named {
-                    continue;
-                }
-                let mut validation = Validation::new(*algorithm);
-                validation.set_issuer(&[&issuer.name]);
-                validation.set_audience(&[&issuer.audience]);
-                validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-                // Our own clock, so that one moment holds for the whole request.
-                validation.validate_exp = false;
-                validation.validate_nbf = false;
-                let Ok(token) = jsonwebtoken::decode::<Claims>(token, key, &validation) else { continue };
-                let (claims, second) = (token.claims, now / 1_000_000);
-                if second >= claims.exp.saturating_add(LEEWAY) || claims.nbf.is_some_and(|from| second < from.saturating_sub(LEEWAY)) {
-                    return None;
-                }
-                let name = claims.sub.or(claims.client_id)?;
-                return Some(Subject { issuer: issuer.name.clone(), name });
+            let Some(claims) = issuer.claims::<Claims>(token) else { continue };
+            // Our own clock, so that one moment holds for the whole request.
+            let second = now / 1_000_000;
+            if second >= claims.exp.saturating_add(LEEWAY) || claims.nbf.is_some_and(|from| second < from.saturating_sub(LEEWAY)) {
+                return None;
             }
+            let name = claims.sub.or(claims.client_id)?;
+            return Some(Subject { issuer: issuer.name.clone(), name });
         }
         None
     }
 }
 
 impl Issuer {
-    fn new(name: &str, audience: &str, keys: &str) -> Result<Self> {
+    /// What a token says, when this issuer signed it for the audience. Whether it holds at this moment is for whoever asks.
+    pub(crate) fn claims<C: serde::de::DeserializeOwned>(&self, token: &str) -> Option<C> {
+        if token.len() > LARGEST {
+            return None;
+        }
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        self.keys.iter().find_map(|(id, algorithm, key)| {
+            let named = header.kid.is_none() || id.is_none() || header.kid == *id;
+            if *algorithm != header.alg || !named {
+                return None;
+            }
+            let mut validation = Validation::new(*algorithm);
+            validation.set_issuer(&[&self.name]);
+            validation.set_audience(&[&self.audience]);
+            validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+            validation.validate_exp = false;
+            validation.validate_nbf = false;
+            jsonwebtoken::decode::<C>(token, key, &validation).ok().map(|token| token.claims)
+        })
+    }
+
+    pub(crate) fn new(name: &str, audience: &str, keys: &str) -> Result<Self> {
         let set: JwkSet = serde_json::from_str(keys).context("not a JWK set")?;
         let mut usable = Vec::new();
         for jwk in &set.keys {

@@ -4,7 +4,12 @@
 //! that its key is held was shown in the TLS handshake.
 
 pub(crate) mod bearer;
+pub(crate) mod ceremony;
+pub(crate) mod gate;
+pub(crate) mod oidc;
+pub(crate) mod passkey;
 pub(crate) mod password;
+pub(crate) mod second;
 pub(crate) mod session;
 
 use std::collections::HashMap;

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use jiff::Timestamp;
-use store::people::Person;
+use store::people::{Deed, Person};
 
 use crate::api::Server;
 
@@ -56,7 +56,12 @@ fn argon() -> Argon2<'static> {
 ///
 /// # Errors
 /// When the system gives no random numbers.
-pub(crate) async fn hashed(password: String) -> Result<String> {
+pub(crate) async fn hashed(server: &Server, password: String) -> Result<String> {
+    let _turn = server.gate.hashing.acquire().await?;
+    hash(password).await
+}
+
+async fn hash(password: String) -> Result<String> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
     let hash = tokio::task::spawn_blocking(move || {
@@ -66,7 +71,13 @@ pub(crate) async fn hashed(password: String) -> Result<String> {
     hash.await?
 }
 
+/// Hashes that were computed to check a password.
+#[cfg(test)]
+static CHECKED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
 async fn is_right(password: String, hash: String) -> Result<bool> {
+    #[cfg(test)]
+    CHECKED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let checked = tokio::task::spawn_blocking(move || {
         let parsed = PasswordHash::new(&hash).map_err(|error| anyhow!("a password in the register is not readable: {error}"))?;
         Ok::<_, anyhow::Error>(argon().verify_password(password.as_bytes(), &parsed).is_ok())
@@ -90,38 +101,77 @@ pub(crate) fn shut_until(failures: i64, now: Timestamp) -> Option<i64> {
     })
 }
 
-/// Who has this name and password. `None`: nobody; the same for a wrong name, a wrong password, a shut or an ended account.
+/// Who has this name and password. `None`: nobody; the same for a wrong name, a wrong password, a shut or an ended account, with the same
+/// work: one hash, one write.
 ///
 /// # Errors
-/// When the register cannot be read.
+/// When the register cannot be read or written.
 pub(crate) async fn check(server: &Server, name: &str, password: String, address: IpAddr, now: Timestamp) -> Result<Option<Person>> {
     if !server.failures.is_left(&address, Instant::now()) {
         return Ok(None);
     }
+    let _turn = server.gate.hashing.acquire().await?;
     let found = server.register.person_named(&name.trim().to_lowercase()).await?;
-    let open = |person: &Person| person.disabled_at.is_none() && person.locked_until.is_none_or(|until| until <= now.as_microsecond());
-    let hash = found.as_ref().filter(|person| open(person)).and_then(|person| person.password.clone());
+    let hash = found.as_ref().filter(|person| is_open(person, now)).and_then(|person| person.password.clone());
     let known = hash.is_some();
     let right = is_right(password, hash.unwrap_or_else(|| NOBODY.to_owned())).await?;
     if known && right {
-        return Ok(found);
+        // Whoever tried at the same time may have shut it meanwhile.
+        let id = found.as_ref().map_or("", |person| &person.id);
+        let still = server.register.person(id).await?.filter(|person| is_open(person, now));
+        if still.is_some() {
+            return Ok(still);
+        }
     }
-    let _ = server.failures.take(&address, Instant::now());
-    if let Some(person) = found.filter(open) {
-        let failures = person.failures + 1;
-        server.register.sign_in_failed(&person.id, failures, shut_until(failures, now)).await?;
-    }
+    failed(server, found.as_ref(), "password", address, now).await?;
     Ok(None)
 }
 
-/// A new id: UUID of version 4.
+/// An account that can be signed in to at this moment.
+pub(crate) fn is_open(person: &Person, now: Timestamp) -> bool {
+    person.disabled_at.is_none() && person.locked_until.is_none_or(|until| until <= now.as_microsecond())
+}
+
+/// A sign-in came to nothing: written down, and counted against the address and whom it named.
 ///
 /// # Errors
-/// When the system gives no random numbers.
-pub(crate) fn new_id() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
-    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+/// When the register cannot be written.
+pub(crate) async fn failed(server: &Server, person: Option<&Person>, how: &str, address: IpAddr, now: Timestamp) -> Result<()> {
+    let _ = server.failures.take(&address, Instant::now());
+    let deed = deed(person, how, address, now, 401);
+    // What was typed as a name may be a password: it is not kept.
+    let counts = person.filter(|_| how == "password").map(|person| person.id.as_str());
+    Ok(server.register.sign_in_failed(counts, &deed, |failures| shut_until(failures, now)).await?)
+}
+
+/// An entry of the audit about signing in.
+pub(crate) fn deed(person: Option<&Person>, how: &str, address: IpAddr, now: Timestamp, outcome: i64) -> Deed {
+    Deed {
+        number: 0,
+        at: now.as_microsecond(),
+        person: person.map(|person| person.id.clone()),
+        shown: person.map(|person| person.shown.clone()).unwrap_or_default(),
+        party: person.map(|person| person.party.clone()).unwrap_or_default(),
+        address: address.to_string(),
+        did: "sign-in".to_owned(),
+        subject: how.to_owned(),
+        outcome,
+        detail: None,
+    }
+}
+
+/// Whether this is somebody's password: asked again before what matters. Wrong answers count as those at the door do.
+///
+/// # Errors
+/// When the register cannot be read or written.
+pub(crate) async fn is_own(server: &Server, person: &Person, password: String, address: IpAddr, now: Timestamp) -> Result<bool> {
+    let Some(hash) = person.password.clone().filter(|_| is_open(person, now)) else { return Ok(false) };
+    let _turn = server.gate.hashing.acquire().await?;
+    let right = is_right(password, hash).await?;
+    if !right {
+        failed(server, Some(person), "password", address, now).await?;
+    }
+    Ok(right)
 }
 
 #[cfg(test)]
@@ -147,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_known_again_and_no_other_is() {
-        let hash = hashed("knot weaver lantern".into()).await.unwrap();
+        let hash = hash("knot weaver lantern".into()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(is_right("knot weaver lantern".into(), hash.clone()).await.unwrap());
         assert!(!is_right("knot weaver lanterns".into(), hash).await.unwrap());

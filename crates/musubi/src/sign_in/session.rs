@@ -1,6 +1,6 @@
 //! Sessions of browsers: a random cookie, of which only the hash is kept; listed to their owner, ended by them, and over when unused.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use axum::http::{HeaderMap, HeaderValue, header};
 use casework::model::rights::Role;
 use jiff::Timestamp;
@@ -19,9 +19,9 @@ const PLAIN: &str = "musubi";
 const IDLE: jiff::SignedDuration = jiff::SignedDuration::from_hours(12);
 const LONGEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 14);
 
-/// The cookie a browser sent.
-pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
-    plain_cookie(headers, SECURE).or_else(|| plain_cookie(headers, PLAIN))
+/// The cookie a browser sent. Over TLS only the one that nobody but this host could have set.
+pub(crate) fn cookie(headers: &HeaderMap, secure: bool) -> Option<String> {
+    plain_cookie(headers, if secure { SECURE } else { PLAIN })
 }
 
 /// Any cookie.
@@ -69,8 +69,16 @@ pub(crate) async fn begin(
         agent: agent.chars().take(200).collect(),
         ended_at: None,
     };
-    register.begin_session(&session).await?;
+    ensure!(register.begin_session(&session).await?, "the account of {} has ended", person.name);
     set_cookie(&secret, tls)
+}
+
+/// Another cookie for a session that goes on: whoever saw the old one holds nothing.
+pub(crate) async fn rotate(register: &Register, key: &[u8], tls: bool) -> Result<(Vec<u8>, HeaderValue)> {
+    let secret = super::new_token()?;
+    let new = hashed(&secret);
+    ensure!(register.rotate_session(key, &new).await?, "the session has ended");
+    Ok((new, set_cookie(&secret, tls)?))
 }
 
 /// The cookie of a session; lax, so that a link in a mail opens the page it names.

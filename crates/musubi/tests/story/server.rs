@@ -51,13 +51,22 @@ impl Server {
     }
 
     pub(crate) fn start_at(home: &Home, address: &str) -> Self {
+        Self::start_at_told(home, address).0
+    }
+
+    /// The same, with what it told when it listened.
+    pub(crate) fn start_told(home: &Home) -> (Self, Value) {
+        Self::start_at_told(home, "127.0.0.1:0")
+    }
+
+    fn start_at_told(home: &Home, address: &str) -> (Self, Value) {
         let mut child =
             home.command(&["--json", "serve", "--listen", address]).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         let address = told["address"].as_str().unwrap().parse().unwrap();
-        Self { child, address }
+        (Self { child, address }, told)
     }
 
     pub(crate) fn kill(mut self) {

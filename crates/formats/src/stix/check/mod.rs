@@ -5,6 +5,7 @@
 //! [`full`] also says what it recommends. Unknown properties, types and extensions are no violation (§7.3, §11): whoever
 //! keeps objects for others keeps them verbatim. What is checked and where it departs from others: `docs/stix.md`.
 
+mod extension;
 mod form;
 mod rules;
 mod table;

@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 
+use crate::stix_pattern::{self, Pattern};
+
 use super::super::marking::{Marking, Tlp1};
 use super::super::scan::Fault;
 use super::super::selector::{SELECTOR_LIMIT, Selector, places};
 use super::super::timestamp::Timestamp;
 use super::Level;
+use super::extension::custom_name;
 use super::table::{self, Rule, Type};
 use super::walk::{Seen, Walk};
 
@@ -88,9 +91,49 @@ impl<'a> Walk<'a> {
                 }
             }
             Rule::Relationship => self.relationship(known, seen),
+            Rule::Pattern => self.pattern(known, seen),
             Rule::ExtensionDefinition => self.extension_definition(known, seen),
             Rule::MarkingDefinition => self.marking_definition(known, seen),
             Rule::ExternalReference => self.external_reference(known, seen),
+        }
+    }
+
+    /// §4.7.1: `pattern` is in the language that `pattern_type` names; of STIX's own it can be said. Whoever takes objects in keeps what it cannot read.
+    fn pattern(&mut self, known: &Type, seen: &Seen<'a>) {
+        let text = |name: &str| known.place(name).and_then(|at| seen.text(at));
+        let (Some(text), Some(kind)) = (text("pattern"), text("pattern_type")) else { return };
+        if !self.full || kind != "stix" {
+            return;
+        }
+        let pattern = match Pattern::parse(&text) {
+            Ok(pattern) => pattern,
+            Err(error) => return self.find_at("pattern", Level::Must, "pattern", error.to_string()),
+        };
+        for found in pattern.findings() {
+            match &found {
+                stix_pattern::Finding::UnknownObjectType(name) => self.unknown_pattern_type(name),
+                _ if found.is_error() => self.find_at("pattern", Level::Should, "pattern", found.to_string()),
+                _ => self.find_at("pattern", Level::Hint, "pattern-hint", found.to_string()),
+            }
+        }
+    }
+
+    /// An object type in a pattern that the specification does not have.
+    fn unknown_pattern_type(&mut self, name: &str) {
+        if name.len() < 3 {
+            return self.find_at(
+                "pattern",
+                Level::Must,
+                "pattern",
+                format!("{name:?} is no type name: 3 to 250 of a-z, 0-9 and single hyphens"),
+            );
+        }
+        self.find_at("pattern", Level::Hint, "types-strict", format!("the type {name} is not of the specification"));
+        if !custom_name(name, "x-", '-', false) {
+            self.find_at("pattern", Level::Hint, "custom-prefix-lax", format!("the type {name} does not begin with x-"));
+        }
+        if !custom_name(name, "x-", '-', true) {
+            self.find_at("pattern", Level::Hint, "custom-prefix", format!("the type {name} does not begin with x- and a source"));
         }
     }
 

@@ -37,7 +37,7 @@ fn json(fault: &Fault) -> Finding {
 }
 
 #[derive(Clone, Debug)]
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Name(&'a str),
     Element(usize),
 }
@@ -55,7 +55,7 @@ pub(super) struct Used {
 pub(super) struct Seen<'a> {
     pub(super) bits: u64,
     pub(super) values: Vec<(usize, &'a str)>,
-    unknown: Vec<&'a str>,
+    pub(super) unknown: Vec<&'a str>,
 }
 
 impl<'a> Seen<'a> {
@@ -78,16 +78,16 @@ pub(super) struct Walk<'a> {
     pub(super) scanner: Scanner<'a>,
     pub(super) full: bool,
     findings: Vec<Finding>,
-    path: Vec<Step<'a>>,
+    pub(super) path: Vec<Step<'a>>,
     /// In the observables of observed-data, where references are keys (§4.14, deprecated).
     pub(super) nested: bool,
     pub(super) used: Used,
-    version: SpecVersion,
+    pub(super) version: SpecVersion,
     pub(super) bytes: &'a [u8],
 }
 
 impl<'a> Walk<'a> {
-    fn pointer(&self) -> String {
+    pub(super) fn pointer(&self) -> String {
         let mut out = String::new();
         for step in &self.path {
             out.push('/');
@@ -122,7 +122,7 @@ impl<'a> Walk<'a> {
     }
 
     /// An object by itself, or one of the observables of observed-data.
-    fn top(&mut self, object_type: &str) -> Result<(), Fault> {
+    pub(super) fn top(&mut self, object_type: &str) -> Result<(), Fault> {
         let outer = std::mem::take(&mut self.used);
         let from = self.scanner.at;
         let known = table::object_type(object_type)
@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Through the members of an object or part; rules are for the caller.
-    fn members(&mut self, known: &'static Type) -> Result<Seen<'a>, Fault> {
+    pub(super) fn members(&mut self, known: &'static Type) -> Result<Seen<'a>, Fault> {
         self.scanner.enter_object()?;
         let mut seen = Seen { values: Vec::with_capacity(16), ..Seen::default() };
         let mut first = true;
@@ -175,7 +175,7 @@ impl<'a> Walk<'a> {
         Ok(seen)
     }
 
-    fn unknown(&mut self, known: &Type, name: &str, kind: Json) -> Result<(), Fault> {
+    pub(super) fn unknown(&mut self, known: &Type, name: &str, kind: Json) -> Result<(), Fault> {
         if known.class != Class::Other || known.name == "custom" {
             let named = name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_')
                 && (3..=250).contains(&name.len())
@@ -192,7 +192,7 @@ impl<'a> Walk<'a> {
     }
 
     /// §2.6, §3: no value is null and no list is empty. Gives the value.
-    fn no_hole(&mut self, kind: Json) -> Result<&'a str, Fault> {
+    pub(super) fn no_hole(&mut self, kind: Json) -> Result<&'a str, Fault> {
         let value = self.scanner.skip()?;
         if kind == Json::Null {
             self.must("value", "null is no value");
@@ -203,80 +203,8 @@ impl<'a> Walk<'a> {
         Ok(value)
     }
 
-    fn custom_type(&mut self, object_type: &str, known: &Type, seen: &Seen<'a>) {
-        // §3.2: a STIX 2.0 object. What is the same in both versions is asked of it.
-        if self.version == SpecVersion::V20 && !self.nested {
-            self.should("spec-version", "an object of STIX 2.0");
-            let needed = if object_type == "marking-definition" { &["created"][..] } else { &["created", "modified"] };
-            for name in needed.iter().filter(|name| known.place(name).is_some_and(|at| !seen.has(at))) {
-                self.must("required", format!("{name} is required"));
-            }
-            return;
-        }
-        let first = object_type.as_bytes().first();
-        let named = object_type.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
-            && (3..=250).contains(&object_type.len())
-            && !object_type.contains("--")
-            && first.is_some_and(u8::is_ascii_lowercase);
-        if !named {
-            self.find_at(
-                "type",
-                Level::Must,
-                "type-name",
-                format!("{object_type:?} is no type name: 3 to 250 of a-z, 0-9 and single hyphens"),
-            );
-        }
-        if object_type == "action" {
-            self.find_at("type", Level::Must, "type-name", "the type name action is reserved");
-        }
-        if self.full && !self.nested {
-            if !self.used.new_object {
-                self.find_at("type", Level::Should, "extensions-use", format!("the type {object_type} is not defined by an extension"));
-            }
-            self.find_at("type", Level::Hint, "types-strict", format!("the type {object_type} is not of the specification"));
-            if !custom_name(object_type, "x-", '-', false) {
-                self.find_at("type", Level::Hint, "custom-prefix-lax", format!("the type {object_type} does not begin with x-"));
-            }
-            if !custom_name(object_type, "x-", '-', true) {
-                self.find_at("type", Level::Hint, "custom-prefix", format!("the type {object_type} does not begin with x- and a source"));
-            }
-        }
-        // §3.2: what has one of them is no observable, and needs all.
-        let needed = ["spec_version", "created", "modified"].map(|name| known.place(name).expect("custom has it"));
-        if needed[1..].iter().any(|at| seen.has(*at)) {
-            for at in needed.into_iter().filter(|at| !seen.has(*at)) {
-                self.must("required", format!("{} is required", known.properties[at].name));
-            }
-        }
-    }
-
-    fn unknown_properties(&mut self, known: &Type, custom: bool, seen: &Seen<'a>) {
-        if custom {
-            return;
-        }
-        for name in &seen.unknown {
-            self.path.push(Step::Name(name));
-            if !self.used.toplevel {
-                self.should("extensions-use", format!("the property {name} is not defined by an extension"));
-            }
-            self.unknown_name(known, name);
-            self.path.pop();
-        }
-    }
-
-    /// Hints about a property of ours that nobody defined.
-    fn unknown_name(&mut self, known: &Type, name: &str) {
-        self.find(Level::Hint, "properties-strict", format!("the property {name} is not of {}", known.name));
-        if !custom_name(name, "x_", '_', false) {
-            self.find(Level::Hint, "custom-prefix-lax", format!("the property {name} does not begin with x_"));
-        }
-        if !custom_name(name, "x_", '_', true) {
-            self.find(Level::Hint, "custom-prefix", format!("the property {name} does not begin with x_ and a source"));
-        }
-    }
-
     /// §2.9: an observable with an ID contributing property SHOULD have a UUID of version 5, without one it MUST be random; so is all else.
-    fn identifier_version(&mut self, known: &Type, seen: &Seen<'a>) {
+    pub(super) fn identifier_version(&mut self, known: &Type, seen: &Seen<'a>) {
         let Some(id) = known.place("id").and_then(|at| seen.text(at)) else { return };
         let Some(identifier) = Identifier::read(&id) else { return };
         let version = identifier.uuid.get_version_num();
@@ -290,7 +218,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn value(&mut self, owner: &'static Type, kind: &'static Kind, json: Json) -> Result<(), Fault> {
+    pub(super) fn value(&mut self, owner: &'static Type, kind: &'static Kind, json: Json) -> Result<(), Fault> {
         match kind {
             Kind::Text => drop(self.string(json)?),
             Kind::Type => {
@@ -448,7 +376,7 @@ impl<'a> Walk<'a> {
     }
 
     /// It is of that kind; else that is said, and the value passed over.
-    fn is(&mut self, found: Json, expected: Json) -> Result<bool, Fault> {
+    pub(super) fn is(&mut self, found: Json, expected: Json) -> Result<bool, Fault> {
         if found == expected {
             return Ok(true);
         }
@@ -457,14 +385,14 @@ impl<'a> Walk<'a> {
         Ok(false)
     }
 
-    fn string(&mut self, json: Json) -> Result<Option<Cow<'a, str>>, Fault> {
+    pub(super) fn string(&mut self, json: Json) -> Result<Option<Cow<'a, str>>, Fault> {
         if !self.is(json, Json::Text)? {
             return Ok(None);
         }
         Ok(Some(self.scanner.text()?.decoded()))
     }
 
-    fn list(&mut self, json: Json, mut each: impl FnMut(&mut Self, Json) -> Result<(), Fault>) -> Result<(), Fault> {
+    pub(super) fn list(&mut self, json: Json, mut each: impl FnMut(&mut Self, Json) -> Result<(), Fault>) -> Result<(), Fault> {
         if !self.is(json, Json::List)? {
             return Ok(());
         }
@@ -483,7 +411,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn strings(&mut self, json: Json, mut each: impl FnMut(&mut Self, &str)) -> Result<(), Fault> {
+    pub(super) fn strings(&mut self, json: Json, mut each: impl FnMut(&mut Self, &str)) -> Result<(), Fault> {
         self.list(json, |walk, json| {
             if let Some(text) = walk.string(json)? {
                 each(walk, &text);
@@ -493,7 +421,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Through a dictionary (§2.4): at least one key, each of letters, digits, `-` and `_`. What is said stands at the key.
-    fn dictionary(&mut self, json: Json, mut each: impl FnMut(&mut Self, &str, Json)) -> Result<(), Fault> {
+    pub(super) fn dictionary(&mut self, json: Json, mut each: impl FnMut(&mut Self, &str, Json)) -> Result<(), Fault> {
         if !self.is(json, Json::Object)? {
             return Ok(());
         }
@@ -515,13 +443,13 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn key(&mut self, key: &str) {
+    pub(super) fn key(&mut self, key: &str) {
         if key.len() > 250 || !key.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_') {
             self.must("value", format!("{:?} is no key of a dictionary: at most 250 of a-z, A-Z, 0-9, - and _", clipped(key)));
         }
     }
 
-    fn part(&mut self, known: &'static Type, owner: &'static Type) -> Result<(), Fault> {
+    pub(super) fn part(&mut self, known: &'static Type, owner: &'static Type) -> Result<(), Fault> {
         let seen = self.members(known)?;
         if self.full && (owner.class == Class::Observable || owner.name.ends_with("-ext")) {
             for name in &seen.unknown {
@@ -535,92 +463,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// §7.3 and the predefined extensions of §6.
-    fn extensions(&mut self, owner: &'static Type, json: Json) -> Result<(), Fault> {
-        if !self.is(json, Json::Object)? {
-            return Ok(());
-        }
-        self.scanner.enter_object()?;
-        let mut foreign: Vec<&'a str> = Vec::new();
-        let (mut first, mut count) = (true, 0);
-        while let Some(name) = self.scanner.name(&mut first)? {
-            count += 1;
-            let json = self.scanner.kind()?;
-            self.path.push(Step::Name(name.raw));
-            let predefined = owner.extensions.filter(|known| known.has(name.raw)).and_then(|_| table::find(name.raw));
-            if !self.is(json, Json::Object)? {
-            } else if let Some(predefined) = predefined {
-                self.extension(predefined)?;
-            } else {
-                self.foreign_extension(name.raw)?;
-                foreign.push(name.raw);
-            }
-            self.path.pop();
-        }
-        if count == 0 {
-            self.must("value", "a dictionary has at least one key");
-        }
-        if self.full && owner.extensions.is_some() {
-            for name in foreign {
-                self.path.push(Step::Name(name));
-                if !self.used.property {
-                    self.should("extensions-use", format!("the extension {name} has no extension_type of property-extension"));
-                }
-                let rest = name.strip_suffix("-ext").unwrap_or_default();
-                if !custom_name(rest, "x-", '-', false) {
-                    self.find(Level::Hint, "custom-prefix-lax", format!("the extension {name} does not begin with x-"));
-                }
-                if !custom_name(rest, "x-", '-', true) {
-                    self.find(Level::Hint, "custom-prefix", format!("the extension {name} does not begin with x- and a source"));
-                }
-                self.path.pop();
-            }
-        }
-        Ok(())
-    }
-
-    fn extension(&mut self, known: &'static Type) -> Result<(), Fault> {
-        self.part(known, known)
-    }
-
-    fn foreign_extension(&mut self, name: &str) -> Result<(), Fault> {
-        let by_definition = Identifier::read(name).is_some_and(|id| id.object_type == "extension-definition");
-        // The way of STIX 2.0, kept by many.
-        let by_name = name.ends_with("-ext") && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
-        if !by_definition && !by_name {
-            self.must("extensions", format!("{:?} is neither an extension-definition nor a name that ends in -ext", clipped(name)));
-        }
-        self.scanner.enter_object()?;
-        let (mut first, mut kind_said, mut count) = (true, false, 0);
-        while let Some(name) = self.scanner.name(&mut first)? {
-            count += 1;
-            let json = self.scanner.kind()?;
-            self.path.push(Step::Name(name.raw));
-            if name.is("extension_type") {
-                kind_said = true;
-                if let Some(text) = self.string(json)? {
-                    self.of_enumeration(vocabulary("extension-type"), &text);
-                    match &*text {
-                        "property-extension" => self.used.property = true,
-                        "toplevel-property-extension" => self.used.toplevel = true,
-                        _ => self.used.new_object = true,
-                    }
-                }
-            } else {
-                self.no_hole(json)?;
-            }
-            self.path.pop();
-        }
-        if by_definition && !kind_said {
-            self.must("required", "extension_type is required");
-        } else if count == 0 {
-            self.must("value", "an extension has at least one property");
-        }
-        Ok(())
-    }
-
     /// The observables in observed-data (§4.14, deprecated).
-    fn objects(&mut self, json: Json) -> Result<(), Fault> {
+    pub(super) fn objects(&mut self, json: Json) -> Result<(), Fault> {
         if !self.is(json, Json::Object)? {
             return Ok(());
         }
@@ -648,7 +492,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The type of the object that comes next, which the walk has not gone through yet.
-    fn type_ahead(&mut self) -> Result<Cow<'a, str>, Fault> {
+    pub(super) fn type_ahead(&mut self) -> Result<Cow<'a, str>, Fault> {
         let mut ahead = self.scanner.ahead();
         let mut object_type = Cow::Borrowed("");
         ahead.enter_object()?;
@@ -664,7 +508,7 @@ impl<'a> Walk<'a> {
     }
 
     /// §7.1: languages, and in each the properties in that language.
-    fn contents(&mut self, json: Json) -> Result<(), Fault> {
+    pub(super) fn contents(&mut self, json: Json) -> Result<(), Fault> {
         if !self.is(json, Json::Object)? {
             return Ok(());
         }
@@ -696,7 +540,7 @@ impl<'a> Walk<'a> {
     }
 
     /// §2.7 and §10.7.
-    fn hashes(&mut self, json: Json, of_reference: bool) -> Result<(), Fault> {
+    pub(super) fn hashes(&mut self, json: Json, of_reference: bool) -> Result<(), Fault> {
         if !self.is(json, Json::Object)? {
             return Ok(());
         }
@@ -731,7 +575,7 @@ impl<'a> Walk<'a> {
     }
 
     /// §2.9 with RFC 9562: a version from 1 to 8 in the variant of the RFC.
-    fn identifier(&mut self, text: &str) -> Option<()> {
+    pub(super) fn identifier(&mut self, text: &str) -> Option<()> {
         let right = Identifier::read(text).is_some_and(|id| {
             let bytes = id.uuid.as_bytes();
             (1..=8).contains(&(bytes[6] >> 4)) && bytes[8] >> 6 == 0b10
@@ -742,7 +586,7 @@ impl<'a> Walk<'a> {
         right.then_some(())
     }
 
-    fn reference(&mut self, text: &str, targets: &Targets) {
+    pub(super) fn reference(&mut self, text: &str, targets: &Targets) {
         if self.nested {
             return;
         }
@@ -756,7 +600,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn timestamp(&mut self, text: &str, kind: &Kind) {
+    pub(super) fn timestamp(&mut self, text: &str, kind: &Kind) {
         if Timestamp::read(text).is_none() {
             return self.must("value", format!("{:?} is no timestamp YYYY-MM-DDTHH:mm:ss[.s+]Z", clipped(text)));
         }
@@ -769,7 +613,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn of_vocabulary(&mut self, vocabulary: &'static table::Vocabulary, text: &str, lower_case: bool) {
+    pub(super) fn of_vocabulary(&mut self, vocabulary: &'static table::Vocabulary, text: &str, lower_case: bool) {
         if !self.full {
             return;
         }
@@ -781,29 +625,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn of_enumeration(&mut self, vocabulary: &'static table::Vocabulary, text: &str) {
+    pub(super) fn of_enumeration(&mut self, vocabulary: &'static table::Vocabulary, text: &str) {
         if !vocabulary.has(text) {
             self.must("value", format!("{:?} is none of {}", clipped(text), vocabulary.list()));
         }
     }
 
-    fn form(&mut self, form: Form, text: &str) {
+    pub(super) fn form(&mut self, form: Form, text: &str) {
         if let Some((level, check, expected)) = form::check(form, text) {
             self.find(level, check, format!("{:?} is no {}", clipped(text), expected.trim_start_matches("an ").trim_start_matches("a ")));
         }
     }
 }
 
-/// `x_` or `x-`, then a name; in the strict sense a source before the name.
-fn custom_name(name: &str, prefix: &str, separator: char, strict: bool) -> bool {
-    let Some(rest) = name.strip_prefix(prefix) else { return false };
-    match (strict, rest.split_once(separator)) {
-        (true, Some((source, name))) => !source.is_empty() && !name.is_empty(),
-        (true, None) => false,
-        (false, _) => !rest.is_empty(),
-    }
-}
-
-fn clipped(text: &str) -> String {
+pub(super) fn clipped(text: &str) -> String {
     if text.len() > 200 { text.chars().take(100).chain(['…']).collect() } else { text.to_owned() }
 }

@@ -132,7 +132,7 @@ pub(super) async fn search(asked: &Asked<'_>) -> Result<Given, Refusal> {
                         .retain(|object| object.attributes.iter().any(|one| one.uuid.as_deref().is_some_and(|uuid| wanted.contains(uuid))));
                     objects.extend(stix::to_objects(&event));
                 }
-                let id = uuid::Uuid::from_u64_pair(super::chance(), super::chance());
+                let id = crate::chance::uuid();
                 let bundle = serde_json::json!({"type": "bundle", "id": format!("bundle--{id}"), "objects": objects});
                 Ok(given(bundle.to_string().into_bytes()))
             }

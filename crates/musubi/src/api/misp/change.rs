@@ -15,15 +15,15 @@ use formats::taxii::{Wanted, timestamp};
 use store::posting::{Given as Kept, Post};
 
 use super::shelf::{Dressing, EVENT, Seen, held_under, organisation_of, wrap};
-use super::{Asked, Given, Refusal, chance};
+use super::{Asked, Given, Refusal};
+use crate::chance;
 
 /// Seconds since 1970 at the end of the year 2199: later is a mistake.
 const LATEST: i64 = 7_258_118_399;
 
 /// A random UUID.
 pub(super) fn new_uuid() -> Cow<'static, str> {
-    let random = ((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes();
-    uuid::Builder::from_random_bytes(random).into_uuid().to_string().into()
+    chance::uuid().to_string().into()
 }
 
 /// `events/add`.
@@ -97,7 +97,7 @@ pub(super) async fn delete(asked: &Asked<'_>, name: &str) -> Result<Given, Refus
     let seen = mine(asked, name).await?;
     let collection = asked.writable()?.number;
     let now = asked.guest.now.as_microsecond();
-    match asked.server.register.withdraw(collection, &seen.id(), &Wanted::All, &asked.guest.view.eyes, now, chance()).await {
+    match asked.server.register.withdraw(collection, &seen.id(), &Wanted::All, &asked.guest.view.eyes, now, chance::number()).await {
         Ok(Some(_)) => {
             asked.server.scribe.news.notify_waiters();
             Ok(Given::plain(says::done("Event deleted.", &format!("/events/delete/{name}"))))

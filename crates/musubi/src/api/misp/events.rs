@@ -130,7 +130,7 @@ pub(super) async fn search(asked: &Asked<'_>) -> Result<Given, Refusal> {
         ReturnFormat::Json => {}
         ReturnFormat::Stix2 => {
             let objects: Vec<serde_json::Value> = found.iter().flat_map(|(_, event)| stix::to_objects(event)).collect();
-            let id = uuid::Uuid::from_u64_pair(super::chance(), super::chance());
+            let id = crate::chance::uuid();
             let bundle = serde_json::json!({"type": "bundle", "id": format!("bundle--{id}"), "objects": objects});
             return Ok(Given::showing(bundle.to_string().into_bytes(), found.iter().map(|(seen, _)| seen)));
         }

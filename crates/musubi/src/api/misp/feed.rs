@@ -10,10 +10,15 @@ use super::shelf::{Dressing, Seen};
 use super::{Asked, Given, Refusal};
 use crate::api::Guest;
 
+/// Only what is published stands in a feed.
+pub(crate) fn is_published(seen: &Seen) -> bool {
+    seen.event.published.is_some_and(Flag::on)
+}
+
 /// The events of a party's feed, dressed for it.
-pub(crate) fn published(guest: &Guest, all: Vec<Seen>) -> Vec<(Seen, Event<'static>)> {
+fn published(guest: &Guest, all: Vec<Seen>) -> Vec<(Seen, Event<'static>)> {
     let mut dressing = Dressing::new(guest);
-    let out = all.into_iter().filter(|seen| seen.event.published.is_some_and(Flag::on));
+    let out = all.into_iter().filter(is_published);
     out.map(|seen| {
         let event = dressing.dress(&seen);
         (seen, event)

@@ -20,18 +20,17 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::PartyId;
-use casework::model::release::{Basis, Release};
 use formats::misp::api::Path;
 use formats::misp::api::SearchError;
 use formats::misp::api::answer::{self as says, NOT_AUTHENTICATED, NOT_PERMITTED};
 use formats::misp::api::request::BadRequest;
-use sha2::{Digest as _, Sha256};
 use store::collections::Collection;
-use store::shared_releases::PageGiven;
+use store::releases::Content;
 
 use super::answer::{BadBody, Packing, is_known};
-use super::scribe::chance;
+use super::page::{OnPage, Page};
 use super::{Guest, Peer, Server, Shut};
+use crate::chance;
 use shelf::{Seen, SeenSighting};
 
 /// The alias of the collection in which events are kept.
@@ -88,8 +87,8 @@ impl From<SearchError> for Refusal {
 pub(crate) struct Given {
     body: Vec<u8>,
     media: &'static str,
-    /// What is shown of what is kept: number, `date_added` and terms of each.
-    shown: Vec<(i64, i64, i64)>,
+    /// What is shown of what is kept.
+    shown: Vec<OnPage>,
     /// Whole objects, or only that they are there.
     kind: &'static str,
     /// The client may ask whether it has changed.
@@ -103,12 +102,12 @@ impl Given {
     }
 
     fn showing<'s>(body: Vec<u8>, events: impl IntoIterator<Item = &'s Seen>) -> Self {
-        let shown = events.into_iter().map(|seen| (seen.number, seen.date_added, seen.terms)).collect();
+        let shown = events.into_iter().map(Seen::on_page).collect();
         Self { shown, ..Self::plain(body) }
     }
 
     fn and_sightings<'s>(mut self, sightings: impl IntoIterator<Item = &'s SeenSighting>) -> Self {
-        self.shown.extend(sightings.into_iter().map(|seen| (seen.number, seen.date_added, seen.terms)));
+        self.shown.extend(sightings.into_iter().map(SeenSighting::on_page));
         self
     }
 
@@ -356,24 +355,18 @@ async fn release(asked: &Asked<'_>, given: Given) -> Result<Given, Refusal> {
     shown.sort_unstable();
     shown.dedup();
     asked.server.counters.objects_given.fetch_add(shown.len() as u64, Ordering::Relaxed);
-    let mut terms: Vec<i64> = shown.iter().map(|(.., terms)| *terms).collect();
-    terms.sort_unstable();
-    terms.dedup();
-    let mut reasons = vec![format!("MISP: {} of collection {}", asked.path.words().get(..2).unwrap_or_default().join("/"), collection.id)];
-    reasons.extend(asked.guest.view.reasons(&terms));
-    let id = uuid::Uuid::from_u64_pair(chance(), chance());
-    let release = Release {
-        id: format!("page-{id}"),
-        recipient: asked.party().clone(),
-        purpose: Purpose::Defend,
+    let page = Page {
+        party: asked.party(),
+        view: &asked.guest.view,
+        collection,
         channel: Channel::Misp,
-        content: Sha256::digest(&body).into(),
-        at: asked.guest.now,
-        basis: Basis { decision: "allow".to_owned(), terms, reasons },
+        purpose: Purpose::Defend,
+        how: format!("MISP: {} of collection {}", asked.path.words().get(..2).unwrap_or_default().join("/"), collection.id),
+        kind,
+        objects: shown,
     };
-    let objects = shown.iter().map(|(number, added, _)| (*number, *added)).collect();
-    let released = asked.server.scribe.release(PageGiven { release, body, collection: collection.number, kind, objects }).await?;
-    Ok(Given { body: released.into_content(), media, shown, kind, tagged })
+    let released = asked.server.scribe.release(page.given(Content::new(body), asked.guest.now)).await?;
+    Ok(Given { body: released.into_content().into_bytes(), media, shown: Vec::new(), kind, tagged })
 }
 
 fn response(headers: &HeaderMap, status: StatusCode, given: Given, etag: Option<String>) -> Response {
@@ -433,7 +426,7 @@ fn refused(server: &Server, path: &str, refusal: Refusal) -> Response {
         }
         Refusal::Shut(Shut::Failed(error)) | Refusal::Failed(error) => {
             // What went wrong inside is for us: it could tell of what others may not see.
-            let id = uuid::Uuid::from_u64_pair(chance(), chance());
+            let id = chance::uuid();
             tracing::error!(error.id = %id, "a request failed: {error:#}");
             let message = format!("Something went wrong here; the log of this server tells more at {id}.");
             plain(StatusCode::INTERNAL_SERVER_ERROR, path, &message, &[])

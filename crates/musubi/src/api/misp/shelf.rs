@@ -23,6 +23,7 @@ use store::collections::Collection;
 use store::shared::{self, Eyes};
 use uuid::Uuid;
 
+use crate::api::page::OnPage;
 use crate::api::standing::Standing;
 use crate::api::{Guest, Server};
 
@@ -87,6 +88,10 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    pub(crate) fn on_page(&self) -> OnPage {
+        OnPage { number: self.number, date_added: self.date_added, terms: self.terms }
+    }
+
     pub(crate) fn uuid(&self) -> &str {
         self.event.uuid.as_deref().unwrap_or_default()
     }
@@ -104,6 +109,12 @@ pub(crate) struct SeenSighting {
     pub(crate) date_added: i64,
     pub(crate) terms: i64,
     pub(crate) sighting: Arc<Sighting<'static>>,
+}
+
+impl SeenSighting {
+    pub(crate) fn on_page(&self) -> OnPage {
+        OnPage { number: self.number, date_added: self.date_added, terms: self.terms }
+    }
 }
 
 /// The number by which clients that want one call a UUID: of 52 bits, so that it tells nothing of how much there is.

@@ -305,7 +305,7 @@ fn refused(server: &Server, refusal: Refusal) -> Response {
         }
         Refusal::Shut(Shut::Failed(error)) | Refusal::Failed(error) => {
             // What went wrong inside is for us: it could tell of what others may not see.
-            let id = uuid::Uuid::from_u64_pair(super::scribe::chance(), super::scribe::chance());
+            let id = crate::chance::uuid();
             tracing::error!(error.id = %id, "a request failed: {error:#}");
             plain(
                 StatusCode::INTERNAL_SERVER_ERROR,

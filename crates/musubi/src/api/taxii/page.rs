@@ -4,19 +4,16 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use casework::model::agreement::Channel;
-use casework::model::release::{Basis, Release};
 use formats::taxii::resource::{Manifest, ManifestRecord, Versions, envelope};
 use formats::taxii::{Cursor, Filter, Wanted};
-use sha2::{Digest as _, Sha256};
 use std::sync::atomic::Ordering;
 use store::collections::Collection;
+use store::releases::Content;
 use store::shared::{self, Page};
-use store::shared_releases::PageGiven;
 
 use super::{Asked, Given, Refusal};
-use crate::api::answer::{etag, is_known};
-use crate::api::scribe::chance;
-use crate::api::{Guest, Server};
+use crate::api::answer::{etag_of, is_known};
+use crate::api::{Guest, Server, page};
 use crate::federate::sync::with_terms;
 
 /// `GET {root}/collections/{id}/objects/` (§5.4).
@@ -99,7 +96,8 @@ fn next(page: &Page, filter: &Filter) -> Option<String> {
 
 async fn give(asked: &Asked<'_>, collection: &Collection, kind: &'static str, page: &Page, body: Vec<u8>) -> Result<Given, Refusal> {
     let added = page.objects.first().zip(page.objects.last()).map(|(first, last)| (first.date_added, last.date_added));
-    let etag = etag(&body);
+    let body = Content::new(body);
+    let etag = etag_of(&body.sha256());
     if is_known(asked.headers, &etag) {
         // It has what it asks for: nothing is given.
         return Ok(Given { status: StatusCode::NOT_MODIFIED, body: Vec::new(), added, etag: Some(etag), receipt: None });
@@ -120,30 +118,24 @@ pub(super) async fn release(
     collection: &Collection,
     kind: &'static str,
     page: &Page,
-    body: Vec<u8>,
+    body: Content,
 ) -> Result<(Vec<u8>, Option<String>), Refusal> {
     let view = guest.view_of(collection);
     if page.objects.is_empty() || view.own {
-        return Ok((body, None));
+        return Ok((body.into_bytes(), None));
     }
     server.counters.objects_given.fetch_add(page.objects.len() as u64, Ordering::Relaxed);
-    let mut terms: Vec<i64> = page.objects.iter().map(|object| object.terms).collect();
-    terms.sort_unstable();
-    terms.dedup();
-    let mut reasons = vec![format!("TAXII: {kind} of collection {}", collection.id)];
-    reasons.extend(view.reasons(&terms));
-    let id = uuid::Builder::from_random_bytes(((u128::from(chance()) << 64) | u128::from(chance())).to_be_bytes()).into_uuid();
-    let release = Release {
-        id: format!("page-{id}"),
-        recipient: guest.caller.party.clone(),
-        purpose: crate::federate::sync::purpose(collection),
+    let given = page::Page {
+        party: &guest.caller.party,
+        view: &view,
+        collection,
         channel: Channel::Taxii,
-        content: Sha256::digest(&body).into(),
-        at: guest.now,
-        basis: Basis { decision: "allow".to_owned(), terms, reasons },
+        purpose: crate::federate::sync::purpose(collection),
+        how: format!("TAXII: {kind} of collection {}", collection.id),
+        kind,
+        objects: page.objects.iter().map(page::OnPage::from).collect(),
     };
-    let objects = page.objects.iter().map(|object| (object.number, object.date_added)).collect();
-    let released = server.scribe.release(PageGiven { release, body, collection: collection.number, kind, objects }).await?;
+    let released = server.scribe.release(given.given(body, guest.now)).await?;
     let id = released.release().id.clone();
-    Ok((released.into_content(), Some(id)))
+    Ok((released.into_content().into_bytes(), Some(id)))
 }

@@ -39,7 +39,7 @@ impl Events {
             return Ok(Self::default());
         }
         let look = async {
-            let questions = Questions::open_events(&visit.server.home, &visit.server.register).await?;
+            let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
             let mut events = Self::default();
             for (key, from, through) in &asked {
                 events.newest.extend(questions.case_events(key, *from, *through, SHOWN).await?);

@@ -217,7 +217,7 @@ async fn case(visit: &Visit, graph: &mut Graph, id: &str) -> Result<(), Fault> {
             graph.join(centre, at, reason, Some(format!("/takedowns/{}", takedown.id)));
         }
     }
-    let questions = Questions::open_events(&visit.server.home, register).await?;
+    let questions = Questions::open_page(&visit.server.home, register).await?;
     for row in std::iter::once(&row).chain(&others) {
         let day = |day: Option<i64>| day.and_then(|day| i32::try_from(day).ok()).map(Day::from_number);
         let (Some(key), Some(first), Some(last)) = (row.key.as_deref().and_then(CaseKey::read), day(row.first_day), day(row.last_day))
@@ -251,7 +251,7 @@ async fn value(visit: &Visit, graph: &mut Graph, observable: &Observable) -> Res
             tied(visit, graph, tie);
         }
     };
-    let open = || Questions::open_events(&visit.server.home, register);
+    let open = || Questions::open_page(&visit.server.home, register);
     let at = match (observable.kind(), observable.ip()) {
         (Observed::Address, Some(ip)) => {
             let at = graph.node(Kind::Address, &ip.to_string(), &ip.to_string(), heavy);
@@ -295,7 +295,7 @@ async fn value(visit: &Visit, graph: &mut Graph, observable: &Observable) -> Res
 /// A malware by its name: where it was seen, what stands for it.
 async fn malware(visit: &Visit, graph: &mut Graph, name: &str) -> Result<(), Fault> {
     let at = graph.node(Kind::Malware, name, name, u64::MAX / 4);
-    let questions = Questions::open_events(&visit.server.home, &visit.server.register).await?;
+    let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
     let found = questions.ties(&Ties::Malware(name, Day::of(visit.now).plus(-DAYS)), TIES).await?;
     graph.cut |= found.len() == TIES;
     for tie in &found {

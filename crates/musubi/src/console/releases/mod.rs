@@ -1,5 +1,9 @@
 //! `/releases`: what was given to whom, when, and why. Every line is a leaf of the log; none can be taken back unseen.
 
+mod checkpoints;
+mod denials;
+mod receipt;
+
 use axum::extract::Path;
 use casework::model::rights::Right;
 use maud::html;
@@ -12,7 +16,25 @@ use super::visit::{Answer, Fault, Visit};
 use super::words::grouped;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::get("/releases", Right::ReadReleases, list), Route::get("/releases/{id}", Right::ReadReleases, one)]
+    vec![
+        Route::get("/releases", Right::ReadReleases, list),
+        Route::get("/releases/checkpoints", Right::ReadReleases, checkpoints::show),
+        Route::get("/releases/receipt", Right::ReadReleases, receipt::check),
+        Route::get("/releases/denied", Right::ReadReleases, denials::list),
+        Route::get("/releases/{id}", Right::ReadReleases, one),
+    ]
+}
+
+/// The ways between the pages of the log.
+fn ways(visit: &Visit) -> maud::Markup {
+    html! {
+        p.actions {
+            a.button href="/releases" { (visit.say("releases-title")) }
+            a.button href="/releases/denied" { (visit.say("releases-denied")) }
+            a.button href="/releases/checkpoints" { (visit.say("releases-checkpoints")) }
+            a.button href="/releases/receipt" { (visit.say("releases-check")) }
+        }
+    }
 }
 
 async fn list(visit: Visit) -> Answer {
@@ -48,6 +70,7 @@ async fn list(visit: Visit) -> Answer {
         .collect();
     let body = html! {
         p.lead { (visit.say("releases-lead")) }
+        (ways(&visit))
         form.filter method="get" action="/releases" {
             label for="to" { (visit.say("releases-to")) }
             input #to name="to" value=(recipient.unwrap_or_default()) autocomplete="off" spellcheck="false";

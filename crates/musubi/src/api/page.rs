@@ -1,0 +1,65 @@
+//! Whatever of a collection a party is given is a release: what does the log of releases say of a page?
+
+use casework::model::agreement::{Channel, Purpose};
+use casework::model::party::PartyId;
+use casework::model::release::{Basis, Release};
+use jiff::Timestamp;
+use store::collections::Collection;
+use store::releases::Content;
+use store::shared;
+use store::shared_releases::PageGiven;
+
+use super::standing::View;
+use crate::chance;
+
+/// A page, not yet given.
+#[derive(Debug)]
+pub(crate) struct Page<'a> {
+    pub(crate) party: &'a PartyId,
+    /// What let it see what is on the page.
+    pub(crate) view: &'a View,
+    pub(crate) collection: &'a Collection,
+    pub(crate) channel: Channel,
+    pub(crate) purpose: Purpose,
+    /// How it is given, in words.
+    pub(crate) how: String,
+    /// `objects`, `manifest` or `versions`.
+    pub(crate) kind: &'static str,
+    pub(crate) objects: Vec<OnPage>,
+}
+
+/// An object on a page.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct OnPage {
+    pub(crate) number: i64,
+    pub(crate) date_added: i64,
+    pub(crate) terms: i64,
+}
+
+impl From<&shared::Shared> for OnPage {
+    fn from(object: &shared::Shared) -> Self {
+        Self { number: object.number, date_added: object.date_added, terms: object.terms }
+    }
+}
+
+impl Page<'_> {
+    /// What is to be logged before these bytes may be sent.
+    pub(crate) fn given(self, body: Content, now: Timestamp) -> PageGiven {
+        let mut terms: Vec<i64> = self.objects.iter().map(|object| object.terms).collect();
+        terms.sort_unstable();
+        terms.dedup();
+        let mut reasons = vec![self.how];
+        reasons.extend(self.view.reasons(&terms));
+        let release = Release {
+            id: format!("page-{}", chance::rising(now)),
+            recipient: self.party.clone(),
+            purpose: self.purpose,
+            channel: self.channel,
+            content: body.sha256(),
+            at: now,
+            basis: Basis { decision: "allow".to_owned(), terms, reasons },
+        };
+        let objects = self.objects.iter().map(|object| (object.number, object.date_added)).collect();
+        PageGiven { release, body, collection: self.collection.number, kind: self.kind, objects }
+    }
+}

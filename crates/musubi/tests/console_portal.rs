@@ -1,0 +1,346 @@
+//! The portal: a partner asks for what is another's, in every way there is, and learns nothing, not even that it is there.
+
+mod story;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use story::Home;
+use story::server::{Answer, Server, Token};
+
+/// Planted in what A may not know: of B, and of A's own network but under terms that keep it in.
+const OF_B: &str = "marker-of-b";
+const STRICT: &str = "marker-strict";
+const OF_A: &str = "marker-of-a";
+
+/// Somebody who asks: a program of a party, or a person with a browser.
+struct Browser<'s> {
+    server: &'s Server,
+    name: &'static str,
+    shown: String,
+}
+
+impl Browser<'_> {
+    fn headers(&self) -> Vec<(&str, &str)> {
+        vec![(self.name, self.shown.as_str()), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")]
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.server.request("GET", path, &self.headers(), b"")
+    }
+
+    fn post(&self, path: &str, form: &str) -> Answer {
+        self.server.request("POST", path, &self.headers(), form.as_bytes())
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    String::from_utf8_lossy(&answer.body).into_owned()
+}
+
+/// Opens a link that makes an account.
+fn account<'s>(server: &'s Server, link: &str, name: &str) -> Browser<'s> {
+    let key = link.split("key=").nth(1).unwrap();
+    let form = format!("key={key}&name={name}&shown={name}&password=correct+horse+battery+{name}");
+    let made = server.request(
+        "POST",
+        "/welcome",
+        &[("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")],
+        form.as_bytes(),
+    );
+    assert_eq!(made.status, 303, "{}", text(&made));
+    let cookie = made.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    Browser { server, name: "Cookie", shown: cookie }
+}
+
+/// Recent days, so that the last thirty hold them.
+fn day(back: i64) -> String {
+    let now = jiff::Timestamp::now();
+    now.checked_sub(jiff::SignedDuration::from_hours(24 * back)).unwrap().strftime("%Y-%m-%d").to_string()
+}
+
+/// A report in a format of our own mapping: address, port, what.
+fn report(rows: &[(&str, u32, &str, i64)]) -> String {
+    let mut out = String::from("\"timestamp\",\"ip\",\"protocol\",\"port\",\"hostname\",\"tag\",\"asn\",\"geo\"\n");
+    for (ip, port, name, back) in rows {
+        let _ = writeln!(out, "\"{} 10:00:00\",\"{ip}\",\"tcp\",\"{port}\",\"{name}.example\",\"ssh\",\"64500\",\"JP\"", day(*back));
+    }
+    out
+}
+
+struct World {
+    home: Home,
+}
+
+fn world() -> World {
+    let home = Home::new();
+    home.ok(&["party", "add", "us", "--kind", "national-csirt", "--nation", "JP", "--community", "nca", "--own"]);
+    home.ok(&[
+        "party",
+        "add",
+        "isp-a",
+        "--kind",
+        "provider",
+        "--nation",
+        "JP",
+        "--community",
+        "nca",
+        "--network",
+        "198.51.100.0/24",
+        "--contact",
+        "abuse en abuse@a.example",
+    ]);
+    home.ok(&[
+        "party",
+        "add",
+        "isp-b",
+        "--kind",
+        "provider",
+        "--nation",
+        "JP",
+        "--community",
+        "nca",
+        "--network",
+        "203.0.113.0/24",
+        "--network",
+        "198.51.100.128/25",
+        "--contact",
+        "abuse en abuse@marker-of-b.example",
+        "--domain",
+        "marker-of-b-domain.example",
+    ]);
+    for party in ["isp-a", "isp-b"] {
+        home.ok(&[
+            "agreement",
+            "add",
+            &format!("us-{party}"),
+            "--kind",
+            "bilateral",
+            "--party",
+            "us",
+            "--party",
+            party,
+            "--max-tlp",
+            "AMBER",
+            "--purpose",
+            "notify",
+        ]);
+    }
+    let green = home.write(
+        &format!("{}-scan_ssh-test.csv", day(1)),
+        report(&[
+            ("198.51.100.7", 22, &format!("{OF_A}-1"), 1),
+            ("198.51.100.8", 22, &format!("{OF_A}-2"), 2),
+            ("198.51.100.8", 2222, &format!("{OF_A}-3"), 2),
+            // In the network of A, but B answers for it by a more specific entry.
+            ("198.51.100.200", 22, &format!("{OF_B}-1"), 1),
+            ("203.0.113.9", 22, &format!("{OF_B}-2"), 1),
+        ]),
+    );
+    home.ok(&["ingest", "--format", "shadowserver", "--tlp", "GREEN", green.to_str().unwrap()]);
+    let strict = home.write(
+        &format!("{}-scan_ssh-strict.csv", day(1)),
+        report(&[("198.51.100.9", 22, &format!("{STRICT}-1"), 1), ("198.51.100.7", 23, &format!("{STRICT}-2"), 1)]),
+    );
+    home.ok(&["ingest", "--format", "shadowserver", "--tlp", "AMBER+STRICT", strict.to_str().unwrap()]);
+    home.write(
+        "home/config.toml",
+        "[mail]\nfrom = \"csirt@csirt.example\"\norganisation = \"Example CSIRT\"\nreply_to = \"notice@csirt.example\"\n",
+    );
+    home.ok(&["notice", "prepare", "--at-once"]);
+    home.ok(&["notice", "release"]);
+    World { home }
+}
+
+/// A party by a token of its own: what a role may is the same for people and programs.
+fn party<'s>(world: &World, server: &'s Server, party: &str, role: &str) -> Browser<'s> {
+    let token = Token::create(&world.home, party, role);
+    Browser { server, name: "Authorization", shown: format!("Bearer {}", token.token) }
+}
+
+impl World {
+    fn notice_of(&self, party: &str) -> Value {
+        let notices = self.home.json(&["notice", "list", "--party", party]);
+        notices.as_array().unwrap().iter().find(|notice| notice["state"] == "released").unwrap_or_else(|| panic!("{notices}")).clone()
+    }
+}
+
+/// Nothing of B, and nothing that must stay with us, is in any byte: neither of the body nor of a header.
+#[track_caller]
+fn clean(what: &str, answer: &Answer) {
+    let mut all = text(answer);
+    for (name, value) in &answer.headers {
+        let _ = write!(all, "\n{name}: {value}");
+    }
+    for marker in [OF_B, STRICT, "203.0.113.", "198.51.100.200", "198.51.100.9\"", "198.51.100.9<", "isp-b", "AMBER+STRICT"] {
+        assert!(!all.contains(marker), "{what}: {marker} in {all}");
+    }
+}
+
+#[test]
+fn a_partner_learns_nothing_of_anybody_else() {
+    let world = world();
+    let server = Server::start(&world.home);
+    let us = party(&world, &server, "us", "manager");
+    let a = party(&world, &server, "isp-a", "manager");
+    let admin = party(&world, &server, "isp-b", "manager");
+    // A person of B comes by a link that its administrator made.
+    let invited = text(&admin.post("/portal/settings/people", "role=partner"));
+    let link = invited.split("/welcome?key=").nth(1).unwrap().split('<').next().unwrap();
+    let b = account(&server, &format!("/welcome?key={link}"), "botan");
+    let settings = text(&admin.get("/portal/settings"));
+    let botan = settings.split("/portal/settings/people/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let token_of_b = settings.split("/portal/settings/tokens/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+
+    // What is A's is there, and counted exactly.
+    let page = a.get("/portal/problems");
+    let shown = text(&page);
+    assert_eq!(page.status, 200);
+    for n in 1..=3 {
+        assert!(shown.contains(&format!("{OF_A}-{n}")), "{shown}");
+    }
+    assert!(shown.contains("3 observations of 2 hosts"), "{shown}");
+    clean("problems", &page);
+    let of_b = text(&b.get("/portal/problems"));
+    assert!(of_b.contains(&format!("{OF_B}-1")) && of_b.contains(&format!("{OF_B}-2")) && !of_b.contains(OF_A), "{of_b}");
+
+    // Every filter, sort, span, page and role, alone and together: what A asks for of B.
+    let wanted = [
+        "",
+        "203.0.113.9",
+        "203.0.113.0/24",
+        "198.51.100.200",
+        "198.51.100.128/25",
+        "AS64500",
+        OF_B,
+        STRICT,
+        "198.51.100.9",
+        "%",
+        "_",
+        "'",
+        "\\",
+        "' OR 1=1 --",
+    ];
+    let mut asked = 0;
+    for q in wanted {
+        for sort in ["newest", "address", "type", "terms"] {
+            for rest in [
+                "",
+                "&days=365",
+                "&as=national",
+                "&as=maker",
+                "&kind=exposed",
+                "&after=1~203.0.113.9",
+                "&after=0~0",
+                "&day=2026-01-01",
+                "&lang=ja",
+            ] {
+                let q: String = form_urlencoded::byte_serialize(q.as_bytes()).collect();
+                let answer = a.get(&format!("/portal/problems?q={q}&sort={sort}{rest}"));
+                assert_eq!(answer.status, 200);
+                let echoed = text(&answer)
+                    .replace(&format!("value=\"{}\"", html(&form_urlencoded::parse(format!("q={q}").as_bytes()).next().unwrap().1)), "");
+                let echoed = without_links(&echoed);
+                for marker in [OF_B, STRICT, "isp-b", "AMBER+STRICT"] {
+                    assert!(!echoed.contains(marker), "{q} {sort} {rest}: {marker} in {echoed}");
+                }
+                asked += 1;
+            }
+        }
+    }
+    assert_eq!(asked, 14 * 4 * 9);
+    // A filter for what is B's, one for what is under strict terms, and one for what does not exist: the same answer.
+    let like = |q: &str| without_links(&text(&a.get(&format!("/portal/problems?q={q}"))).replace(q, "Q"));
+    assert_eq!(like("203.0.113.9"), like("203.0.113.77"));
+    assert_eq!(like(OF_B), like("marker-of-c"));
+    assert_eq!(like(STRICT), like("marker-of-d"));
+
+    // Files hold what the screen shows.
+    for ending in ["csv", "json", "stix", "xarf"] {
+        let file = a.get(&format!("/portal/problems/download.{ending}?days=365"));
+        assert_eq!(file.status, 200, "{}", text(&file));
+        assert!(text(&file).contains("198.51.100.8"), "{ending}: {}", text(&file));
+        clean(ending, &file);
+        assert!(file.header("content-disposition").unwrap().contains("tlp-green"), "{:?}", file.headers);
+        clean(ending, &a.get(&format!("/portal/problems/download.{ending}?q=203.0.113.9")));
+    }
+    // All other pages.
+    for path in ["/portal", "/portal/notices", "/portal/notices?open=1", "/portal/networks", "/portal/downloads", "/portal/settings"] {
+        clean(path, &a.get(path));
+    }
+    assert!(text(&a.get("/portal/networks")).contains("198.51.100.0/24"));
+
+    // Ids of B: the answer is that of an id that does not exist, to the last byte but the id.
+    let (of_a, of_b) = (world.notice_of("isp-a"), world.notice_of("isp-b"));
+    let id = of_b["id"].as_str().unwrap();
+    clean("own notice", &a.get(&format!("/portal/notices/{}", of_a["id"].as_str().unwrap())));
+    for (path, form) in [
+        ("/portal/notices/ID", None),
+        ("/portal/notices/ID/answer", Some("says=fixed")),
+        ("/portal/networks/ID/check", Some("code=1")),
+        ("/portal/networks/ID/withdraw", Some("")),
+        ("/portal/settings/tokens/ID/revoke", Some("")),
+        ("/portal/settings/people/ID/end", Some("")),
+    ] {
+        let ask = |id: &str| {
+            let path = path.replace("ID", id);
+            let answer = form.map_or_else(|| a.get(&path), |form| a.post(&path, form));
+            (answer.status, text(&answer).replace(id, "ID"))
+        };
+        let theirs = match path {
+            "/portal/settings/people/ID/end" => botan.clone(),
+            "/portal/settings/tokens/ID/revoke" => token_of_b.clone(),
+            _ => id.to_owned(),
+        };
+        assert_eq!(ask(&theirs), ask("N-00000000"), "{path}");
+        assert_eq!(ask(&theirs).0, 404, "{path}");
+    }
+    // B was not answered for, and B's account goes on.
+    assert_eq!(world.notice_of("isp-b")["answer"], Value::Null);
+    assert_eq!(b.get("/portal").status, 200);
+
+    // Our pages are not there for a partner, whatever their ids.
+    for path in ["/", "/parties", "/parties/isp-b", "/parties/isp-a/view", "/notices", "/agreements", "/explain", "/answers", "/releases"] {
+        let answer = a.get(path);
+        assert_eq!(answer.status, 404, "{path}: {}", text(&answer));
+        clean(path, &answer);
+    }
+    assert_eq!(us.get("/portal").status, 403);
+
+    // Entity tags: the same for A whatever becomes of B.
+    let tag = |browser: &Browser<'_>| browser.get("/portal").header("etag").unwrap().to_owned();
+    assert_eq!(tag(&a), tag(&a));
+
+    // An agreement that ends stops the flow with the next request.
+    let revoked = us.post("/agreements/us-isp-a/revoke", "");
+    assert_eq!(revoked.status, 303, "{}", text(&revoked));
+    let after = text(&a.get("/portal/problems"));
+    assert!(!after.contains(OF_A), "{after}");
+
+    // Everything that A saw is in the log, and the log verifies.
+    drop(server);
+    let releases = world.home.json(&["log", "list", "--to", "isp-a"]);
+    let all = releases.as_array().unwrap();
+    assert!(!all.is_empty(), "{releases}");
+    let portal: Vec<&Value> = all.iter().filter(|release| release["channel"] == "portal").collect();
+    assert!(portal.len() >= 6, "{releases}");
+    let distinct: BTreeSet<&str> = portal.iter().map(|release| release["id"].as_str().unwrap()).collect();
+    assert_eq!(distinct.len(), portal.len());
+    world.home.ok(&["log", "verify"]);
+}
+
+fn html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Without addresses, which repeat what was asked.
+fn without_links(page: &str) -> String {
+    let mut out = String::new();
+    let mut rest = page;
+    while let Some(at) = rest.find("href=\"") {
+        out.push_str(&rest[..at]);
+        rest = rest[at + 6..].split_once('"').map_or("", |(_, rest)| rest);
+    }
+    out + rest
+}

@@ -1,0 +1,200 @@
+//! A real browser: headless Chromium, driven by chromedriver on a port of its own and ended with its test.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+
+/// A browser with one page.
+pub(crate) struct Browser {
+    pub(crate) page: WebDriver,
+    driver: Child,
+    _profile: TempDir,
+}
+
+/// What a page is looked at with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) name: &'static str,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) dark: bool,
+}
+
+pub(crate) const LOOKS: [Look; 4] = [
+    Look { name: "desk", width: 1280, height: 900, dark: false },
+    Look { name: "desk-dark", width: 1280, height: 900, dark: true },
+    Look { name: "phone", width: 390, height: 844, dark: false },
+    Look { name: "phone-dark", width: 390, height: 844, dark: true },
+];
+
+fn found(names: &[&str]) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).flat_map(|folder| names.iter().map(move |name| folder.join(name))).find(|path| path.is_file())
+}
+
+impl Browser {
+    /// Starts one; none, with the reason printed, where no browser is installed.
+    pub(crate) async fn start() -> Option<Self> {
+        let (Some(driver), Some(chromium)) = (found(&["chromedriver"]), found(&["chromium", "chromium-browser", "google-chrome"])) else {
+            eprintln!("skipped: chromium and chromedriver are not installed");
+            return None;
+        };
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let driver = Command::new(driver)
+            .args([&format!("--port={port}"), "--allowed-ips=127.0.0.1", "--log-level=SEVERE"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "chromedriver does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let profile = TempDir::new().unwrap();
+        let mut wanted = DesiredCapabilities::chrome();
+        wanted.set_binary(&chromium.to_string_lossy()).unwrap();
+        for argument in [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-default-apps",
+            "--hide-scrollbars",
+            "--window-size=1280,900",
+        ] {
+            wanted.add_arg(argument).unwrap();
+        }
+        wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
+        let page = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.unwrap();
+        Some(Self { page, driver, _profile: profile })
+    }
+
+    /// Ends it.
+    pub(crate) async fn end(mut self) {
+        self.page.clone().quit().await.unwrap();
+        self.driver.kill().unwrap();
+        self.driver.wait().unwrap();
+    }
+
+    pub(crate) async fn open(&self, url: &str) {
+        self.page.goto(url).await.unwrap();
+    }
+
+    /// Sets width and colours.
+    pub(crate) async fn look(&self, look: Look) {
+        let size = json!({"width": look.width, "height": look.height, "deviceScaleFactor": 1, "mobile": look.width < 600});
+        self.page.cdp().send_raw("Emulation.setDeviceMetricsOverride", size).await.unwrap();
+        let scheme = if look.dark { "dark" } else { "light" };
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.page.cdp().send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
+    }
+
+    /// Whether scripts of pages run.
+    pub(crate) async fn scripts(&self, run: bool) {
+        self.page.cdp().send_raw("Emulation.setScriptExecutionDisabled", json!({"value": !run})).await.unwrap();
+    }
+
+    /// The whole page as a picture.
+    pub(crate) async fn picture(&self, path: &Path) {
+        let whole = json!({"format": "png", "captureBeyondViewport": true});
+        let shot = self.page.cdp().send_raw("Page.captureScreenshot", whole).await.unwrap();
+        let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, shot["data"].as_str().unwrap()).unwrap();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    pub(crate) async fn fill(&self, name: &str, value: &str) {
+        let field = self.page.find(By::Name(name)).await.unwrap_or_else(|error| panic!("no field {name}: {error}"));
+        field.clear().await.unwrap();
+        field.send_keys(value).await.unwrap();
+    }
+
+    /// Presses what a CSS selector names.
+    pub(crate) async fn press(&self, selector: &str) {
+        let found = self.page.find(By::Css(selector)).await.unwrap_or_else(|error| panic!("nothing is {selector}: {error}"));
+        found.click().await.unwrap();
+    }
+
+    pub(crate) async fn text(&self) -> String {
+        self.page.find(By::Tag("body")).await.unwrap().text().await.unwrap()
+    }
+
+    pub(crate) async fn path(&self) -> String {
+        self.page.current_url().await.unwrap().path().to_owned()
+    }
+
+    /// Does it scroll sideways, or stand out of its window?
+    pub(crate) async fn is_too_wide(&self) -> bool {
+        let wide = self.page.execute("return document.documentElement.scrollWidth > window.innerWidth + 1", vec![]).await.unwrap();
+        wide.json().as_bool().unwrap()
+    }
+
+    /// What axe-core finds of serious or critical faults, as text; needs its source.
+    pub(crate) async fn faults(&self, axe: &str) -> Vec<String> {
+        self.page.execute(axe, vec![]).await.unwrap();
+        let run = "const done = arguments[arguments.length - 1]; axe.run(document, {resultTypes: ['violations']}).then(done, e => done({violations: [{id: String(e), impact: 'critical', nodes: []}]}))";
+        let found = self.page.execute_async(run, vec![]).await.unwrap();
+        let violations = found.json()["violations"].as_array().cloned().unwrap_or_default();
+        let serious = violations.iter().filter(|fault| matches!(fault["impact"].as_str(), Some("serious" | "critical")));
+        serious
+            .map(|fault| {
+                let places: Vec<&Value> = fault["nodes"].as_array().unwrap().iter().take(3).map(|node| &node["html"]).collect();
+                format!("{}: {} {places:?}", fault["id"], fault["help"])
+            })
+            .collect()
+    }
+
+    /// An authenticator as a device has it, which says yes at once.
+    pub(crate) async fn authenticator(&self) {
+        let cdp = self.page.cdp();
+        cdp.send_raw("WebAuthn.enable", json!({"enableUI": false})).await.unwrap();
+        let options = json!({"options": {"protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserVerified": true, "automaticPresenceSimulation": true}});
+        cdp.send_raw("WebAuthn.addVirtualAuthenticator", options).await.unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+/// The source of axe-core from npm, kept beside the built tests; none, with the reason printed, where npm has it not.
+pub(crate) fn axe() -> Option<String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("axe-core");
+    let source = folder.join("node_modules/axe-core/axe.min.js");
+    if !source.is_file() {
+        std::fs::create_dir_all(&folder).unwrap();
+        let done = Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+            .arg(&folder)
+            .arg("axe-core@4")
+            .stdin(Stdio::null())
+            .output();
+        match done {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => {
+                eprintln!("skipped: axe-core: {}", String::from_utf8_lossy(&output.stderr));
+                return None;
+            }
+            Err(error) => {
+                eprintln!("skipped: npm: {error}");
+                return None;
+            }
+        }
+    }
+    Some(std::fs::read_to_string(source).unwrap())
+}

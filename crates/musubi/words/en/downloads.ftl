@@ -1,0 +1,15 @@
+downloads-lead = Everything that you can take with you, by hand or by a program. All of it is what you may know, and each file and page is a release in our log.
+downloads-what = What
+downloads-where = Address
+downloads-how = How
+downloads-files = Files
+downloads-programs = For programs
+downloads-csv = Your problems of the last 30 days, CSV
+downloads-json = The same, JSON
+downloads-stix = The same, STIX 2.1
+downloads-xarf = The same, XARF 4
+downloads-here = here, signed in
+downloads-taxii = Indicators and events, TAXII 2.1
+downloads-lists = Block lists
+downloads-misp = MISP events and feed
+downloads-token = with a token from your settings

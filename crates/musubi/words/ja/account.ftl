@@ -1,0 +1,81 @@
+account-title = アカウント
+account-back = アカウントへ戻る
+account-copy = コピー
+account-saved = 保存しました。
+
+account-preferences = 表示設定
+account-language = 言語
+account-as-browser = ブラウザーの設定に従う
+account-zone = タイムゾーン
+account-zone-browser = ブラウザーの設定に従う
+account-scheme = 配色
+account-as-system = システムの設定に従う
+account-scheme-light = ライト
+account-scheme-dark = ダーク
+account-save = 保存
+
+account-password = パスワード
+account-password-current = 現在のパスワード
+account-password-new = 新しいパスワード
+account-password-hint = 12 文字以上。複数の単語の組み合わせをお勧めします。変更すると、他の端末のセッションはすべて終了します。
+account-password-do = パスワードを変更
+account-password-none = 現在はパスワードなしでサインインしています。パスワードを追加で設定することもできます。
+account-password-wrong = パスワードが正しくないか、試行回数が多すぎます。
+account-password-changed = パスワードを変更し、他のセッションをすべて終了しました。
+
+account-passkeys = パスキー
+account-passkeys-lead = パスキーは端末内に保管され、偽のページに入力してしまうおそれがありません。ホスト名 { $name } でのみ使用できます。
+account-passkeys-none = まだ登録されていません。
+account-passkey-add = パスキーを追加
+account-passkey-added = パスキーを追加しました。次回からサインインに使用できます。
+account-passkey-name = パスキーの名前
+account-passkey-name-hint = 見分けやすい名前（例: 執務用 PC）。64 文字以内
+account-passkey-unnamed = パスキー
+account-passkey-rename = 名前を変更
+account-passkey-remove = 削除
+account-passkey-remove-question = パスキー「{ $name }」を削除しますか。以後このパスキーではサインインできません。
+account-passkey-added-at = 追加:
+account-passkey-used-at = 最終使用:
+account-passkey-unused = 未使用
+account-passkey-failed = パスキーを追加できませんでした。もう一度お試しください。登録済みのパスキーを重ねて追加する必要はありません。
+account-passkey-many = パスキーは 20 個まで登録できます。先に不要なものを削除してください。
+account-passkey-last = サインインの手段がほかにありません。先にパスワードを設定するか、別のパスキーを追加してください。
+account-passkey-script = パスキーの追加には JavaScript が必要です（ブラウザーの確認画面はスクリプトからしか開けません）。
+
+account-second = 二要素認証
+account-second-off = パスワードに加えて、スマートフォンのアプリに表示される 30 秒ごとのコードを求めます。パスキーでのサインインには不要です。
+account-second-on = パスワードの後にコードの入力を求めます。リカバリーコードの残りは { $left } 個です。
+account-second-no-password = パスワードなしでサインインしているため、設定する必要はありません。
+account-second-set-up = 設定する
+account-second-change = 変更
+account-second-codes-do = リカバリーコードを再発行
+account-second-remove = 二要素認証を解除
+account-second-removed = 二要素認証を解除しました。
+account-second-title = 二要素認証の設定
+account-second-lead = コードが確認されるまで、設定は有効になりません。
+account-second-step-app = 次のシークレットを認証アプリに登録してください（TOTP、SHA-1、6 桁、30 秒）。
+account-second-open = この端末のアプリで開く
+account-second-step-code = アプリに表示されているコードを入力してください。
+account-second-do = 有効にする
+account-second-wrong = コードが一致しません。端末の時刻が正しいか確認してください。
+
+account-codes-title = リカバリーコード
+account-codes-lead = アプリを使えなくなったとき、1 個につき 1 回だけサインインに使えます。表示されるのは今回だけです。印刷するか、パスワードとは別の場所に保管してください。
+account-codes-done = 保管しました
+
+account-organisations = 連携している外部認証
+
+account-sessions = サインイン中の端末
+account-session-agent = 端末
+account-session-address = アドレス
+account-session-how = サインイン方法
+account-session-since = 開始
+account-session-seen = 最終アクセス
+account-session-this = この端末
+account-session-end = サインアウト
+account-session-end-others = 他の端末をすべてサインアウト
+account-how-passkey = パスキー
+account-how-password = パスワード
+account-how-second = パスワードとコード
+account-how-oidc = 外部認証
+account-how-link = 招待リンク

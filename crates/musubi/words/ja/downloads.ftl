@@ -1,0 +1,15 @@
+downloads-lead = 手作業またはプログラムで取得できるデータの一覧です。いずれもお伝えできる範囲に限られ、提供記録が残ります。
+downloads-what = 内容
+downloads-where = アドレス
+downloads-how = 取得方法
+downloads-files = ファイル
+downloads-programs = プログラム向け
+downloads-csv = 直近 30 日の問題（CSV）
+downloads-json = 同（JSON）
+downloads-stix = 同（STIX 2.1）
+downloads-xarf = 同（XARF 4）
+downloads-here = サインイン中にここから
+downloads-taxii = インジケーターとイベント（TAXII 2.1）
+downloads-lists = ブロックリスト
+downloads-misp = MISP イベントとフィード
+downloads-token = 設定で発行するトークンを使用
