@@ -47,6 +47,8 @@ document.addEventListener("click", async (event) => {
       if (fresh) { document.getElementById("preview").replaceChildren(...fresh.childNodes); }
     }, 400);
   });
+}
+
 // Passkeys: the form says where the question is asked and where the answer goes. Signing in also listens at the name field.
 const passkeyForm = document.querySelector("form[data-passkey]");
 if (passkeyForm && window.PublicKeyCredential?.parseCreationOptionsFromJSON) {
@@ -80,6 +82,8 @@ if (passkeyForm && window.PublicKeyCredential?.parseCreationOptionsFromJSON) {
   if (!creates) {
     PublicKeyCredential.isConditionalMediationAvailable?.().then((available) => { if (available) { ask("conditional"); } });
   }
+}
+
 // Evidence in pieces: what breaks off goes on where it was (tus 1.0.0). Without this the form sends it in one go.
 const uploadForm = document.querySelector("form[data-upload]");
 if (uploadForm && window.fetch && window.FileReader) {
@@ -164,6 +168,8 @@ if (uploadForm && window.fetch && window.FileReader) {
       button.disabled = false;
     }
   });
+}
+
 // A picture that can be moved: by wheel and drag here, by the links above it without.
 for (const svg of document.querySelectorAll("svg[data-pan]")) {
   const [width, height] = svg.dataset.pan.split(" ").map(Number);

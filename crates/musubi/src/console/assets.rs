@@ -79,3 +79,23 @@ pub(super) async fn serve(Path(file): Path<String>, headers: HeaderMap) -> Respo
 fn takes_gzip(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("gzip"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each part of them was written by somebody else: what one leaves open takes all that follows with it.
+    #[test]
+    fn scripts_and_sheets_close_what_they_open() {
+        for asset in all().iter().filter(|asset| asset.name.ends_with(".js") || asset.name.ends_with(".css")) {
+            let text = std::str::from_utf8(asset.bytes).unwrap();
+            let mut deep = 0_i32;
+            for (number, line) in text.lines().enumerate() {
+                // A part begins with a comment at the left edge.
+                assert!(deep == 0 || !line.starts_with("//") && !line.starts_with("/*"), "{}:{}", asset.name, number + 1);
+                deep += line.matches('{').count() as i32 - line.matches('}').count() as i32;
+            }
+            assert_eq!(deep, 0, "{}", asset.name);
+        }
+    }
+}

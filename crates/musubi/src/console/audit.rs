@@ -69,7 +69,7 @@ async fn list(State(server): State<Arc<Server>>, visit: Visit) -> Answer {
                 html! { (deed.subject) },
                 outcome(&visit, deed),
                 html! { (deed.detail.as_deref().unwrap_or_default()) },
-                html! { (deed.address) },
+                html! { span.address { (deed.address) } },
             ]
         })
         .collect();

@@ -45,3 +45,5 @@ accounts-unknown-party = There is no party { $name }.
 accounts-needs-outside = “{ $name }” is a role of outside parties: name the party, not our own.
 accounts-needs-own = “{ $name }” is a role of our own people: leave the party empty.
 accounts-last-administrator = Nobody would be left who may change people. Make somebody else an administrator first.
+accounts-sessions = Where they are signed in
+accounts-organisations = Known elsewhere as

@@ -45,3 +45,5 @@ accounts-unknown-party = 組織 { $name } は登録されていません。
 accounts-needs-outside = 「{ $name }」は外部組織の役割です。自組織ではなく外部組織を指定してください。
 accounts-needs-own = 「{ $name }」は自組織の役割です。組織は空欄にしてください。
 accounts-last-administrator = 利用者を管理できる人がいなくなります。先に別の人を管理者にしてください。
+accounts-sessions = サインイン中の端末
+accounts-organisations = 外部認証での名義

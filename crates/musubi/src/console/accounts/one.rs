@@ -63,7 +63,7 @@ async fn page(server: &Server, visit: &Visit, one: &Person, given: Option<&str>,
             html! { @if one.totp.is_some() { (visit.say("accounts-yes")) } @else { (visit.say("accounts-no")) } },
         ),
         (
-            visit.say("account-organisations"),
+            visit.say("accounts-organisations"),
             html! { ul { @for subject in &subjects { li { (subject.subject) " " span.quiet { (subject.issuer) } } } } },
         ),
         (visit.say("accounts-since"), html! { (visit.stamp(one.created_at)) " " span.quiet { (by) } }),
@@ -91,8 +91,8 @@ async fn page(server: &Server, visit: &Visit, one: &Person, given: Option<&str>,
         (facts(&pairs))
         p { a href={ "/settings/audit?person=" (one.id) } { (visit.say("accounts-deeds")) } }
         @if visit.may(Right::ChangePeople) { (changes(visit, one)) }
-        h2 { (visit.say("account-sessions")) }
-        @if rows.is_empty() { p.quiet { (visit.say("accounts-not-signed-in")) } } @else { (table(&visit.say("account-sessions"), &columns, &rows)) }
+        h2 { (visit.say("accounts-sessions")) }
+        @if rows.is_empty() { p.quiet { (visit.say("accounts-not-signed-in")) } } @else { (table(&visit.say("accounts-sessions"), &columns, &rows)) }
     };
     let mut response = visit.page(&one.shown, &body);
     if wrong.is_some() {
