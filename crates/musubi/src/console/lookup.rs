@@ -287,6 +287,9 @@ async fn was_told(visit: &Visit, text: &str, who: &[(PartyId, Reason)]) -> Resul
     for party in parties.into_iter().take(PARTIES) {
         let notices = register.notices(Some(party.as_str()), None, NOTICES).await?;
         let ids: Vec<&str> = notices.iter().map(|notice| notice.id.as_str()).collect();
+        if ids.is_empty() {
+            continue;
+        }
         for (notice, findings) in notices.iter().zip(register.findings_of(&ids).await?) {
             let names = |finding: &Finding| {
                 finding.ip.is_some_and(|ip| ip.to_string() == text)

@@ -1,6 +1,7 @@
 events-q = Address, network, ASN, domain, hash, URL or words
 events-from = From
 events-to = to
+events-asked = Search
 events-find = Find
 events-read-as = Read as
 events-look-up = All that is known of it

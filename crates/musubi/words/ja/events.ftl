@@ -1,6 +1,7 @@
 events-q = アドレス、ネットワーク、ASN、ドメイン、ハッシュ、URL、語句
 events-from = 開始日
 events-to = 終了日
+events-asked = 検索語
 events-find = 検索
 events-read-as = 解釈:
 events-look-up = 判明している情報をすべて見る

@@ -331,10 +331,14 @@ fn form(visit: &Visit, query: &Query, wanted: &Filter) -> Markup {
         form.filter.asked method="get" action="/events" {
             label.unseen for="q" { (visit.say("events-q")) }
             input #q name="q" value=(query.one("q").unwrap_or_default()) placeholder=(visit.say("events-q")) autocomplete="off" spellcheck="false" autocapitalize="none";
-            label for="from" { (visit.say("events-from")) }
-            input #from name="from" type="date" value=(query.one("from").and_then(|text| text.get(..10)).unwrap_or_default());
-            label for="to" { (visit.say("events-to")) }
-            input #to name="to" type="date" value=(query.one("to").and_then(|text| text.get(..10)).unwrap_or_default());
+            span.pair {
+                label for="from" { (visit.say("events-from")) }
+                input #from name="from" type="date" value=(query.one("from").and_then(|text| text.get(..10)).unwrap_or_default());
+            }
+            span.pair {
+                label for="to" { (visit.say("events-to")) }
+                input #to name="to" type="date" value=(query.one("to").and_then(|text| text.get(..10)).unwrap_or_default());
+            }
             @for name in filter::NAMES.iter().filter(|name| !["q", "from", "to"].contains(name)) {
                 @if let Some(value) = query.one(name) { input type="hidden" name=(name) value=(value); }
             }
@@ -399,7 +403,7 @@ pub(super) fn facet_name(visit: &Visit, name: &str) -> String {
         "from" => visit.say("events-from"),
         "to" => visit.say("events-to"),
         "evidence" => visit.say("events-evidence"),
-        _ => visit.say("events-q"),
+        _ => visit.say("events-asked"),
     }
 }
 
