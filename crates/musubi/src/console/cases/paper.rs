@@ -17,7 +17,10 @@ use super::{stage_text, time_text};
 pub(super) async fn file(visit: Visit, Path(name): Path<String>) -> Answer {
     let report = Report::of(&visit, &name).await?;
     let people = Colleagues::of(&visit).await?;
-    let Some(font) = Font::find(&visit.server.home, visit.server.limits.font.as_deref()) else {
+    let (home, configured) = (visit.server.home.clone(), visit.server.limits.font.clone());
+    // A font is large: nobody else waits while it is read.
+    let font = tokio::task::spawn_blocking(move || Font::find(&home, configured.as_deref())).await?;
+    let Some(font) = font else {
         let body = super::super::elements::empty(
             &visit.say("cases-pdf-no-font"),
             Some((&format!("/cases/{}/report", report.file.row.id), &visit.say("cases-report"))),
