@@ -5,6 +5,7 @@ mod story;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Stdio};
 
 use serde_json::Value;
@@ -20,7 +21,11 @@ struct Server {
 
 impl Server {
     fn start(home: &Home) -> Self {
-        let mut child = home.command(&["--json", "serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_at(home, &home.root())
+    }
+
+    fn start_at(home: &Home, root: &Path) -> Self {
+        let mut child = home.command_at(root, &["--json", "serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
@@ -182,17 +187,29 @@ fn a_case_is_worked_to_its_end_and_every_step_can_be_undone() {
     let report = hana.page(&at("/report"));
     assert!(report.contains("TLP:GREEN") && report.contains("192[.]0[.]2[.]7"), "{report}");
     assert!(home.run(&["case", "verify-history"]).code == Some(0));
+    let headers = [("Cookie", hana.cookie.as_str()), ("Accept-Language", "en")];
+    let file = server.request("GET", &at("/report.pdf"), &headers, b"");
+    assert_eq!(file.status, 200);
+    match file.header("content-type") {
+        Some("application/pdf") => {
+            assert!(file.body.starts_with(b"%PDF-"));
+            assert!(file.header("content-disposition").unwrap().contains("TLP-GREEN.pdf"));
+        }
+        // Without a font it is said, and printing is offered.
+        _ => assert!(text(&file).contains("needs a font"), "{}", text(&file)),
+    }
     let cookie = hana.cookie.clone();
     drop(server);
 
     // A history that somebody changed behind its back says so.
-    home.ok(&["case", "list"]);
-    let path = home.root().join("register.db");
+    let copy = home.beside("copy");
+    home.ok(&["backup", copy.to_str().unwrap()]);
+    let path = copy.join("register.db");
     let mut bytes = std::fs::read(&path).unwrap();
     let at_byte = bytes.windows(12).position(|part| part == b"out of reach").expect("the entry is in the register");
     bytes[at_byte..at_byte + 12].copy_from_slice(b"all is well ");
     std::fs::write(&path, bytes).unwrap();
-    let server = Server::start(&home);
+    let server = Server::start_at(&home, &copy);
     let hana = Browser { server: &server, cookie };
     let page = hana.page(&at(""));
     assert!(page.contains("not what was written") && !page.contains("History verified"), "{page}");

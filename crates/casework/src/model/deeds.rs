@@ -9,7 +9,7 @@ use super::case::{Case, Closing, Did};
 /// Why something cannot be done to a case.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    #[error("there is no task {0}")]
+    #[error("it has no task {0}")]
     NoTask(u32),
     #[error("{0} takes no part in it")]
     TakesNoPart(String),

@@ -3,7 +3,6 @@
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::IntoResponse as _;
-use casework::model::case::Did;
 
 use super::super::elements::defang::defang;
 use super::super::pdf::{Font, Paper};
@@ -17,7 +16,10 @@ use super::{stage_text, time_text};
 pub(super) async fn file(visit: Visit, Path(name): Path<String>) -> Answer {
     let report = Report::of(&visit, &name).await?;
     let people = Colleagues::of(&visit).await?;
-    let Some(font) = Font::find(&visit.server.home, visit.server.limits.font.as_deref()) else {
+    let (home, configured) = (visit.server.home.clone(), visit.server.limits.font.clone());
+    // A font is large: nobody else waits while it is read.
+    let font = tokio::task::spawn_blocking(move || Font::find(&home, configured.as_deref())).await?;
+    let Some(font) = font else {
         let body = super::super::elements::empty(
             &visit.say("cases-pdf-no-font"),
             Some((&format!("/cases/{}/report", report.file.row.id), &visit.say("cases-report"))),
@@ -42,6 +44,7 @@ fn laid_out(visit: &Visit, people: &Colleagues, report: &Report, font: &Font) ->
     let at = |at: jiff::Timestamp| time_text(visit, at);
     paper.text(&visit.say("cases-report"), 11.0, 0.0);
     paper.text(&row.title, 18.0, 0.0);
+    paper.gap(8.0);
     let who = row.assignee.as_deref().map_or_else(|| visit.say("people-nobody"), |name| people.shown(name).to_owned());
     let opened = jiff::Timestamp::from_microsecond(row.opened_at).map(at).unwrap_or_default();
     for (name, value) in [
@@ -60,6 +63,7 @@ fn laid_out(visit: &Visit, people: &Colleagues, report: &Report, font: &Font) ->
     for sentence in report.summary(visit) {
         paper.item(&sentence);
     }
+    paper.gap(10.0);
     paper.text(&format!("{} {}", visit.say("cases-report-made"), at(visit.now)), 9.0, 0.0);
     paper.new_page();
     if !report.file.takedowns.is_empty() {
@@ -94,12 +98,9 @@ fn laid_out(visit: &Visit, people: &Colleagues, report: &Report, font: &Font) ->
     }
     paper.heading(&visit.say("cases-history"));
     paper.text(&visit.say(if report.file.faults.is_empty() { "cases-chain-good" } else { "cases-chain-broken" }), 9.0, 0.0);
+    paper.gap(4.0);
     for (entry, did) in told(&report.file) {
-        let said = match &did {
-            // As it was written: what is formatted on the page is plain on paper.
-            Some(Did::Noted { text }) => defang(text),
-            did => plain(&sentence(visit, people, entry, did.as_ref()).into_string()),
-        };
+        let said = plain(&sentence(visit, people, entry, did.as_ref()).into_string());
         let when = format!("{}\n{}", at(entry.at), people.shown(&entry.by));
         paper.row(&[(&when, 0.25), (&said, 0.75)], 9.0);
     }

@@ -123,10 +123,10 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Answer {
     let body = html! {
         p.actions {
             a.button href={ "/cases/" (row.id) } { (visit.say("cases-report-back")) }
-            @match Font::find(&visit.server.home, visit.server.limits.font.as_deref()) {
-                Some(_) if visit.may(Right::Export) => a.button href={ "/cases/" (row.id) "/report.pdf?lang=" (visit.language().as_str()) } { (visit.say("cases-report-pdf")) },
-                Some(_) => {},
-                None => span.quiet { (visit.say("cases-pdf-no-font")) },
+            @match Font::is_there(&visit.server.home, visit.server.limits.font.as_deref()) {
+                true if visit.may(Right::Export) => a.button href={ "/cases/" (row.id) "/report.pdf?lang=" (visit.language().as_str()) } { (visit.say("cases-report-pdf")) },
+                true => {},
+                false => span.quiet { (visit.say("cases-pdf-no-font")) },
             }
             span.quiet { (visit.say("cases-report-print")) }
         }

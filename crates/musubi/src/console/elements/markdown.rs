@@ -50,7 +50,7 @@ pub(crate) fn markdown(text: &str) -> Markup {
     }
     let mut out = String::with_capacity(end * 2);
     pulldown_cmark::html::push_html(&mut out, events.into_iter());
-    html! { div.note { (PreEscaped(out)) } }
+    html! { div.markdown { (PreEscaped(out)) } }
 }
 
 fn is_web(link: &str) -> bool {
@@ -115,7 +115,7 @@ mod tests {
     fn what_notes_are_for_is_there() {
         assert_eq!(
             shown("**two** of [c7](/cases/c7)"),
-            "<div class=\"note\"><p><strong>two</strong> of <a href=\"/cases/c7\">c7</a></p>\n</div>"
+            "<div class=\"markdown\"><p><strong>two</strong> of <a href=\"/cases/c7\">c7</a></p>\n</div>"
         );
         let foreign = shown("see [the page](https://evil.example/x) and <http://198.51.100.7/a>");
         assert!(foreign.contains("the page (hxxps://evil[.]example/x)") && foreign.contains("hxxp://198[.]51[.]100[.]7/a"), "{foreign}");

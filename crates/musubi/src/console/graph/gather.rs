@@ -179,9 +179,14 @@ pub(super) async fn gather(visit: &Visit, start: Start) -> Result<Graph, Fault> 
                 Some(observable) => value(visit, &mut graph, &observable).await?,
                 None => None,
             };
-            // What is no value is a name.
-            if at.is_none() {
-                malware(visit, &mut graph, &text.to_lowercase()).await?;
+            // What is joined with nothing as a value may be a name: `mirai` could be a host.
+            if at.is_none() || graph.edges.is_empty() {
+                let mut named = Graph::default();
+                match malware(visit, &mut named, &text.to_lowercase()).await {
+                    Ok(()) => graph = named,
+                    Err(Fault::NotFound) if at.is_some() => {}
+                    Err(fault) => return Err(fault),
+                }
             }
         }
     }

@@ -45,6 +45,17 @@ impl Font {
         ["report-font.ttf", "report-font.otf"].iter().find_map(|name| Self::read(&home.resolve(name))).or_else(Self::usual)
     }
 
+    /// There is a file where one is looked for; whether it can be used is seen when it is.
+    pub(in crate::console) fn is_there(home: &Home, configured: Option<&Path>) -> bool {
+        match configured {
+            Some(path) => path.is_file(),
+            None => {
+                let own = ["report-font.ttf", "report-font.otf"].iter().any(|name| home.resolve(name).is_file());
+                own || USUAL.iter().any(|path| Path::new(path).is_file())
+            }
+        }
+    }
+
     /// One that the system brings.
     pub(super) fn usual() -> Option<Self> {
         USUAL.iter().find_map(|path| Self::read(Path::new(path)))

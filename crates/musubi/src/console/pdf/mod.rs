@@ -170,6 +170,11 @@ impl<'f> Paper<'f> {
         }
     }
 
+    /// Room.
+    pub(super) fn gap(&mut self, height: f32) {
+        self.y += height;
+    }
+
     /// A heading with room above it, never alone at the end of a page.
     pub(super) fn heading(&mut self, text: &str) {
         self.room(70.0);
