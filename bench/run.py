@@ -3,7 +3,7 @@
 
     bench/run.py                          # the quick round: minutes
     bench/run.py --full                   # the sizes of the README table; several hours of CPU and about 40 GB of disk
-    bench/run.py --only day,storage       # some of: parse chain day huge storage query lookup start
+    bench/run.py --only day,storage       # some of: parse chain day huge line storage query lookup start
     bench/run.py --musubi target/release/musubi --work /data/bench
 
 Inputs are made on first use and kept in --work, homes are made anew. Nothing is sent anywhere and nothing listens.
@@ -32,8 +32,8 @@ FIRST = datetime.date(2026, 1, 1)
 
 
 class Bench:
-    def __init__(self, musubi, work, full):
-        self.musubi, self.work, self.full = musubi, work, full
+    def __init__(self, musubi, work, full, packed):
+        self.musubi, self.work, self.full, self.packed = musubi, work, full, packed
         os.makedirs(work, exist_ok=True)
         self.version = measure.run([musubi, "--version"], stdout=subprocess.PIPE)["output"].strip()
 
@@ -43,15 +43,23 @@ class Bench:
     def keep(self, name, **result):
         measure.keep(name, {"version": self.version, "full": self.full, **result})
 
-    def day(self, rows, day=datetime.date(2026, 3, 23)):
+    def day(self, rows, day=datetime.date(2026, 3, 23), packed=False):
         """A report of one day with so many rows, made by a process of its own."""
         folder = os.path.join(self.work, f"day-{rows}-{day}")
-        path = os.path.join(folder, f"{day}-event4_sinkhole-demo.csv")
+        path = os.path.join(folder, f"{day}-event4_sinkhole-demo.csv" + (".zst" if packed else ""))
         if not os.path.exists(path):
             os.makedirs(folder, exist_ok=True)
             self.say(f"making {rows} rows …")
             script = os.path.join(measure.HERE, "make_day.py")
-            subprocess.run([sys.executable, script, str(rows), path + ".part", "--day", str(day), "--tables", os.path.join(self.work, "tables")], check=True)
+            make = [sys.executable, script, str(rows), "/dev/stdout" if packed else path + ".part", "--day", str(day), "--tables", os.path.join(self.work, "tables")]
+            if packed:
+                # Never on disk in full.
+                with subprocess.Popen(make, stdout=subprocess.PIPE) as maker:
+                    subprocess.run(["zstd", "-q", "-f", "-1", "-o", path + ".part"], stdin=maker.stdout, check=True)
+                if maker.returncode != 0:
+                    raise SystemExit(f"{' '.join(make)}: ended with {maker.returncode}")
+            else:
+                subprocess.run(make, check=True)
             os.replace(path + ".part", path)
         return path
 
@@ -101,15 +109,31 @@ class Bench:
         cost = self.ingest(self.home("chain"), self.day(rows))
         self.keep("chain", rows=rows, rows_per_cpu_s=measure.per_cpu_second(rows, cost), cost=cost)
 
-    def national_day(self, rows=None, name="day"):
+    def national_day(self, rows=None, name="day", packed=False):
         """Wall time and peak memory of a whole national day."""
         rows = rows or (5_000_000 if self.full else 1_000_000)
-        cost = self.ingest(self.home(name), self.day(rows))
-        self.keep(name, rows=rows, rows_per_cpu_s=measure.per_cpu_second(rows, cost), cost=cost)
+        cost = self.ingest(self.home(name), self.day(rows, packed=packed))
+        self.keep(name, rows=rows, packed=packed, rows_per_cpu_s=measure.per_cpu_second(rows, cost), cost=cost)
 
     def huge(self):
         """Ten times the day: memory must not have grown."""
-        self.national_day(50_000_000, "huge")
+        self.national_day(50_000_000, "huge", self.packed)
+
+    def line(self):
+        """One line of 2 GB among good rows: it is set aside, the rest goes on, and memory does not grow."""
+        length, rows = (2 << 30 if self.full else 256 << 20), 20_000
+        path = os.path.join(self.work, "line", "2026-03-23-event4_sinkhole-demo.csv")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(self.day(rows), "rb") as day, open(path, "wb") as out:
+            lines = day.readlines()
+            out.writelines(lines[: rows // 2])
+            for _ in range(length >> 20):
+                out.write(b"A" * (1 << 20))
+            out.write(b"\n")
+            out.writelines(lines[rows // 2 :])
+        cost = self.ingest(self.home("line"), path)
+        os.remove(path)
+        self.keep("line", rows=rows, bytes_of_line=length, cost=cost)
 
     def storage(self):
         """Bytes on disk for an event that is stored."""
@@ -169,6 +193,7 @@ def main():
     options.add_argument("--work", default=os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "musubi-bench", "work"))
     options.add_argument("--full", action="store_true", help="the real sizes")
     options.add_argument("--huge", action="store_true", help="also 50 million rows in one file (15 GB)")
+    options.add_argument("--packed", action="store_true", help="these as zstd: less than a third of the disk; needs zstd")
     options.add_argument("--only", default="", help="names, separated by commas")
     given = options.parse_args()
     musubi = given.musubi
@@ -176,9 +201,9 @@ def main():
         root = os.path.dirname(measure.HERE)
         subprocess.run(["cargo", "build", "--release", "-p", "musubi"], cwd=root, check=True)
         musubi = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target")), "release", "musubi")
-    bench = Bench(os.path.abspath(musubi), os.path.abspath(given.work), given.full)
+    bench = Bench(os.path.abspath(musubi), os.path.abspath(given.work), given.full, given.packed)
     steps = {"parse": bench.parse, "chain": bench.chain, "day": bench.national_day, "storage": bench.storage, "query": bench.query,
-             "lookup": bench.lookup, "start": bench.start, "huge": bench.huge}  # fmt: skip
+             "lookup": bench.lookup, "start": bench.start, "line": bench.line, "huge": bench.huge}  # fmt: skip
     wanted = given.only.split(",") if given.only else [name for name in steps if name != "huge" or given.huge]
     unknown = set(wanted) - set(steps)
     if unknown:

@@ -395,11 +395,12 @@ fn signature(message: &[u8]) -> Result<Option<Record<'_>>, Malformed> {
         let start = at;
         let key_name = read_name(message, &mut at)?;
         let (kind, class, length) = (number(at)?, number(at + 2)?, number(at + 8)?);
+        let life = message.get(at + 4..at + 8).ok_or(Malformed)?;
         let data = message.get(at + 10..at + 10 + usize::from(length)).ok_or(Malformed)?;
         at += 10 + usize::from(length);
         if kind == TSIG {
-            // RFC 8945 §5.1: the last record, of the additional ones.
-            let last = left == 0 && additional > 0 && at == message.len() && class == ANY;
+            // RFC 8945 §5.1 and §4.2: the last record, of the additional ones; of class ANY, to be kept by nobody.
+            let last = left == 0 && additional > 0 && at == message.len() && class == ANY && life == [0; 4];
             return if last { Ok(Some(Record { start, key_name, data })) } else { Err(Malformed) };
         }
     }

@@ -16,6 +16,13 @@ pub(crate) fn uuid() -> Uuid {
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
+/// A UUID that lies behind all of earlier milliseconds (version 7, RFC 9562 §5.7), so that an index of such names grows at its end.
+pub(crate) fn rising(now: jiff::Timestamp) -> Uuid {
+    let mut random = [0; 10];
+    fill(&mut random);
+    uuid::Builder::from_unix_timestamp_millis(now.as_millisecond().unsigned_abs(), &random).into_uuid()
+}
+
 fn fill(bytes: &mut [u8]) {
     // A process that cannot have them must not go on as if it had.
     getrandom::fill(bytes).expect("the system gives random numbers");

@@ -68,6 +68,16 @@ pub(crate) struct Serve {
     pub(crate) resolver: Option<std::net::SocketAddr>,
     /// Fetch a file from a domain that a party claims.
     pub(crate) fetch_claims: bool,
+    /// Questions about events that run at once; others wait.
+    pub(crate) questions: u32,
+    /// Bytes of the largest upload of evidence.
+    pub(crate) largest_upload: u64,
+    /// Where traces go: an OpenTelemetry collector (OTLP over HTTP); without it there are none.
+    pub(crate) otlp: Option<String>,
+    /// Webhooks may lead to addresses of private networks and of this machine.
+    pub(crate) private_webhooks: bool,
+    /// The font of reports (TrueType or OpenType, with Japanese characters); without it, `report-font.ttf` in the home or one of the system's.
+    pub(crate) font: Option<PathBuf>,
     /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
     pub(crate) exchange_seconds: u64,
 }
@@ -97,6 +107,11 @@ impl Default for Serve {
             portal: None,
             resolver: None,
             fetch_claims: false,
+            questions: 4,
+            largest_upload: 10 << 30,
+            otlp: None,
+            private_webhooks: false,
+            font: None,
             exchange_seconds: 60,
         }
     }
@@ -442,6 +457,18 @@ mod tests {
             let error = format!("{:#}", read(&bad).expect_err(&bad));
             assert!(error.contains(why), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn the_console_has_a_name_that_passkeys_can_be_bound_to() {
+        assert_eq!(read("").unwrap().serve.name, "localhost");
+        assert_eq!(read("[serve]\nname = \"Musubi.Example\"\n").unwrap().serve.name, "musubi.example");
+        for bad in ["192.0.2.1", "musubi.example:8080", "", "https://musubi.example", "musubi..example"] {
+            assert!(read(&format!("[serve]\nname = {bad:?}\n")).is_err(), "{bad}");
+        }
+        let oidc = "[[serve.oidc]]\nname = \"Ministry\"\nissuer = \"https://login.example\"\nclient_id = \"musubi\"\n";
+        assert_eq!(read(oidc).unwrap().serve.oidc.len(), 1);
+        assert!(read(&oidc.replace("https:", "http:")).is_err(), "in the clear");
     }
 
     #[cfg(unix)]

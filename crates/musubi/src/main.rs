@@ -11,6 +11,7 @@ mod faults;
 mod federate;
 mod jobs;
 mod keys;
+mod lookup;
 mod pipeline;
 mod receive;
 mod show;

@@ -200,7 +200,7 @@ fn observe(
         only: None,
         finished: Vec::new(),
         last_commit: Instant::now(),
-        open_events: 0,
+        open_page: 0,
         file: FileState::default(),
         feeds: BTreeMap::new(),
         stoppable: true,
@@ -270,7 +270,7 @@ struct Observer<'o> {
     finished: Vec<Reading>,
     last_commit: Instant,
     /// Events handed over since the last commit.
-    open_events: usize,
+    open_page: usize,
     file: FileState,
     feeds: BTreeMap<String, u64>,
     /// Whether the user's wish to end is heard between two events.
@@ -435,11 +435,11 @@ impl<'o> Observer<'o> {
             drift: file.drift,
             kept,
         };
-        self.open_events += usize::try_from(file.counts.read).unwrap_or(usize::MAX);
+        self.open_page += usize::try_from(file.counts.read).unwrap_or(usize::MAX);
         self.finished.push(reading);
         // What replaces is one transaction with what its heirs bring.
         let due = self.order.replaces.is_none()
-            && (self.open_events >= faults::size("commit-events", COMMIT_EVENTS)
+            && (self.open_page >= faults::size("commit-events", COMMIT_EVENTS)
                 || self.finished.len() >= COMMIT_FILES
                 || self.last_commit.elapsed() >= COMMIT_AFTER);
         if due {
@@ -476,7 +476,7 @@ impl<'o> Observer<'o> {
             Then::Continue => Vec::new(),
             Then::Commit | Then::Forget => {
                 self.last_commit = Instant::now();
-                self.open_events = 0;
+                self.open_page = 0;
                 std::mem::take(&mut self.finished)
             }
         };

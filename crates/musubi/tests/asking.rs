@@ -463,7 +463,8 @@ fn commands(home: &Home, prefix: &str, found: &mut Vec<String>) {
 }
 
 /// Commands whose example names a table, release, notice, witness or file of somebody else's.
-const NAMES_NOTHING_HERE: [&str; 26] = [
+const NAMES_NOTHING_HERE: [&str; 27] = [
+    "case merge",
     "feed",
     "feed publish",
     "collection import",

@@ -3,42 +3,15 @@
 mod story;
 
 use serde_json::{Value, json};
-use story::Home;
 use story::server::{Server, Token};
+use story::{Home, circle};
 
 const C2: &str = "9.0.0.5";
 const VICTIM: &str = "198.18.7.7";
 
-/// Ourselves, a member of our community, and somebody outside it.
+/// The circle, and a collection that two of it may read.
 fn node() -> (Home, String) {
-    let home = Home::new();
-    home.write(
-        "parties.toml",
-        r#"
-[[party]]
-id = "us"
-name = "Example CSIRT"
-kind = "national-csirt"
-communities = ["circle"]
-[[party]]
-id = "alpha"
-name = "Alpha"
-kind = "provider"
-communities = ["circle"]
-[[party]]
-id = "outside"
-name = "Outside"
-kind = "company"
-[[agreement]]
-id = "circle"
-kind = "multilateral"
-communities = ["circle"]
-max_tlp = "GREEN"
-purposes = ["defend"]
-"#,
-    );
-    home.ok(&["party", "import", "parties.toml"]);
-    home.ok(&["party", "own", "us"]);
+    let home = circle::home();
     let collection = home.json(&["collection", "add", "ours", "--title", "Ours"])["id"].as_str().unwrap().to_owned();
     for party in ["alpha", "outside"] {
         home.ok(&["collection", "grant", "ours", "--to", party, "--read"]);

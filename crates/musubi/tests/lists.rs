@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use story::Home;
 use story::dns::{Named, dig, path, port, program};
 use story::server::{Server, Token};
+use story::{Home, circle};
 
 const GREEN: &str = "c2.green-list-of-a-test.com";
 const STRICT: &str = "c2.strict-list-of-a-test.com";
@@ -16,34 +16,7 @@ const PASSIVE: &str = "c2.passive-list-of-a-test.com";
 const LATER: &str = "c2.later-list-of-a-test.com";
 
 fn home() -> Home {
-    let home = Home::new();
-    home.write(
-        "parties.toml",
-        r#"
-[[party]]
-id = "us"
-name = "Example CSIRT"
-kind = "national-csirt"
-communities = ["circle"]
-[[party]]
-id = "alpha"
-name = "Alpha"
-kind = "provider"
-communities = ["circle"]
-[[party]]
-id = "outside"
-name = "Outside"
-kind = "company"
-[[agreement]]
-id = "circle"
-kind = "multilateral"
-communities = ["circle"]
-max_tlp = "GREEN"
-purposes = ["defend"]
-"#,
-    );
-    home.ok(&["party", "import", "parties.toml"]);
-    home.ok(&["party", "own", "us"]);
+    let home = circle::home();
     for (name, terms) in [(GREEN, "tlp:green"), (STRICT, "tlp:amber+strict"), (PASSIVE, "tlp:green pap:amber")] {
         home.ok(&["indicator", "add", name, "--class", "c2-server", "--terms", terms, "--confidence", "95"]);
     }

@@ -8,27 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use story::Home;
 use story::server::{Answer, Server, Token};
+use story::{Home, circle, python};
 
 const UUID: &str = "57c6ac4c-c60c-4f79-a38f-b666950d210f";
 const ATTRIBUTE: &str = "57c6ac4c-0000-4f79-a38f-b666950d2101";
 
-/// Ourselves, two members of a community, and somebody outside it.
+/// The circle, and the collection of events when it is wanted.
 fn hub(collection: bool) -> Home {
-    let home = Home::new();
-    let party = |id: &str, name: &str, more: &str| format!("[[party]]\nid = \"{id}\"\nname = \"{name}\"\nkind = \"provider\"\n{more}");
-    let circle = "communities = [\"circle\"]\n";
-    let parties = [
-        party("us", "Example CSIRT", circle),
-        party("alpha", "Alpha", circle),
-        party("beta", "Beta", circle),
-        party("outside", "Outside", ""),
-    ];
-    let agreement = "[[agreement]]\nid = \"circle\"\nkind = \"multilateral\"\ncommunities = [\"circle\"]\nmax_tlp = \"GREEN\"\npurposes = [\"defend\"]\n";
-    home.write("parties.toml", parties.concat() + agreement);
-    home.ok(&["party", "import", "parties.toml"]);
-    home.ok(&["party", "own", "us"]);
+    let home = circle::home();
     if collection {
         home.ok(&["collection", "add", "misp", "--title", "MISP events"]);
         for party in ["us", "alpha", "beta", "outside"] {
@@ -52,27 +40,9 @@ fn event(timestamp: u64, tlp: &str, value: &str) -> Value {
         "kept": ["what nobody knows"]}})
 }
 
-/// A Python with packages of its own, made once in the target folder.
-fn python(name: &str, packages: &[&str], import: &str) -> Result<PathBuf, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let python = folder.join("bin/python3");
-    let run = |program: &Path, arguments: &[&str]| match Command::new(program).args(arguments).output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("it said nothing").to_owned()),
-        Err(error) => Err(format!("{}: {error}", program.display())),
-    };
-    if run(&python, &["-c", import]).is_err() {
-        run(Path::new("python3"), &["-m", "venv", &folder.to_string_lossy()])?;
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "20", "--retries", "1"];
-        run(&python, &[&install[..], packages].concat())?;
-        run(&python, &["-c", import])?;
-    }
-    Ok(python)
-}
-
 #[test]
 fn pymisp_adds_searches_tags_sights_edits_and_deletes_and_sees_only_what_it_may() {
-    let python = match python("misp-python", &["pymisp"], "import pymisp") {
+    let python = match python::with("misp-python", &["pymisp"], "import pymisp") {
         Ok(python) => python,
         Err(reason) => return eprintln!("skipped: PyMISP cannot be had: {reason}"),
     };
@@ -195,7 +165,7 @@ fn the_replayed_synchronisation_of_a_misp_is_answered_in_full() {
     if !script.exists() {
         return eprintln!("skipped: {} is not there", script.display());
     }
-    let python = match python("misp-python", &["pymisp"], "import pymisp, requests") {
+    let python = match python::with("misp-python", &["pymisp"], "import pymisp, requests") {
         Ok(python) => python,
         Err(reason) => return eprintln!("skipped: requests cannot be had: {reason}"),
     };

@@ -1,14 +1,16 @@
-//! Two nodes that trust certificates and DNS: does each find the other, and is everybody else kept out?
+//! Two nodes: does each find the other, by certificate and by DNS, is everybody else kept out, and does what comes at once in thousands keep
+//! its terms and its receipt?
 
 mod story;
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use story::Home;
 use story::dns::{Named, program};
-use story::server::{Server, Token};
+use story::server::{Server, TAXII, Token};
 
 /// The domain of the partner, and its server in it.
 const DOMAIN: &str = "partner.test";
@@ -19,7 +21,14 @@ fn node(own: &str, config: &str) -> Home {
     let party = |id: &str| format!("[[party]]\nid = \"{id}\"\nname = \"{id}\"\nkind = \"national-csirt\"\ncommunities = [\"circle\"]\n");
     let agreement = "[[agreement]]\nid = \"circle\"\nkind = \"multilateral\"\ncommunities = [\"circle\"]\nmax_tlp = \"GREEN\"\n\
                      purposes = [\"defend\"]\nchannels = [\"taxii\"]\n";
-    home.write("parties.toml", party("us") + &party("partner") + &party("third") + agreement);
+    home.write(
+        "parties.toml",
+        party("us")
+            + &party("partner")
+            + &party("third")
+            + "[[party]]\nid = \"outside\"\nname = \"Outside\"\nkind = \"company\"\n"
+            + agreement,
+    );
     home.ok(&["party", "import", "parties.toml"]);
     home.ok(&["party", "own", own]);
     fs::write(home.root().join("config.toml"), format!("[serve]\nexchange_seconds = 0\n{config}")).unwrap();
@@ -173,4 +182,71 @@ fn a_node_is_found_by_the_records_of_its_domain() {
     assert!(told.code == Some(2) && told.err.contains("no domain"), "{}", told.err);
     let told = us.run(&["peer", "add", "partner", "--token-file", "token"]);
     assert!(told.code == Some(2) && told.err.contains("--url"), "{}", told.err);
+}
+
+/// More than are worked on at once.
+const MANY: u64 = 2500;
+
+#[test]
+fn a_large_request_of_a_node_keeps_its_terms_and_its_receipt() {
+    let (us, partner) = (node("us", ""), node("partner", "largest_page = 5000\n"));
+    // Unmarked: the partner holds them as GREEN, and says so beside them. Here what is unmarked would be for everybody.
+    us.ok(&["collection", "add", "open", "--title", "Open", "--terms", "tlp:clear"]);
+    us.ok(&["collection", "grant", "open", "--to", "partner", "--read", "--write"]);
+    us.ok(&["collection", "grant", "open", "--to", "third", "--read"]);
+    us.ok(&["collection", "grant", "open", "--to", "outside", "--read"]);
+    let objects: Vec<Value> = (0..MANY).map(indicator).collect();
+    partner.write("many.json", json!({"objects": objects}).to_string());
+    partner.ok(&["collection", "import", "shared", "many.json"]);
+
+    let theirs = Server::start(&partner);
+    let ours = Token::create(&partner, "us", "member");
+    let bearer = |token: &Token| format!("Bearer {}", token.token);
+    let path = format!("/taxii2/root/collections/shared/objects/?limit={MANY}");
+    let page = theirs.request("GET", &path, &[("Accept", TAXII), ("Authorization", &bearer(&ours)), ("X-Musubi", "1")], b"");
+    let receipt = page.header("x-musubi-receipt").unwrap().to_owned();
+    assert!(page.status == 200 && page.json()["x_musubi_terms"].as_array().unwrap().len() as u64 == MANY, "{}", page.status);
+
+    // The same page, given by the partner.
+    let key = partner.ok(&["log", "key"]).out.trim().to_owned();
+    let file = us.root().join("token");
+    fs::write(&file, "not used").unwrap();
+    let url = format!("http://{}/taxii2/", theirs.address);
+    us.ok(&["peer", "add", "partner", "--url", &url, "--token-file", "token", "--log-key", &key]);
+    let server = Server::start(&us);
+    let [partner, third, outside] = ["partner", "third", "outside"].map(|party| Token::create(&us, party, "member"));
+    let give = |body: &[u8], receipt: Option<&str>| {
+        let authorization = bearer(&partner);
+        let mut headers = vec![("Accept", TAXII), ("Content-Type", TAXII), ("Authorization", authorization.as_str()), ("X-Musubi", "1")];
+        headers.extend(receipt.map(|receipt| ("X-Musubi-Receipt", receipt)));
+        server.request("POST", "/taxii2/root/collections/open/objects/", &headers, body)
+    };
+    assert_eq!(give(&page.body, None).status, 422, "whoever has a log shows a receipt");
+    let mut changed = page.body.clone();
+    *changed.iter_mut().rev().find(|byte| byte.is_ascii_digit()).unwrap() ^= 1;
+    assert_eq!(give(&changed, Some(&receipt)).status, 422, "and one for these very bytes");
+    let taken = give(&page.body, Some(&receipt));
+    assert_eq!((taken.status, taken.json()["status"].as_str()), (202, Some("pending")), "{taken:?}");
+    let kept = us.json(&["peer", "receipts", "partner"]);
+    assert_eq!(kept.as_array().unwrap().len(), 1, "{kept}");
+
+    let status = format!("/taxii2/root/status/{}/", taken.json()["id"].as_str().unwrap());
+    let end = Instant::now() + Duration::from_secs(60);
+    let done = loop {
+        let now = server.get(&partner, &status).json();
+        if now["status"] == "complete" || Instant::now() > end {
+            break now;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!((&done["status"], done["success_count"].as_u64()), (&json!("complete"), Some(MANY)), "{}", done["status"]);
+    let sees = |token: &Token| {
+        let page = server.get(token, "/taxii2/root/collections/open/manifest/?limit=5000").json();
+        page["objects"].as_array().map_or(0, Vec::len) as u64
+    };
+    assert_eq!((sees(&third), sees(&outside)), (MANY, 0), "the circle sees what is GREEN, others do not");
+    // Without terms beside it, what is unmarked is for everybody here.
+    us.write("ours.json", indicator(MANY).to_string());
+    us.ok(&["collection", "import", "open", "ours.json"]);
+    assert_eq!((sees(&third), sees(&outside)), (MANY + 1, 1));
 }

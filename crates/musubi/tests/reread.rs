@@ -216,3 +216,24 @@ fn what_another_evidence_reported_too_stays_when_the_first_says_it_no_more() {
     }
     assert_eq!(home.all_events(), fresh.all_events());
 }
+
+#[test]
+fn whoever_says_more_today_than_it_did_inherits_no_more_than_its_duplicates() {
+    let home = Home::new();
+    let other = |class: &str| list(class, "ours").replace("who", "whom");
+    home.write("home/mappings/first.toml", list("scanner", "ours"));
+    home.write("home/mappings/second.toml", other("brute-force"));
+    home.write("in/a.csv", addresses([1, 2, 3, 4]));
+    home.write("in/b.csv", addresses([1, 2, 3, 3]).replace("who", "whom"));
+    assert_eq!(counts(&home.ingest(&["in"])), [8, 7, 1, 0]);
+    home.write("home/mappings/first.toml", list("exploit", "ours"));
+    home.write("home/mappings/second.toml", other("scanner"));
+    let first = home.rows("SELECT id FROM evidence WHERE name = 'in/a.csv'").remove(0)["id"].as_str().unwrap().to_owned();
+    let applied = home.json(&["reread", "--evidence", &first, "--apply"]);
+    assert_eq!((sizes(&applied), &applied[0]["inherited"]), (vec![(4, 3, 0, true)], &json!(1)));
+    home.must_add_up();
+    home.ok(&["reread", "--since", "2026-01-01", "--apply"]);
+    assert_eq!(held(&home), [("in/a.csv".to_owned(), 4, 0), ("in/b.csv".to_owned(), 3, 1)]);
+    home.must_add_up();
+    home.must_be_well();
+}

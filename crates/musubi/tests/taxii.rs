@@ -3,22 +3,22 @@
 mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use story::Home;
 use story::server::{Server, TAXII, Token};
+use story::{Home, circle, python};
 
 const AMBER_STRICT: &str = "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003";
 const GREEN: &str = "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb";
 const CLEAR: &str = "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487";
 const RED: &str = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1";
 
-/// Ourselves, three members of a community, and somebody outside it.
+/// A server for the circle, with a collection that all may open.
 struct Hub {
     home: Home,
     collection: String,
@@ -26,39 +26,7 @@ struct Hub {
 
 impl Hub {
     fn new(config: &str) -> Self {
-        let home = Home::new();
-        home.write(
-            "parties.toml",
-            r#"
-[[party]]
-id = "us"
-name = "Example CSIRT"
-kind = "national-csirt"
-communities = ["circle"]
-[[party]]
-id = "alpha"
-name = "Alpha"
-kind = "provider"
-communities = ["circle"]
-[[party]]
-id = "beta"
-name = "Beta"
-kind = "provider"
-communities = ["circle"]
-[[party]]
-id = "outside"
-name = "Outside"
-kind = "company"
-[[agreement]]
-id = "circle"
-kind = "multilateral"
-communities = ["circle"]
-max_tlp = "GREEN"
-purposes = ["defend"]
-"#,
-        );
-        home.ok(&["party", "import", "parties.toml"]);
-        home.ok(&["party", "own", "us"]);
+        let home = circle::home();
         if !config.is_empty() {
             std::fs::write(home.root().join("config.toml"), config).unwrap();
         }
@@ -338,27 +306,9 @@ fn a_body_may_come_and_go_packed_but_not_burst() {
     assert_eq!((known.status, known.body.len()), (304, 0));
 }
 
-/// A Python with packages of its own, made once in the target folder.
-fn python(name: &str, packages: &[&str], import: &str) -> Result<PathBuf, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let python = folder.join("bin/python3");
-    let run = |program: &Path, arguments: &[&str]| match Command::new(program).args(arguments).output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("it said nothing").to_owned()),
-        Err(error) => Err(format!("{}: {error}", program.display())),
-    };
-    if run(&python, &["-c", import]).is_err() {
-        run(Path::new("python3"), &["-m", "venv", &folder.to_string_lossy()])?;
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "20", "--retries", "1"];
-        run(&python, &[&install[..], packages].concat())?;
-        run(&python, &["-c", import])?;
-    }
-    Ok(python)
-}
-
 #[test]
 fn a_client_of_oasis_lists_pages_filters_posts_and_deletes() {
-    let python = match python("taxii-python", &["taxii2-client"], "import taxii2client.v21") {
+    let python = match python::with("taxii-python", &["taxii2-client"], "import taxii2client.v21") {
         Ok(python) => python,
         Err(reason) => return eprintln!("skipped: taxii2-client cannot be had: {reason}"),
     };
@@ -392,16 +342,19 @@ fn the_probe_written_from_the_specification_passes_in_full() {
     assert!(failed.is_empty() && text.contains("TOTAL 74/74"), "{failed:#?} {}", String::from_utf8_lossy(&output.stderr));
 }
 
+const WRITERS: u64 = 4;
+
 /// Everybody walks while everybody writes: what a caller sees by `next`, by `added_after` and at once is the same, and never another's.
+/// `MUSUBI_TAXII_SECONDS` (6) and `MUSUBI_TAXII_READERS` (16) make it longer and wider; `MUSUBI_TAXII_RESULT` names a file for the result.
 #[test]
 fn under_many_readers_and_writers_nothing_is_lost_doubled_or_shown_to_another() {
     let seconds: u64 = std::env::var("MUSUBI_TAXII_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
-    let readers: usize = std::env::var("MUSUBI_TAXII_READERS").ok().and_then(|text| text.parse().ok()).unwrap_or(16);
+    let reading: usize = std::env::var("MUSUBI_TAXII_READERS").ok().and_then(|text| text.parse().ok()).unwrap_or(16);
     let hub = Arc::new(Hub::new("[serve]\nrequests_per_second = 100000\n"));
     let server = Arc::new(Server::start(&hub.home));
     let tokens: Arc<BTreeMap<&str, Token>> = Arc::new(["alpha", "beta", "outside"].map(|party| (party, hub.token(party))).into());
     let stop = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> = (0..4_u64)
+    let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let (hub, server, tokens, stop) = (Arc::clone(&hub), Arc::clone(&server), Arc::clone(&tokens), Arc::clone(&stop));
             std::thread::spawn(move || {
@@ -427,7 +380,7 @@ fn under_many_readers_and_writers_nothing_is_lost_doubled_or_shown_to_another() 
         })
         .collect();
     let parties = ["alpha", "beta", "outside"];
-    let readers: Vec<_> = (0..readers)
+    let readers: Vec<_> = (0..reading)
         .map(|reader| {
             let (hub, server, tokens, stop) = (Arc::clone(&hub), Arc::clone(&server), Arc::clone(&tokens), Arc::clone(&stop));
             std::thread::spawn(move || {
@@ -458,6 +411,14 @@ fn under_many_readers_and_writers_nothing_is_lost_doubled_or_shown_to_another() 
         assert_eq!(by_next, at_once, "{party}");
         assert_eq!(by_next.iter().cloned().collect::<BTreeSet<_>>(), expected, "{party}");
         assert_eq!(by_next.len(), expected.len(), "{party}");
+    }
+    if let Some(path) = std::env::var_os("MUSUBI_TAXII_RESULT") {
+        let result = json!({
+            "command": format!("MUSUBI_TAXII_SECONDS={seconds} MUSUBI_TAXII_READERS={reading} cargo test -p musubi --test taxii under_many"),
+            "build": if cfg!(debug_assertions) { "debug" } else { "release" }, "seconds": seconds, "readers": reading, "writers": WRITERS,
+            "objects": written.len(), "walks": walks, "lost": 0, "doubled": 0, "shown_to_another": 0,
+        });
+        std::fs::write(path, serde_json::to_string_pretty(&result).unwrap() + "\n").unwrap();
     }
 }
 

@@ -17,6 +17,8 @@ use formats::rsit::Class;
 use hashbrown::HashTable;
 use std::sync::Arc;
 
+use crate::count::Counted;
+
 /// Where events of a batch come from: the part of their row that is the same for many.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Origin {
@@ -229,6 +231,21 @@ impl EventBatch {
     /// Time of an event, microseconds.
     pub(crate) fn time(&self, at: usize) -> i64 {
         self.times[at]
+    }
+
+    /// An event as far as it is counted.
+    pub(crate) fn counted(&self, at: usize) -> Counted<'_> {
+        let origin = &self.origins[self.origin_of[at] as usize];
+        Counted {
+            time: self.times[at],
+            terms: origin.terms,
+            taxonomy: self.classes[at].taxonomy(),
+            class: self.classes[at].type_(),
+            country: self.source.country.get(at).unwrap_or_default(),
+            feed: &origin.feed,
+            victim: self.destination.country.get(at).unwrap_or_default(),
+            malware: self.malware.get(at).unwrap_or_default(),
+        }
     }
 
     /// Evidence that an event was read from.

@@ -43,10 +43,15 @@ pub struct CaseRow {
     pub closing: Option<String>,
     pub history_length: i64,
     pub history_end: Vec<u8>,
+    /// The word of a [`casework::model::case::Stage`].
+    pub stage: String,
+    /// Takedowns that are not over.
+    pub running: i64,
+    pub merged_into: Option<String>,
 }
 
-const ROW: &str = "SELECT id, number, title, key, opened_at, assignee, due, events, first_day, last_day, tasks, open_tasks, closed_at, \
-                   closing, history_length, history_end FROM case_file";
+pub(crate) const ROW: &str = "SELECT id, number, title, key, opened_at, assignee, due, events, first_day, last_day, tasks, open_tasks, \
+                              closed_at, closing, history_length, history_end, stage, running, merged_into FROM case_file";
 
 impl CaseRow {
     /// Where the history must end.
@@ -76,6 +81,9 @@ impl CaseRow {
             closing: case.closed.map(|(_, closing)| closing.as_str().to_owned()),
             history_length: end.0 as i64,
             history_end: end.1.0.to_vec(),
+            stage: case.stage().as_str().to_owned(),
+            running: case.running().count() as i64,
+            merged_into: case.merged_into.clone(),
         }
     }
 
@@ -99,7 +107,8 @@ fn differences(kept: &CaseRow, told: &CaseRow) -> Vec<&'static str> {
         ("due", kept.due == told.due),
         ("events", (kept.events, kept.first_day, kept.last_day) == (told.events, told.first_day, told.last_day)),
         ("tasks", (kept.tasks, kept.open_tasks) == (told.tasks, told.open_tasks)),
-        ("closing", (kept.closed_at, &kept.closing) == (told.closed_at, &told.closing)),
+        ("closing", (kept.closed_at, &kept.closing, &kept.merged_into) == (told.closed_at, &told.closing, &told.merged_into)),
+        ("stage", (&kept.stage, kept.running) == (&told.stage, told.running)),
     ]
     .into_iter()
     .filter_map(|(name, same)| (!same).then_some(name))
@@ -207,6 +216,23 @@ impl Register {
         Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(i64::from(wanted.closed)).bind(&wanted.assignee).fetch_all(&self.pool).await?)
     }
 
+    /// Cases before the one of this number, newest first.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn cases_before(&self, before: Option<i64>, wanted: &Wanted) -> Result<Vec<CaseRow>, StoreError> {
+        let sql = format!(
+            "{ROW} WHERE ($1 = 1 OR closed_at IS NULL) AND ($2 IS NULL OR assignee = $2) AND number < $3 ORDER BY number DESC LIMIT {}",
+            wanted.limit.unwrap_or(u32::MAX)
+        );
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(i64::from(wanted.closed))
+            .bind(&wanted.assignee)
+            .bind(before.unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
     /// Ids of all cases, oldest first.
     ///
     /// # Errors
@@ -308,8 +334,10 @@ impl Register {
                         append(&mut transaction, &case.id, at, by, None, &did).await?;
                         grouped.extended += 1;
                     }
+                    // What a person has merged is one case already.
+                    Change::Merge { case, into } if case.by_hand || into.by_hand => {}
                     Change::Merge { case, into } => {
-                        let gone = Did::Closed { closing: Closing::Merged, why: format!("goes on in {}", into.id) };
+                        let gone = Did::Closed { closing: Closing::Merged, why: format!("goes on in {}", into.id), into: None };
                         append(&mut transaction, &case.id, at, by, None, &[gone]).await?;
                         let took = Did::Noted { text: format!("{} is the same and goes on here", case.id) };
                         append(&mut transaction, &into.id, at, by, None, &[took]).await?;
@@ -329,13 +357,16 @@ struct KnownCase {
     id: String,
     ended: Option<Timestamp>,
     closing: Option<Closing>,
+    /// It goes on in another case, by a person's word: here its events are counted as before.
+    by_hand: bool,
 }
 
 /// The cases of all keys from the first to the last, by key, oldest activity first. Merged ones count no more.
 async fn known(transaction: &mut SqliteConnection, first: &str, last: &str) -> Result<BTreeMap<String, Vec<Known<KnownCase>>>, StoreError> {
     let rows = sqlx::query(
-        "SELECT case_file.key, case_file.id, closed_at, closing, day, case_day.events FROM case_file LEFT JOIN case_day ON case_id = id \
-         WHERE key >= $1 AND key <= $2 AND (closing IS NULL OR closing <> 'merged') ORDER BY key, number",
+        "SELECT case_file.key, case_file.id, closed_at, closing, day, case_day.events, merged_into IS NOT NULL FROM case_file LEFT JOIN \
+         case_day ON case_id = id WHERE key >= $1 AND key <= $2 AND (closing IS NULL OR closing <> 'merged' OR merged_into IS NOT NULL) \
+         ORDER BY key, number",
     )
     .bind(first)
     .bind(last)
@@ -352,6 +383,7 @@ async fn known(transaction: &mut SqliteConnection, first: &str, last: &str) -> R
                 id,
                 ended: ended.and_then(|at| Timestamp::from_microsecond(at).ok()),
                 closing: closing.as_deref().and_then(Closing::read),
+                by_hand: row.try_get(6)?,
             };
             cases.push(Known { case, activity: Activity::default() });
         }
@@ -370,7 +402,7 @@ pub(crate) async fn row(connection: &mut SqliteConnection, id: &str) -> Result<C
     found.ok_or_else(|| StoreError::Refused(format!("there is no case {id}; `musubi case list --all` shows them")))
 }
 
-async fn entries(connection: &mut SqliteConnection, id: &str) -> Result<Vec<Entry>, StoreError> {
+pub(crate) async fn entries(connection: &mut SqliteConnection, id: &str) -> Result<Vec<Entry>, StoreError> {
     let rows = sqlx::query("SELECT number, at, by_whom, did, link FROM case_entry WHERE case_id = $1 ORDER BY number")
         .bind(id)
         .fetch_all(connection)
@@ -471,7 +503,8 @@ async fn write(
     let row = CaseRow::of(&row.id, row.number, &case, end);
     sqlx::query(
         "UPDATE case_file SET title = $2, key = $3, opened_at = $4, assignee = $5, due = $6, events = $7, first_day = $8, last_day = $9, \
-         tasks = $10, open_tasks = $11, closed_at = $12, closing = $13, history_length = $14, history_end = $15 WHERE id = $1",
+         tasks = $10, open_tasks = $11, closed_at = $12, closing = $13, history_length = $14, history_end = $15, stage = $16, \
+         running = $17, merged_into = $18 WHERE id = $1",
     )
     .bind(&row.id)
     .bind(&row.title)
@@ -488,6 +521,9 @@ async fn write(
     .bind(&row.closing)
     .bind(row.history_length)
     .bind(&row.history_end)
+    .bind(&row.stage)
+    .bind(row.running)
+    .bind(&row.merged_into)
     .execute(&mut *transaction)
     .await?;
     Ok(())

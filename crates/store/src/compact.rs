@@ -17,6 +17,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use crate::StoreError;
 use crate::columns::{FILE_SCHEMA, position};
+use crate::count::{self, Counter};
 use crate::home::Home;
 use crate::segment::{MergeWriter, Segment, Span, day_of};
 
@@ -114,7 +115,7 @@ pub fn merge(
         if picks.len() == BATCH || (heap.is_empty() && !picks.is_empty()) {
             let batches: Vec<&RecordBatch> = held.iter().collect();
             let merged = interleave_record_batch(&batches, &picks)?;
-            seen.note(&merged);
+            seen.note(&merged)?;
             if writer.is_none() {
                 writer = Some(MergeWriter::start(home, rows.unsigned_abs() as usize)?);
             }
@@ -127,7 +128,7 @@ pub fn merge(
         }
     }
     match writer {
-        Some(writer) => Ok(vec![writer.finish(seen.span(), level, now)?]),
+        Some(writer) => Ok(vec![writer.finish(seen.span()?, level, now)?]),
         None => Ok(Vec::new()),
     }
 }
@@ -183,11 +184,13 @@ struct Seen {
     ip_min: Option<String>,
     ip_max: Option<String>,
     rows: usize,
+    counter: Counter,
 }
 
 impl Seen {
-    fn note(&mut self, rows: &RecordBatch) {
+    fn note(&mut self, rows: &RecordBatch) -> Result<(), StoreError> {
         self.rows += rows.num_rows();
+        self.counter.add_rows(rows)?;
         if let Some(at) = position("time") {
             for time in rows.column(at).as_primitive::<TimestampMicrosecondType>().values() {
                 let (low, high) = self.time.unwrap_or((*time, *time));
@@ -205,11 +208,13 @@ impl Seen {
                 self.ip_min = (0..ips.len()).find(present).map(|n| ips.value(n).to_owned());
             }
         }
+        Ok(())
     }
 
-    fn span(self) -> Span {
+    fn span(self) -> Result<Span, StoreError> {
         let (time_min, time_max) = self.time.unwrap_or_default();
-        Span { time_min, time_max, ip_min: self.ip_min, ip_max: self.ip_max, rows: self.rows }
+        let figures = self.counter.finish()?;
+        Ok(Span { time_min, time_max, ip_min: self.ip_min, ip_max: self.ip_max, rows: self.rows, figures })
     }
 }
 
@@ -229,6 +234,23 @@ pub fn holds(home: &Home, segment: &Segment, evidence: &str) -> Result<bool, Sto
         }
     }
     Ok(false)
+}
+
+/// What a segment holds, counted again from its file: for those that were written before this was kept.
+///
+/// # Errors
+/// When the segment cannot be read.
+pub fn recount(home: &Home, segment: &Segment) -> Result<Vec<u8>, StoreError> {
+    let path = home.resolve(&segment.path);
+    let file = File::open(&path).map_err(StoreError::file(&path))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(StoreError::parquet(&path))?;
+    let columns = ProjectionMask::roots(builder.parquet_schema(), count::columns());
+    let reader = builder.with_projection(columns).with_batch_size(8192).build().map_err(StoreError::parquet(&path))?;
+    let mut counter = Counter::default();
+    for rows in reader {
+        counter.add_rows(&rows?)?;
+    }
+    counter.finish()
 }
 
 /// For [`merge`]: rows at or after a time (microseconds).
@@ -266,6 +288,7 @@ mod tests {
             destination_filter_length: None,
             level,
             created_at: 0,
+            figures: Vec::new(),
         }
     }
 

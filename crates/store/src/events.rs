@@ -41,7 +41,7 @@ use crate::terms::{KnownTerms, all_terms};
 #[allow(missing_debug_implementations)] // the session of the engine has none
 pub struct Questions {
     session: SessionContext,
-    /// Not our own view.
+    /// Somebody asks who does not have the machine.
     for_party: bool,
     _spill: Option<Spill>,
 }
@@ -59,13 +59,33 @@ impl Drop for Spill {
 /// Memory the engine may use for sorting and grouping before it writes to disk.
 const MEMORY_BYTES: usize = 2 << 30;
 
+/// What a session is for.
+enum For<'a> {
+    /// Whoever has the machine: everything.
+    Ourselves,
+    /// A page: events alone, in little memory.
+    Page,
+    Party(Admits<'a>),
+}
+
+/// Memory for a question of a page.
+const PAGE_BYTES: usize = 256 << 20;
+
 impl Questions {
     /// Opens what is remembered now for questions.
     ///
     /// # Errors
     /// When the register cannot be read.
     pub async fn open(home: &Home, register: &Register) -> Result<Self, StoreError> {
-        Self::of(home, register, None).await
+        Self::of(home, register, For::Ourselves).await
+    }
+
+    /// Opens events alone, for one of many who ask at once: with little memory, and nothing of the register is read for it.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn open_page(home: &Home, register: &Register) -> Result<Self, StoreError> {
+        Self::of(home, register, For::Page).await
     }
 
     /// Opens what one party sees of it: only events, and of these only what `admits` lets through (once for each of the terms;
@@ -78,11 +98,11 @@ impl Questions {
         register: &Register,
         mut admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send,
     ) -> Result<Self, StoreError> {
-        Self::of(home, register, Some(&mut admits)).await
+        Self::of(home, register, For::Party(&mut admits)).await
     }
 
-    async fn of(home: &Home, register: &Register, admits: Option<Admits<'_>>) -> Result<Self, StoreError> {
-        let mut config = SessionConfig::new().with_information_schema(admits.is_none()).with_batch_size(8192);
+    async fn of(home: &Home, register: &Register, purpose: For<'_>) -> Result<Self, StoreError> {
+        let mut config = SessionConfig::new().with_information_schema(matches!(purpose, For::Ourselves)).with_batch_size(8192);
         let options = config.options_mut();
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
@@ -96,7 +116,8 @@ impl Questions {
             Some(spill) => DiskManagerMode::Directories(vec![spill.0.clone()]),
             None => DiskManagerMode::Disabled,
         });
-        let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).with_disk_manager_builder(disk).build_arc()?;
+        let memory = if matches!(purpose, For::Page) { PAGE_BYTES } else { MEMORY_BYTES };
+        let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory, 1.0).with_disk_manager_builder(disk).build_arc()?;
         let session = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&session);
         // One snapshot for everything that is asked: events and register never tell of different moments.
@@ -105,15 +126,16 @@ impl Questions {
         let rows: i64 = segments.iter().map(|s| s.row_count).sum();
         tracing::debug!(segments = segments.len(), rows, "opened for questions");
         let segments = Segments { home: home.clone(), segments, schema: table_schema() };
-        let for_party = admits.is_some();
-        match admits {
-            None => {
+        let for_party = !matches!(purpose, For::Ourselves);
+        match purpose {
+            For::Page => drop(session.register_table("events", events(Arc::new(segments))?)?),
+            For::Ourselves => {
                 session.register_table("events", events(Arc::new(segments))?)?;
                 for view in VIEWS {
                     session.register_table(view.name, view.table(&mut snapshot).await?)?;
                 }
             }
-            Some(admits) => {
+            For::Party(admits) => {
                 let door = Door::new(&all_terms(&mut snapshot).await?, admits);
                 session.register_table("events", events(Arc::new(SeenSegments::new(segments, door)))?)?;
             }
@@ -138,7 +160,7 @@ impl Questions {
         options.verify_plan(&plan)?;
         // A plan tells which files there are, and its measures how many rows were not shown.
         if self.for_party && matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) {
-            return Err(StoreError::Refused("EXPLAIN is not for the view of a party".into()));
+            return Err(StoreError::Refused("EXPLAIN is not for this view".into()));
         }
         Ok(self.session.execute_logical_plan(plan).await?)
     }

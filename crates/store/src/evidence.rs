@@ -276,6 +276,20 @@ pub fn open(home: &Home, kept: &str) -> Result<Box<dyn Read + Send>, StoreError>
     Ok(Box::new(file))
 }
 
+/// Which evidence is listed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Received at or after this time, in microseconds.
+    pub since: Option<i64>,
+    /// Of a report in it.
+    pub feed: Option<&'a str>,
+    pub given_by: Option<&'a str>,
+    /// Only with rows that were set aside.
+    pub rejected: bool,
+    /// Time and id of the last one shown.
+    pub before: Option<(i64, &'a str)>,
+}
+
 const EVIDENCE: &str = "SELECT evidence.id, sha256, name, size_bytes, received_at, feed, given_by, tlp, terms.text AS terms, terms_stated, kept, reader, read_rows, stored_rows, \
      duplicate_rows, rejected_rows FROM evidence JOIN terms ON terms.id = evidence.terms";
 
@@ -320,6 +334,38 @@ impl Register {
     pub async fn duplicating(&self, and: &str) -> Result<Vec<Duplicating>, StoreError> {
         let sql = "SELECT id, stored_rows, duplicate_rows FROM evidence WHERE duplicate_rows > 0 OR id = $1 ORDER BY received_at, id";
         Ok(sqlx::query_as(sql).bind(and).fetch_all(&self.pool).await?)
+    }
+
+    /// Evidence received before a place in the order of arrival (the time and id of the last one shown), newest first; of one feed or
+    /// giver, or with rows that were set aside.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn evidence_before(&self, wanted: &Wanted<'_>, most: u32) -> Result<Vec<Evidence>, StoreError> {
+        let (at, id) = wanted.before.unwrap_or((i64::MAX, ""));
+        let sql = sqlx::AssertSqlSafe(format!(
+            "{EVIDENCE} WHERE received_at <= $1 AND (received_at < $1 OR evidence.id < $2) AND received_at >= $3 \
+             AND ($4 IS NULL OR EXISTS (SELECT 1 FROM part WHERE part.evidence = evidence.id AND part.feed = $4)) \
+             AND ($5 IS NULL OR given_by = $5) AND ($6 = 0 OR rejected_rows > 0) ORDER BY received_at DESC, evidence.id DESC LIMIT $7"
+        ));
+        Ok(sqlx::query_as(sql)
+            .bind(at)
+            .bind(id)
+            .bind(wanted.since.unwrap_or(i64::MIN))
+            .bind(wanted.feed)
+            .bind(wanted.given_by)
+            .bind(i64::from(wanted.rejected))
+            .bind(most)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// How many were received from a time on.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn evidence_count(&self, since: i64) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM evidence WHERE received_at >= $1").bind(since).fetch_one(&self.pool).await?)
     }
 
     /// Forgets the originals received before `cutoff` (microseconds); what was read of them stays on record. Their files become strays

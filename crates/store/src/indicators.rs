@@ -12,8 +12,7 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::StoreError;
-use crate::register::Register;
-use crate::releases::values;
+use crate::register::{Register, values};
 use crate::terms;
 
 /// Rows in one statement.
@@ -78,7 +77,7 @@ pub struct Wanted {
     pub limit: usize,
 }
 
-const COLUMNS: &str = "kind, value, terms, grounds, created_at, updated_at";
+pub(crate) const COLUMNS: &str = "kind, value, terms, grounds, created_at, updated_at";
 
 impl Register {
     /// Hears words about many things in one transaction, each remembered once however often it is said.
@@ -228,7 +227,7 @@ impl Held {
     }
 }
 
-fn read(row: &sqlx::sqlite::SqliteRow) -> Result<Remembered, StoreError> {
+pub(crate) fn read(row: &sqlx::sqlite::SqliteRow) -> Result<Remembered, StoreError> {
     let (kind, value, grounds): (&str, &str, &str) = (row.get(0), row.get(1), row.get(3));
     let what: What =
         format!("{kind} {value}").parse().map_err(|error| StoreError::Refused(format!("indicator in the register: {error}")))?;
@@ -242,8 +241,7 @@ async fn known(
     ids: impl Iterator<Item = IndicatorId>,
 ) -> Result<HashMap<IndicatorId, Remembered>, StoreError> {
     let ids: Vec<IndicatorId> = ids.collect();
-    let places: Vec<String> = (1..=ids.len()).map(|place| format!("${place}")).collect();
-    let sql = format!("SELECT {COLUMNS} FROM indicator WHERE id IN ({})", places.join(","));
+    let sql = format!("SELECT {COLUMNS} FROM indicator WHERE id IN {}", values(1, ids.len()));
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for id in &ids {
         query = query.bind(id.0.to_vec());
@@ -263,7 +261,7 @@ async fn upsert(transaction: &mut SqliteConnection, rows: &[&Remembered]) -> Res
          valid_until = excluded.valid_until, first_seen = excluded.first_seen, last_seen = excluded.last_seen, reporters = excluded.reporters, \
          sightings = excluded.sightings, doubts = excluded.doubts, revoked = excluded.revoked, grounds = excluded.grounds, \
          updated_at = excluded.updated_at",
-        (0..rows.len()).map(|row| values(row, 18)).collect::<Vec<_>>().join(", ")
+        values(rows.len(), 18)
     );
     let half_lives = HalfLives::default();
     let micros = |at: Option<Timestamp>| at.map(Timestamp::as_microsecond);
@@ -314,10 +312,7 @@ async fn upsert(transaction: &mut SqliteConnection, rows: &[&Remembered]) -> Res
     }
     let sources: Vec<_> = sources.into_iter().collect();
     for chunk in sources.chunks(ROWS * 8) {
-        let sql = format!(
-            "INSERT INTO indicator_source (kind, name, indicator) VALUES {} ON CONFLICT DO NOTHING",
-            (0..chunk.len()).map(|row| values(row, 3)).collect::<Vec<_>>().join(", ")
-        );
+        let sql = format!("INSERT INTO indicator_source (kind, name, indicator) VALUES {} ON CONFLICT DO NOTHING", values(chunk.len(), 3));
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (kind, name, id) in chunk {
             query = query.bind(*kind).bind(name).bind(id.0.to_vec());
@@ -331,10 +326,7 @@ async fn write_history(transaction: &mut SqliteConnection, changed: &[IndicatorI
     if changed.is_empty() {
         return Ok(());
     }
-    let sql = format!(
-        "INSERT INTO indicator_history (indicator, at, by, what, because) VALUES {}",
-        (0..changed.len()).map(|row| values(row, 5)).collect::<Vec<_>>().join(", ")
-    );
+    let sql = format!("INSERT INTO indicator_history (indicator, at, by, what, because) VALUES {}", values(changed.len(), 5));
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for id in changed {
         query = query.bind(id.0.to_vec()).bind(deed.at).bind(deed.by).bind(deed.what).bind(deed.because);

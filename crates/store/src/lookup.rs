@@ -19,7 +19,7 @@ use crate::StoreError;
 use crate::columns::{COLUMNS, position};
 use crate::home::Home;
 use crate::pages::{Footer, GroupRows, Pages, read_at};
-use crate::segment::Segment;
+use crate::segment::{DAY, Segment};
 
 /// Which address of an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,6 +39,8 @@ pub struct Sightings {
     /// Microseconds since 1970, UTC.
     pub first_seen: Option<i64>,
     pub last_seen: Option<i64>,
+    /// Events of each day, by days since 1970, UTC.
+    pub days: BTreeMap<i32, u64>,
     /// For each of [`COUNTED`], how often its values occur.
     pub counts: [BTreeMap<String, u64>; COUNTED.len()],
     /// The newest events, newest first, each a batch of one row; columns as in [`crate::columns::FILE_SCHEMA`].
@@ -186,6 +188,7 @@ impl Found {
             for (time, row) in times.iter().zip(group.rows.iter().cloned().flatten()) {
                 self.seen.first_seen = Some(self.seen.first_seen.map_or(*time, |first| first.min(*time)));
                 self.seen.last_seen = Some(self.seen.last_seen.map_or(*time, |last| last.max(*time)));
+                *self.seen.days.entry(i32::try_from(time.div_euclid(DAY)).unwrap_or_default()).or_default() += 1;
                 self.latest.offer(Row { time: *time, segment: Reverse(0), group: Reverse(group.group), row: Reverse(row) });
             }
             self.seen.events += times.len() as u64;
@@ -208,6 +211,9 @@ impl Sightings {
         self.events += other.events;
         self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
         self.last_seen = self.last_seen.into_iter().chain(other.last_seen).max();
+        for (day, count) in &other.days {
+            *self.days.entry(*day).or_default() += count;
+        }
         for (counts, more) in self.counts.iter_mut().zip(&other.counts) {
             for (value, count) in more {
                 *counts.entry(value.clone()).or_default() += count;

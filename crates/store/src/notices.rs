@@ -14,8 +14,7 @@ use sqlx::Row as _;
 
 use crate::StoreError;
 use crate::directives;
-use crate::register::Register;
-use crate::releases::values;
+use crate::register::{Register, values};
 
 /// What one digest is for.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -159,8 +158,7 @@ impl Register {
     pub async fn ledgers(&self, of: &[(String, Role)]) -> Result<Vec<((String, Role), Ledger)>, StoreError> {
         let mut found = Vec::new();
         for chunk in of.chunks(400) {
-            let rows: Vec<String> = (0..chunk.len()).map(|row| values(row, 2)).collect();
-            let sql = format!("SELECT party, role, entries FROM ledger WHERE (party, role) IN (VALUES {})", rows.join(", "));
+            let sql = format!("SELECT party, role, entries FROM ledger WHERE (party, role) IN (VALUES {})", values(chunk.len(), 2));
             let mut query = sqlx::query_as::<_, (String, String, Vec<u8>)>(sqlx::AssertSqlSafe(sql));
             for (party, role) in chunk {
                 query = query.bind(party).bind(role.as_str());
@@ -192,10 +190,9 @@ impl Register {
             update(&mut transaction, change, now).await?;
         }
         for chunk in plan.ledgers.chunks(200) {
-            let rows: Vec<String> = (0..chunk.len()).map(|row| values(row, 3)).collect();
             let sql = format!(
                 "INSERT INTO ledger (party, role, entries) VALUES {} ON CONFLICT (party, role) DO UPDATE SET entries = excluded.entries",
-                rows.join(", ")
+                values(chunk.len(), 3)
             );
             let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
             for (party, role, ledger) in chunk {
@@ -269,8 +266,10 @@ impl Register {
     /// # Errors
     /// As [`Register::notice_findings`].
     pub async fn findings_of(&self, ids: &[&str]) -> Result<Vec<Vec<Finding>>, StoreError> {
-        let rows: Vec<String> = (0..ids.len()).map(|row| values(row, 1)).collect();
-        let sql = format!("SELECT id, content FROM notice WHERE id IN (VALUES {})", rows.join(", "));
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!("SELECT id, content FROM notice WHERE id IN (VALUES {})", values(ids.len(), 1));
         let mut query = sqlx::query_as::<_, (String, Vec<u8>)>(sqlx::AssertSqlSafe(sql));
         for id in ids {
             query = query.bind(*id);
@@ -371,11 +370,10 @@ pub(crate) async fn history(
 }
 
 async fn insert(transaction: &mut sqlx::SqliteConnection, changes: &[&Change], now: i64) -> Result<(), StoreError> {
-    let rows: Vec<String> = (0..changes.len()).map(|row| values(row, 16)).collect();
     let sql = format!(
         "INSERT INTO notice (id, token, party, role, problem, state, first_arrival, last_arrival, ready_at, send_after, findings, events, \
          first_seen, last_seen, content, reason) VALUES {}",
-        rows.join(", ")
+        values(changes.len(), 16)
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
     for change in changes {
@@ -399,8 +397,7 @@ async fn insert(transaction: &mut sqlx::SqliteConnection, changes: &[&Change], n
             .bind(change.reason);
     }
     query.execute(&mut *transaction).await?;
-    let rows: Vec<String> = (0..changes.len()).map(|row| values(row, 5)).collect();
-    let sql = format!("INSERT INTO notice_history (notice, number, at, what, detail) VALUES {}", rows.join(", "));
+    let sql = format!("INSERT INTO notice_history (notice, number, at, what, detail) VALUES {}", values(changes.len(), 5));
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
     for change in changes {
         query = query.bind(&change.id).bind(1_i64).bind(now).bind(change.state.as_str()).bind(change.reason);

@@ -114,7 +114,7 @@ impl Register {
     /// When one of them is not ready any more, or the register or the log cannot be written.
     pub async fn release_notices(&self, key: &LogKey, batch: Vec<Sealed>, rules: &Rules, now: Timestamp) -> Result<(), StoreError> {
         let at = now.as_microsecond();
-        let list: Vec<Release> = batch.iter().map(|sealed| sealed.release.clone()).collect();
+        let list: Vec<&Release> = batch.iter().map(|sealed| &sealed.release).collect();
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let appended = releases::append(&mut transaction, key, &list, now).await?;
         for (sealed, number) in batch.iter().zip(appended.numbers()) {

@@ -18,8 +18,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::StoreError;
 use crate::home::{Home, create_private, sync_folder, unique};
-use crate::register::Register;
-use crate::releases::values;
+use crate::register::{Register, values};
 
 const MAGIC: &[u8; 8] = b"MSBVALS1";
 /// Values in one pair of files.
@@ -172,10 +171,7 @@ impl Register {
         }
         let mut number = last;
         for chunk in fresh.chunks(ROWS) {
-            let sql = format!(
-                "INSERT INTO place_object (number, kind, name, digest, terms, gone) VALUES {}",
-                (0..chunk.len()).map(|row| values(row, 6)).collect::<Vec<_>>().join(", ")
-            );
+            let sql = format!("INSERT INTO place_object (number, kind, name, digest, terms, gone) VALUES {}", values(chunk.len(), 6));
             let mut query = sqlx::query(AssertSqlSafe(sql));
             for (thing, digest) in chunk {
                 number += 1;
@@ -192,8 +188,7 @@ impl Register {
         let mut known = HashMap::new();
         for chunk in things.chunks(ROWS) {
             let by_name: HashMap<(&str, &str), &Filed> = chunk.iter().map(|thing| ((thing.kind, thing.name.as_str()), thing)).collect();
-            let places: Vec<String> = (1..=chunk.len()).map(|place| format!("${place}")).collect();
-            let sql = format!("SELECT kind, name, number, digest FROM place_object WHERE gone = 0 AND name IN ({})", places.join(","));
+            let sql = format!("SELECT kind, name, number, digest FROM place_object WHERE gone = 0 AND name IN {}", values(1, chunk.len()));
             let mut query = sqlx::query(AssertSqlSafe(sql));
             for thing in chunk {
                 query = query.bind(&thing.name);
@@ -486,8 +481,7 @@ impl Places {
     async fn things(&self, numbers: &[i64]) -> Result<HashMap<i64, (String, String, i64)>, StoreError> {
         let mut things = HashMap::new();
         for chunk in numbers.chunks(ROWS) {
-            let places: Vec<String> = (1..=chunk.len()).map(|place| format!("${place}")).collect();
-            let sql = format!("SELECT number, kind, name, terms FROM place_object WHERE gone = 0 AND number IN ({})", places.join(","));
+            let sql = format!("SELECT number, kind, name, terms FROM place_object WHERE gone = 0 AND number IN {}", values(1, chunk.len()));
             let mut query = sqlx::query(AssertSqlSafe(sql));
             for number in chunk {
                 query = query.bind(number);

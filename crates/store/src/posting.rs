@@ -11,8 +11,7 @@ use formats::taxii::{Wanted, Which, timestamp};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::StoreError;
-use crate::register::Register;
-use crate::releases::values;
+use crate::register::{Register, values};
 use crate::shared::{Eyes, visible};
 
 /// An object that may be added.
@@ -501,7 +500,7 @@ async fn insert(transaction: &mut SqliteConnection, post: &Post, rows: &[(&Given
     }
     let sql = format!(
         "INSERT INTO shared_object (collection, date_added, id, type, version, version_text, spec, newest, twin, terms, giver, bytes) VALUES {}",
-        (0..rows.len()).map(|row| values(row, 12)).collect::<Vec<_>>().join(", ")
+        values(rows.len(), 12)
     );
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for (given, moment, version, newest, twin) in rows {

@@ -9,9 +9,9 @@ use std::time::Duration;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use crate::StoreError;
 use crate::home::Home;
 use crate::segment::Segment;
+use crate::{StoreError, figures};
 
 /// An open register.
 #[derive(Clone, Debug)]
@@ -135,6 +135,8 @@ impl Register {
             // copied with each batch. It may grow to 64 MB instead.
             .pragma("wal_autocheckpoint", "16384")
             .pragma("cache_size", "-32768")
+            // The rows of an answer cross to the asking thread together, not in turns.
+            .row_buffer_size(1024)
             .busy_timeout(Duration::from_secs(60))
     }
 
@@ -195,8 +197,11 @@ pub(crate) async fn insert_segment(transaction: &mut sqlx::SqliteConnection, seg
     .bind(segment.destination_filter_length)
     .bind(segment.level)
     .bind(segment.created_at)
-    .execute(transaction)
+    .execute(&mut *transaction)
     .await?;
+    if !segment.figures.is_empty() {
+        figures::keep(transaction, &segment.id, &segment.figures).await?;
+    }
     Ok(())
 }
 
@@ -210,4 +215,10 @@ impl Register {
             .fetch_one(&self.pool)
             .await?)
     }
+}
+
+/// `(?, ?), (?, ?)`: places of several rows, or of one list. Without names: SQLite looks through all names of a statement for each value.
+pub(crate) fn values(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row; rows].join(", ")
 }

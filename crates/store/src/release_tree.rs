@@ -9,8 +9,8 @@ use formats::tlog::{Checkpoint, Edge, Hash, Level, Note, Proof, Tile, Tiles, Ver
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use crate::StoreError;
-use crate::register::Register;
-use crate::releases::{self, values};
+use crate::register::{Register, values};
+use crate::releases;
 
 /// The level under which bundles of entries are kept.
 pub(crate) const ENTRIES: i64 = -1;
@@ -24,10 +24,9 @@ pub(crate) async fn bytes(connection: &mut SqliteConnection, level: i64, number:
 /// Writes tiles and bundles over narrower ones of the same place.
 pub(crate) async fn upsert(connection: &mut SqliteConnection, tiles: Vec<(i64, u64, Vec<u8>)>) -> Result<(), StoreError> {
     for some in tiles.chunks(32) {
-        let rows: Vec<String> = (0..some.len()).map(|row| values(row, 3)).collect();
         let sql = format!(
             "INSERT INTO release_tile (level, number, bytes) VALUES {} ON CONFLICT (level, number) DO UPDATE SET bytes = excluded.bytes",
-            rows.join(", ")
+            values(some.len(), 3)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (level, number, bytes) in some {
@@ -75,12 +74,16 @@ pub(crate) async fn key(connection: &mut SqliteConnection) -> Result<Option<Veri
 
 /// The last checkpoint signed, with our signature only.
 pub(crate) async fn latest(connection: &mut SqliteConnection) -> Result<Option<(u64, Note)>, StoreError> {
-    let sql = "SELECT size, note FROM release_checkpoint ORDER BY size DESC LIMIT 1";
-    let row: Option<(i64, String)> = sqlx::query_as(sql).fetch_optional(connection).await?;
+    let row = latest_text(connection).await?;
     row.map(|(size, text)| Ok((size.unsigned_abs(), read(size, &text)?))).transpose()
 }
 
-fn read(size: i64, text: &str) -> Result<Note, StoreError> {
+/// The last checkpoint signed, as written.
+pub(crate) async fn latest_text(connection: &mut SqliteConnection) -> Result<Option<(i64, String)>, StoreError> {
+    Ok(sqlx::query_as("SELECT size, note FROM release_checkpoint ORDER BY size DESC LIMIT 1").fetch_optional(connection).await?)
+}
+
+pub(crate) fn read(size: i64, text: &str) -> Result<Note, StoreError> {
     Note::read(text.as_bytes()).map_err(|e| StoreError::Refused(format!("checkpoint {size} in the register: {e}")))
 }
 
@@ -114,10 +117,12 @@ impl Register {
     pub async fn receipt(&self, id: &str) -> Result<Option<Proof>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let Some(logged) = releases::row(&mut transaction, id).await? else { return Ok(None) };
-        let sql = "SELECT release_checkpoint.size, note FROM release_checkpoint LEFT JOIN (SELECT size, count(*) AS n FROM release_cosignature \
-                   GROUP BY size) AS seen ON seen.size = release_checkpoint.size WHERE release_checkpoint.size > $1 \
-                   ORDER BY coalesce(n, 0) DESC, release_checkpoint.size DESC LIMIT 1";
-        let found: Option<(i64, String)> = sqlx::query_as(sql).bind(logged.number as i64).fetch_optional(&mut *transaction).await?;
+        let witnessed = "SELECT size FROM release_cosignature WHERE size > $1 GROUP BY size ORDER BY count(*) DESC, size DESC LIMIT 1";
+        let witnessed: Option<i64> = sqlx::query_scalar(witnessed).bind(logged.number as i64).fetch_optional(&mut *transaction).await?;
+        let sql =
+            "SELECT size, note FROM release_checkpoint WHERE size > $1 AND size = coalesce($2, (SELECT max(size) FROM release_checkpoint))";
+        let found = sqlx::query_as(sql).bind(logged.number as i64).bind(witnessed).fetch_optional(&mut *transaction).await?;
+        let found: Option<(i64, String)> = found;
         let Some((size, note)) = found else { return Err(StoreError::Refused(format!("release {id}: no checkpoint covers it"))) };
         let checkpoint = cosigned(&mut transaction, size.unsigned_abs(), read(size, &note)?).await?;
         let hashes = parts(&mut transaction, &inclusion(logged.number, size.unsigned_abs()), size.unsigned_abs()).await?;

@@ -30,6 +30,8 @@
 //! The leaf holds the hash of the content; [`Register::released`] makes the value again after a restart, for the same
 //! bytes only. Rows and tiles are written in one transaction with whatever the caller writes beside ([`append`]).
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::release::{BadRelease, Basis, Release, Secret};
 use formats::tlog::note::Unsigned;
@@ -41,7 +43,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use crate::StoreError;
-use crate::register::Register;
+use crate::register::{Register, values};
 use crate::release_tree::{self, ENTRIES};
 
 /// The key of the log of one home: signs checkpoints, and makes the salts of statements.
@@ -49,18 +51,34 @@ use crate::release_tree::{self, ENTRIES};
 pub struct LogKey {
     signer: Signer,
     salts: [u8; 32],
+    end: Arc<Mutex<Option<End>>>,
+}
+
+/// Where the log ends. What this key last signed is kept: as long as the register's last checkpoint is that one, the tree need not be read and
+/// checked again. When it is another, because another process wrote or a transaction was not committed, it is read.
+#[derive(Clone, Debug)]
+struct End {
+    /// The last checkpoint; none yet in an empty log.
+    note: Option<String>,
+    edge: Edge,
+    /// The unfinished bundle of entries.
+    bundle: Vec<u8>,
 }
 
 impl LogKey {
     /// Takes a key for notes; its name is the origin of the log.
     pub fn new(signer: Signer) -> Self {
         let salts = blake3::derive_key("musubi 2026-11 salts of the log of releases", signer.secret());
-        Self { signer, salts }
+        Self { signer, salts, end: Arc::default() }
     }
 
     /// The public half, by which receipts are checked.
     pub fn verifier(&self) -> &Verifier {
         self.signer.verifier()
+    }
+
+    fn end(&self) -> MutexGuard<'_, Option<End>> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn secret(&self, id: &str) -> Secret {
@@ -97,6 +115,28 @@ impl<T> Released<T> {
     }
 }
 
+/// Bytes to be given and their SHA-256, computed once.
+#[derive(Debug)]
+pub struct Content {
+    bytes: Vec<u8>,
+    sha256: [u8; 32],
+}
+
+impl Content {
+    pub fn new(bytes: Vec<u8>) -> Self {
+        let sha256 = Sha256::digest(&bytes).into();
+        Self { bytes, sha256 }
+    }
+
+    pub fn sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
+
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
 /// Releases that will be in the log when the transaction in which they were appended is committed.
 #[derive(Debug)]
 #[must_use = "after the commit, `committed` gives what may be delivered"]
@@ -112,21 +152,30 @@ impl Appended {
         first..first.saturating_add(i64::try_from(self.ids.len()).unwrap_or(0))
     }
 
-    /// To be called after the commit, with the same releases: gives what may be delivered now.
-    pub(crate) fn committed<T: AsRef<[u8]>>(self, batch: Vec<(Release, T)>) -> Result<Vec<Released<T>>, StoreError> {
+    /// To be called after the commit, with the same releases and the SHA-256 of a content: gives what may be delivered now.
+    pub(crate) fn committed<T>(self, batch: Vec<(Release, T)>, sha256: impl Fn(&T) -> [u8; 32]) -> Result<Vec<Released<T>>, StoreError> {
         if !self.ids.iter().eq(batch.iter().map(|(release, _)| &release.id)) {
             return Err(StoreError::Refused("what was appended to the log of releases is something else".into()));
         }
         let logged = batch.into_iter().zip(self.first..);
-        logged.map(|((release, content), number)| is_content(&release, &content).map(|()| Released { release, number, content })).collect()
+        logged
+            .map(|((release, content), number)| is_content(&release, &sha256(&content)).map(|()| Released { release, number, content }))
+            .collect()
     }
 }
 
-/// The content is that of which the release speaks.
-fn is_content<T: AsRef<[u8]>>(release: &Release, content: &T) -> Result<(), StoreError> {
-    let same = release.content[..] == Sha256::digest(content.as_ref())[..];
+/// The content of this SHA-256 is that of which the release speaks.
+pub(crate) fn is_content(release: &Release, sha256: &[u8; 32]) -> Result<(), StoreError> {
     let id = &release.id;
-    if same { Ok(()) } else { Err(StoreError::Refused(format!("release {id}: the content is not the one that the log has the hash of"))) }
+    if release.content == *sha256 {
+        Ok(())
+    } else {
+        Err(StoreError::Refused(format!("release {id}: the content is not the one that the log has the hash of")))
+    }
+}
+
+fn digest(content: &impl AsRef<[u8]>) -> [u8; 32] {
+    Sha256::digest(content.as_ref()).into()
 }
 
 /// Appends releases to the log within a transaction of the caller, who must have begun it for writing. Commits nothing.
@@ -137,44 +186,81 @@ fn is_content<T: AsRef<[u8]>>(release: &Release, content: &T) -> Result<(), Stor
 pub(crate) async fn append(
     transaction: &mut SqliteConnection,
     key: &LogKey,
-    releases: &[Release],
+    releases: &[&Release],
     now: Timestamp,
 ) -> Result<Appended, StoreError> {
-    let (mut edge, mut bundle) = continue_log(transaction, key, now).await?;
-    let appended = Appended { first: edge.size(), ids: releases.iter().map(|release| release.id.clone()).collect() };
     if releases.is_empty() {
-        return Ok(appended);
+        return Ok(Appended { first: 0, ids: Vec::new() });
     }
-    let (mut tiles, mut secrets) = (Vec::new(), Vec::with_capacity(releases.len()));
-    for release in releases {
-        release.check().map_err(|e: BadRelease| StoreError::Refused(e.to_string()))?;
-        let secret = key.secret(&release.id);
-        let entry = release.statement(&secret).entry();
-        secrets.push(secret);
-        let number = edge.size() / WIDTH;
-        if !push_entry(&mut bundle, &entry) {
-            return Err(StoreError::Refused(format!("release {}: its entry is too long", release.id)));
+    let known = key.end().take();
+    let continued = match known {
+        Some(end) => Some(sign_behind(transaction, key, end, releases, now).await?),
+        None => None,
+    };
+    let grown = match continued.flatten() {
+        Some(grown) => grown,
+        None => {
+            let end = read_end(transaction, key, now).await?;
+            let grown = sign_behind(transaction, key, end, releases, now).await?;
+            grown.ok_or_else(|| damaged("its last checkpoint is not its last"))?
         }
-        edge.push(leaf(&entry), &mut |tile, hashes| tiles.push((level(tile), tile.number, write_hashes(&hashes))));
-        if edge.size().is_multiple_of(WIDTH) {
-            tiles.push((ENTRIES, number, std::mem::take(&mut bundle)));
+    };
+    let first = grown.end.edge.size() - releases.len() as u64;
+    insert_rows(transaction, first, releases, &grown.secrets).await?;
+    release_tree::upsert(transaction, grown.tiles).await?;
+    *key.end() = Some(grown.end);
+    Ok(Appended { first, ids: releases.iter().map(|release| release.id.clone()).collect() })
+}
+
+/// Grows the log and signs where it ends then, if it ended as said. `None`: it did not.
+async fn sign_behind(
+    transaction: &mut SqliteConnection,
+    key: &LogKey,
+    end: End,
+    releases: &[&Release],
+    now: Timestamp,
+) -> Result<Option<Grown>, StoreError> {
+    let before = end.note.clone();
+    let grown = end.grow(key, releases, now)?;
+    let sql = "INSERT INTO release_checkpoint (size, note, signed_at) \
+               SELECT $1, $2, $3 WHERE (SELECT note FROM release_checkpoint ORDER BY size DESC LIMIT 1) IS $4";
+    let query = sqlx::query(sql).bind(grown.end.edge.size() as i64).bind(&grown.end.note).bind(now.as_microsecond()).bind(before);
+    Ok((query.execute(transaction).await?.rows_affected() == 1).then_some(grown))
+}
+
+/// What is written when releases are added.
+struct Grown {
+    end: End,
+    tiles: Vec<(i64, u64, Vec<u8>)>,
+    secrets: Vec<Secret>,
+}
+
+impl End {
+    fn grow(self, key: &LogKey, releases: &[&Release], now: Timestamp) -> Result<Grown, StoreError> {
+        let Self { mut edge, mut bundle, .. } = self;
+        let (mut tiles, mut secrets) = (Vec::new(), Vec::with_capacity(releases.len()));
+        for release in releases {
+            release.check().map_err(|e: BadRelease| StoreError::Refused(e.to_string()))?;
+            let secret = key.secret(&release.id);
+            let entry = release.statement(&secret).entry();
+            secrets.push(secret);
+            let number = edge.size() / WIDTH;
+            if !push_entry(&mut bundle, &entry) {
+                return Err(StoreError::Refused(format!("release {}: its entry is too long", release.id)));
+            }
+            edge.push(leaf(&entry), &mut |tile, hashes| tiles.push((level(tile), tile.number, write_hashes(&hashes))));
+            if edge.size().is_multiple_of(WIDTH) {
+                tiles.push((ENTRIES, number, std::mem::take(&mut bundle)));
+            }
         }
+        tiles.extend(edge.unfinished().map(|(tile, hashes)| (level(tile), tile.number, write_hashes(hashes))));
+        if !bundle.is_empty() {
+            tiles.push((ENTRIES, edge.size() / WIDTH, bundle.clone()));
+        }
+        let head = Head { size: edge.size(), root: edge.root() };
+        let note = Checkpoint::new(key.verifier().name(), head).sign(&key.signer, now.as_second().unsigned_abs()).to_string();
+        Ok(Grown { end: Self { note: Some(note), edge, bundle }, tiles, secrets })
     }
-    tiles.extend(edge.unfinished().map(|(tile, hashes)| (level(tile), tile.number, write_hashes(hashes))));
-    if !bundle.is_empty() {
-        tiles.push((ENTRIES, edge.size() / WIDTH, bundle));
-    }
-    insert_rows(transaction, appended.first, releases, &secrets).await?;
-    release_tree::upsert(transaction, tiles).await?;
-    let head = Head { size: edge.size(), root: edge.root() };
-    let note = Checkpoint::new(key.verifier().name(), head).sign(&key.signer, now.as_second().unsigned_abs());
-    sqlx::query("INSERT INTO release_checkpoint (size, note, signed_at) VALUES ($1, $2, $3)")
-        .bind(head.size as i64)
-        .bind(note.to_string())
-        .bind(now.as_microsecond())
-        .execute(transaction)
-        .await?;
-    Ok(appended)
 }
 
 fn level(tile: Tile) -> i64 {
@@ -185,15 +271,16 @@ fn level(tile: Tile) -> i64 {
 }
 
 /// The edge of the tree and the unfinished bundle of entries, after a check that they are what was signed last.
-async fn continue_log(transaction: &mut SqliteConnection, key: &LogKey, now: Timestamp) -> Result<(Edge, Vec<u8>), StoreError> {
-    let Some((_, note)) = release_tree::latest(transaction).await? else {
+async fn read_end(transaction: &mut SqliteConnection, key: &LogKey, now: Timestamp) -> Result<End, StoreError> {
+    let Some((size, text)) = release_tree::latest_text(transaction).await? else {
         sqlx::query("INSERT INTO release_log (id, vkey, started_at) VALUES (1, $1, $2)")
             .bind(key.verifier().to_string())
             .bind(now.as_microsecond())
             .execute(transaction)
             .await?;
-        return Ok((Edge::default(), Vec::new()));
+        return Ok(End { note: None, edge: Edge::default(), bundle: Vec::new() });
     };
+    let note = release_tree::read(size, &text)?;
     let checkpoint = match note.signers(std::slice::from_ref(key.verifier())) {
         Ok(_) => Checkpoint::read(&note.text).map_err(|e| damaged(&e.to_string()))?,
         Err(Unsigned::Unknown) => {
@@ -211,7 +298,7 @@ async fn continue_log(transaction: &mut SqliteConnection, key: &LogKey, now: Tim
         _ => release_tree::bytes(transaction, ENTRIES, checkpoint.size / WIDTH).await?.unwrap_or_default(),
     };
     let whole = unfinished == 0 || read_entries(&bundle).is_ok_and(|entries| entries.len() == unfinished);
-    if whole { Ok((edge, bundle)) } else { Err(damaged("its last entries are missing")) }
+    if whole { Ok(End { note: Some(text), edge, bundle }) } else { Err(damaged("its last entries are missing")) }
 }
 
 fn damaged(what: &str) -> StoreError {
@@ -221,14 +308,10 @@ fn damaged(what: &str) -> StoreError {
 /// Rows in one statement: SQLite takes 32,766 values, and more rows at once gain nothing.
 const ROWS: usize = 128;
 
-async fn insert_rows(transaction: &mut SqliteConnection, first: u64, releases: &[Release], secrets: &[Secret]) -> Result<(), StoreError> {
+async fn insert_rows(transaction: &mut SqliteConnection, first: u64, releases: &[&Release], secrets: &[Secret]) -> Result<(), StoreError> {
     let mut number = first as i64;
     for (releases, secrets) in releases.chunks(ROWS).zip(secrets.chunks(ROWS)) {
-        let values: Vec<String> = (0..releases.len()).map(|row| values(row, 11)).collect();
-        let sql = format!(
-            "INSERT INTO release (number, id, recipient, purpose, channel, content, released_at, decision, terms, reasons, secret) VALUES {}",
-            values.join(", ")
-        );
+        let sql = format!("INSERT INTO release ({COLUMNS}) VALUES {}", values(releases.len(), 11));
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (release, secret) in releases.iter().zip(secrets) {
             let terms: Vec<String> = release.basis.terms.iter().map(ToString::to_string).collect();
@@ -251,13 +334,7 @@ async fn insert_rows(transaction: &mut SqliteConnection, first: u64, releases: &
     Ok(())
 }
 
-/// `($1, $2, …)` of one row of several.
-pub(crate) fn values(row: usize, columns: usize) -> String {
-    let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-    format!("({})", places.join(", "))
-}
-
-fn twice(error: sqlx::Error, releases: &[Release]) -> StoreError {
+fn twice(error: sqlx::Error, releases: &[&Release]) -> StoreError {
     let unique = error.as_database_error().is_some_and(|e| e.is_unique_violation());
     let which = if let [one] = releases { format!("release {}", one.id) } else { "one of these releases".to_owned() };
     if unique { StoreError::Refused(format!("{which} is in the log already")) } else { error.into() }
@@ -326,6 +403,9 @@ pub(crate) async fn row(connection: &mut SqliteConnection, id: &str) -> Result<O
     row.map(Row::logged).transpose()
 }
 
+/// Blocks of releases in which those to one party are looked for at once.
+const BLOCKS: i64 = 64;
+
 impl Register {
     /// Appends releases to the log and gives, once that is durable, what may be delivered. All of them or none.
     ///
@@ -337,12 +417,12 @@ impl Register {
         batch: Vec<(Release, T)>,
         now: Timestamp,
     ) -> Result<Vec<Released<T>>, StoreError> {
-        batch.iter().try_for_each(|(release, content)| is_content(release, content))?;
-        let releases: Vec<Release> = batch.iter().map(|(release, _)| release.clone()).collect();
+        batch.iter().try_for_each(|(release, content)| is_content(release, &digest(content)))?;
+        let releases: Vec<&Release> = batch.iter().map(|(release, _)| release).collect();
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let appended = append(&mut transaction, key, &releases, now).await?;
         transaction.commit().await?;
-        appended.committed(batch)
+        appended.committed(batch, digest)
     }
 
     /// What is in the log under this id, to be delivered after a restart; `None` when it is not there.
@@ -351,7 +431,7 @@ impl Register {
     /// When the content is not the one that was logged, or the register cannot be read.
     pub async fn released<T: AsRef<[u8]>>(&self, id: &str, content: T) -> Result<Option<Released<T>>, StoreError> {
         let Some(Logged { number, release, .. }) = self.logged(id).await? else { return Ok(None) };
-        is_content(&release, &content)?;
+        is_content(&release, &digest(&content))?;
         Ok(Some(Released { release, number, content }))
     }
 
@@ -381,10 +461,27 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn releases(&self, recipient: Option<&str>, most: u32) -> Result<Vec<Logged>, StoreError> {
-        let which = if recipient.is_some() { "recipient = $1" } else { "$1 IS NULL" };
-        let sql = format!("SELECT {COLUMNS} FROM release WHERE {which} ORDER BY number DESC LIMIT $2");
-        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql)).bind(recipient).bind(i64::from(most)).fetch_all(&self.pool).await?;
-        rows.into_iter().map(Row::logged).collect()
+        let Some(recipient) = recipient else {
+            let sql = format!("SELECT {COLUMNS} FROM release ORDER BY number DESC LIMIT $1");
+            let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql)).bind(i64::from(most)).fetch_all(&self.pool).await?;
+            return rows.into_iter().map(Row::logged).collect();
+        };
+        let sql = format!(
+            "WITH RECURSIVE block (place) AS (SELECT $1 UNION ALL SELECT place - 1 FROM block WHERE place > $2) \
+             SELECT {COLUMNS} FROM block CROSS JOIN release ON number >> 12 = place AND recipient = $3 ORDER BY number DESC LIMIT $4"
+        );
+        let last: Option<i64> = sqlx::query_scalar("SELECT max(number) FROM release").fetch_one(&self.pool).await?;
+        let (mut found, mut next) = (Vec::new(), last.map_or(-1, |last| last >> 12));
+        while next >= 0 && found.len() < most as usize {
+            let first = (next - BLOCKS + 1).max(0);
+            let query = sqlx::query_as(AssertSqlSafe(sql.clone())).bind(next).bind(first).bind(recipient);
+            let rows: Vec<Row> = query.bind(most as i64 - found.len() as i64).fetch_all(&self.pool).await?;
+            for row in rows {
+                found.push(row.logged()?);
+            }
+            next = first - 1;
+        }
+        Ok(found)
     }
 
     /// The key by which the log of this home is checked, as the register remembers it; `None` when nothing was released yet.
@@ -450,14 +547,14 @@ mod tests {
             let releases: Vec<Release> = (committed..committed + 300).map(release).collect();
             let before = everything(&register).await;
             let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
-            let appended = append(&mut transaction, &key(), &releases, Timestamp::UNIX_EPOCH).await.unwrap();
+            let appended = append(&mut transaction, &key(), &releases.iter().collect::<Vec<_>>(), Timestamp::UNIX_EPOCH).await.unwrap();
             sqlx::query("INSERT INTO mailbox (name, validity, last) VALUES ('beside', 1, 1)").execute(&mut *transaction).await.unwrap();
             drop((transaction, appended));
             assert_eq!(everything(&register).await, before);
             assert!(register.released(&format!("r-{committed}"), format!("content {committed}")).await.unwrap().is_none());
 
             let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
-            let appended = append(&mut transaction, &key(), &releases, Timestamp::UNIX_EPOCH).await.unwrap();
+            let appended = append(&mut transaction, &key(), &releases.iter().collect::<Vec<_>>(), Timestamp::UNIX_EPOCH).await.unwrap();
             sqlx::query("INSERT INTO mailbox (name, validity, last) VALUES ($1, 1, 1)")
                 .bind(committed.to_string())
                 .execute(&mut *transaction)
@@ -465,7 +562,7 @@ mod tests {
                 .unwrap();
             transaction.commit().await.unwrap();
             let batch = releases.into_iter().map(|release| (release.clone(), format!("content {}", &release.id[2..]))).collect();
-            let released = appended.committed(batch).unwrap();
+            let released = appended.committed(batch, digest).unwrap();
             assert_eq!(released[0].number(), committed);
         }
         // Three bundles of entries, three tiles of their hashes, one above them.
@@ -480,12 +577,12 @@ mod tests {
         let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
         let mut appended = Vec::new();
         for n in 0..3 {
-            appended.push(append(&mut transaction, &key(), &[release(n)], Timestamp::UNIX_EPOCH).await.unwrap());
+            appended.push(append(&mut transaction, &key(), &[&release(n)], Timestamp::UNIX_EPOCH).await.unwrap());
         }
         transaction.commit().await.unwrap();
         let [zero, one, two] = <[Appended; 3]>::try_from(appended).unwrap();
-        assert!(zero.committed(vec![(release(7), "content 7")]).is_err(), "another release");
-        assert!(one.committed(vec![(release(1), "content 7")]).is_err(), "another content");
-        assert_eq!(two.committed(vec![(release(2), "content 2")]).unwrap()[0].number(), 2);
+        assert!(zero.committed(vec![(release(7), "content 7")], digest).is_err(), "another release");
+        assert!(one.committed(vec![(release(1), "content 7")], digest).is_err(), "another content");
+        assert_eq!(two.committed(vec![(release(2), "content 2")], digest).unwrap()[0].number(), 2);
     }
 }

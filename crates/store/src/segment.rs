@@ -21,6 +21,7 @@ use parquet::schema::types::ColumnPath;
 use crate::StoreError;
 use crate::batch::EventBatch;
 use crate::columns::{COLUMNS, FILE_SCHEMA, ID, Kind, position};
+use crate::count::Counter;
 use crate::home::{Home, create_private, sync_folder};
 
 /// Rows of one row group: what a look-up may have to touch of a file's dictionaries.
@@ -50,6 +51,9 @@ pub struct Segment {
     /// 0 as ingested, 1 a day, 2 a month.
     pub level: i64,
     pub created_at: i64,
+    /// What it holds ([`crate::count`]), until the register keeps it; empty when read from there.
+    #[sqlx(skip)]
+    pub figures: Vec<u8>,
 }
 
 /// How the columns are written.
@@ -104,12 +108,14 @@ pub fn write(home: &Home, batch: &EventBatch, mut order: Vec<u32>, created_at: i
     let mut writer = SegmentWriter::start(home, order.len())?;
     writer.write_group(batch, &order)?;
     let (mut time_min, mut time_max) = (i64::MAX, i64::MIN);
+    let mut counter = Counter::default();
     for at in &order {
         let time = batch.time(*at as usize);
         (time_min, time_max) = (time_min.min(time), time_max.max(time));
+        counter.add(&batch.counted(*at as usize));
     }
     let (ip_min, ip_max) = batch.ip_range(&order).unzip();
-    let span = Span { time_min, time_max, ip_min, ip_max, rows: order.len() };
+    let span = Span { time_min, time_max, ip_min, ip_max, rows: order.len(), figures: counter.finish()? };
     writer.finish(span, 0, created_at)
 }
 
@@ -121,6 +127,7 @@ pub(crate) struct Span {
     pub(crate) ip_min: Option<String>,
     pub(crate) ip_max: Option<String>,
     pub(crate) rows: usize,
+    pub(crate) figures: Vec<u8>,
 }
 
 /// A segment being written column by column, so that only one sorted column is in memory at a time.
@@ -251,6 +258,7 @@ impl<'h> Draft<'h> {
             destination_filter_length: destination.map(|f| f.1),
             level,
             created_at,
+            figures: span.figures,
         })
     }
 }

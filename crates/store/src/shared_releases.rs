@@ -2,17 +2,17 @@
 
 use casework::model::release::Release;
 use jiff::Timestamp;
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::StoreError;
-use crate::register::Register;
-use crate::releases::{self, LogKey, Released};
+use crate::register::{Register, values};
+use crate::releases::{self, Content, LogKey, Released};
 
 /// A page that is to be given to a party: its release, its bytes, and the objects in it.
 #[derive(Debug)]
 pub struct PageGiven {
     pub release: Release,
-    pub body: Vec<u8>,
+    pub body: Content,
     pub collection: i64,
     /// `objects`, `manifest` or `versions`.
     pub kind: &'static str,
@@ -36,27 +36,33 @@ impl Register {
     ///
     /// # Errors
     /// As the log says; then nothing was logged, and nothing may be sent.
-    pub async fn release_pages(&self, key: &LogKey, pages: Vec<PageGiven>, now: Timestamp) -> Result<Vec<Released<Vec<u8>>>, StoreError> {
-        let releases: Vec<Release> = pages.iter().map(|page| page.release.clone()).collect();
+    pub async fn release_pages(&self, key: &LogKey, pages: Vec<PageGiven>, now: Timestamp) -> Result<Vec<Released<Content>>, StoreError> {
+        pages.iter().try_for_each(|page| releases::is_content(&page.release, &page.body.sha256()))?;
+        let releases: Vec<&Release> = pages.iter().map(|page| &page.release).collect();
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let appended = releases::append(&mut transaction, key, &releases, now).await?;
-        for page in &pages {
-            let dates = page.objects.iter().map(|(_, date)| *date);
-            sqlx::query(
-                "INSERT INTO shared_release (release, collection, party, kind, first, last, objects) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            )
-            .bind(&page.release.id)
-            .bind(page.collection)
-            .bind(page.release.recipient.as_str())
-            .bind(page.kind)
-            .bind(dates.clone().min().unwrap_or(0))
-            .bind(dates.max().unwrap_or(0))
-            .bind(pack(page.objects.iter().map(|(number, _)| *number)))
-            .execute(&mut *transaction)
-            .await?;
+        let numbered: Vec<(&PageGiven, i64)> = pages.iter().zip(appended.numbers()).collect();
+        for chunk in numbered.chunks(128) {
+            let sql = format!(
+                "INSERT INTO shared_release (release, collection, party, kind, first, last, objects) VALUES {}",
+                values(chunk.len(), 7)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for (page, number) in chunk {
+                let dates = page.objects.iter().map(|(_, date)| *date);
+                query = query
+                    .bind(number)
+                    .bind(page.collection)
+                    .bind(page.release.recipient.as_str())
+                    .bind(page.kind)
+                    .bind(dates.clone().min().unwrap_or(0))
+                    .bind(dates.max().unwrap_or(0))
+                    .bind(pack(page.objects.iter().map(|(number, _)| *number)));
+            }
+            query.execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
-        appended.committed(pages.into_iter().map(|page| (page.release, page.body)).collect())
+        appended.committed(pages.into_iter().map(|page| (page.release, page.body)).collect(), Content::sha256)
     }
 
     /// Who has been given an object of a collection?
@@ -74,7 +80,7 @@ impl Register {
         for version in versions {
             let (number, date_added, version): (i64, i64, i64) = (version.get(0), version.get(1), version.get(2));
             let pages = sqlx::query(
-                "SELECT party, release, kind, objects, released_at FROM shared_release JOIN release ON release.id = shared_release.release \
+                "SELECT party, release.id, kind, objects, released_at FROM shared_release JOIN release ON release.number = shared_release.release \
                  WHERE collection = $1 AND first <= $2 AND last >= $2 ORDER BY release.number",
             )
             .bind(collection)

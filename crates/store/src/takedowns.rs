@@ -53,7 +53,7 @@ pub struct TakedownRow {
     pub reason: String,
 }
 
-const ROW: &str = "SELECT id, number, case_id, target, place, class, country, party, channel, agreement, release_id, asked_by, their_id, \
+pub(crate) const ROW: &str = "SELECT id, number, case_id, target, place, class, country, party, channel, agreement, release_id, asked_by, their_id, \
                    said, shown, state, quiet_days, needed_days, reinfections, escalations, first_seen, last_seen, asked_at, heard_at, \
                    answered_at, answer_due, verified_at, assessed_at, reason FROM takedown";
 
@@ -246,6 +246,26 @@ impl Register {
             .bind(&wanted.state)
             .bind(&wanted.party)
             .bind(i64::from(wanted.all))
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// Takedowns before the one of this number, newest first.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn takedowns_before(&self, before: i64, wanted: &Wanted, most: u32) -> Result<Vec<TakedownRow>, StoreError> {
+        let sql = format!(
+            "{ROW} WHERE ($1 IS NULL OR case_id = $1) AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR party = $3) \
+             AND ($4 = 1 OR $2 IS NOT NULL OR state NOT IN ('verified', 'withdrawn')) AND number < $5 ORDER BY number DESC LIMIT $6"
+        );
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(&wanted.case_id)
+            .bind(&wanted.state)
+            .bind(&wanted.party)
+            .bind(i64::from(wanted.all))
+            .bind(before)
+            .bind(i64::from(most))
             .fetch_all(&self.pool)
             .await?)
     }

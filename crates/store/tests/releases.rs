@@ -106,6 +106,20 @@ async fn a_release_is_remembered_as_it_was_made() {
 }
 
 #[tokio::test]
+async fn what_one_party_was_given_is_found_among_many_releases() {
+    let (_folder, _home, register) = home().await;
+    register.release(&key(), batch(0..4_099), now()).await.unwrap();
+    let mut rare = batch(4_099..4_100);
+    rare[0].0.recipient = "rare".parse().unwrap();
+    register.release(&key(), rare, now()).await.unwrap();
+    let numbers =
+        async |party, most| register.releases(Some(party), most).await.unwrap().into_iter().map(|logged| logged.number).collect::<Vec<_>>();
+    assert_eq!(numbers("party-0", 3).await, [4_098, 4_095, 4_092]);
+    assert_eq!(numbers("party-2", 5_000).await.len(), 1_366);
+    assert_eq!(numbers("rare", 10).await, [4_099]);
+}
+
+#[tokio::test]
 async fn nothing_is_delivered_that_is_not_what_was_logged() {
     let (_folder, _home, register) = home().await;
     let refused = register.release(&key(), vec![(release(1), content(2))], now()).await.unwrap_err();

@@ -3,7 +3,7 @@
 //! A case is what its history says: [`replay`] makes the case from its entries, and there is no other way to change it. Each entry
 //! carries the hash of the one before, so none can be altered, moved or taken out unseen ([`verify`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,10 @@ pub enum Did {
     TaskDone {
         number: u32,
     },
+    /// It was not done after all.
+    TaskReopened {
+        number: u32,
+    },
     Joined {
         party: String,
         role: String,
@@ -113,9 +117,20 @@ pub enum Did {
     Closed {
         closing: Closing,
         why: String,
+        /// For one that a person merged: the case in which it goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        into: Option<String>,
     },
     Reopened {
         why: String,
+    },
+    /// Another case goes on in this one.
+    Absorbed {
+        case: String,
+    },
+    /// That case goes on by itself again.
+    Parted {
+        case: String,
     },
 }
 
@@ -248,6 +263,39 @@ pub struct Case {
     /// Days with events, as [`Day::number`], and how many.
     pub days: BTreeMap<i32, u64>,
     pub closed: Option<(Timestamp, Closing)>,
+    /// The case in which a person let it go on.
+    pub merged_into: Option<String>,
+    /// Cases that go on in this one.
+    pub absorbed: BTreeSet<String>,
+}
+
+/// Where a case is on its way.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Stage {
+    /// Nobody works on it.
+    New,
+    /// Somebody does.
+    Working,
+    /// Somebody outside was asked to end it.
+    Waiting,
+    Closed,
+}
+
+impl Stage {
+    pub const ALL: [Self; 4] = [Self::New, Self::Working, Self::Waiting, Self::Closed];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Working => "working",
+            Self::Waiting => "waiting",
+            Self::Closed => "closed",
+        }
+    }
+
+    pub fn read(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.as_str() == text)
+    }
 }
 
 impl Case {
@@ -267,6 +315,20 @@ impl Case {
         self.tasks.iter().filter(|task| task.done_at.is_none()).count()
     }
 
+    /// Takedowns that are not over.
+    pub fn running(&self) -> impl Iterator<Item = &str> {
+        self.takedowns.iter().filter(|(_, state)| !matches!(state.as_str(), "verified" | "withdrawn")).map(|(id, _)| id.as_str())
+    }
+
+    pub fn stage(&self) -> Stage {
+        match (self.closed, self.running().next(), &self.assignee) {
+            (Some(_), _, _) => Stage::Closed,
+            (None, Some(_), _) => Stage::Waiting,
+            (None, None, Some(_)) => Stage::Working,
+            (None, None, None) => Stage::New,
+        }
+    }
+
     /// What it is after this happened.
     pub fn follow(&mut self, at: Timestamp, did: &Did) {
         match did {
@@ -283,11 +345,19 @@ impl Case {
             Did::TaskDone { number } => {
                 self.tasks.iter_mut().filter(|task| task.number == *number).for_each(|task| task.done_at = Some(at));
             }
+            Did::TaskReopened { number } => {
+                self.tasks.iter_mut().filter(|task| task.number == *number).for_each(|task| task.done_at = None);
+            }
             Did::Joined { party, role } => drop(self.participants.insert(party.clone(), role.clone())),
             Did::Left { party } => drop(self.participants.remove(party)),
             Did::Takedown { takedown, state, .. } => drop(self.takedowns.insert(takedown.clone(), state.clone())),
-            Did::Closed { closing, .. } => self.closed = Some((at, *closing)),
-            Did::Reopened { .. } => self.closed = None,
+            Did::Closed { closing, into, .. } => {
+                self.closed = Some((at, *closing));
+                self.merged_into.clone_from(into);
+            }
+            Did::Reopened { .. } => (self.closed, self.merged_into) = (None, None),
+            Did::Absorbed { case } => drop(self.absorbed.insert(case.clone())),
+            Did::Parted { case } => drop(self.absorbed.remove(case)),
         }
     }
 }
@@ -331,7 +401,7 @@ mod tests {
             Did::Joined { party: "isp.example".into(), role: "provider".into() },
             Did::TaskDone { number: 1 },
             Did::Noted { text: "改ざん\n\"quoted\"".into() },
-            Did::Closed { closing: Closing::Resolved, why: "verified".into() },
+            Did::Closed { closing: Closing::Resolved, why: "verified".into(), into: None },
         ]
     }
 

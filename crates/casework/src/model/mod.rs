@@ -3,10 +3,12 @@
 pub mod agreement;
 pub mod case;
 pub mod day;
+pub mod deeds;
 pub mod event;
 pub mod extra;
 pub mod field;
 pub mod identity;
+pub mod meaning;
 pub mod observable;
 pub mod party;
 pub mod release;

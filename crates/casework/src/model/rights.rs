@@ -90,6 +90,10 @@ pub enum Right {
     ChangePeople,
     /// One's own sign-in: passkeys, password, sessions, language.
     OwnAccount,
+    /// The interface for machines, as far as it is for everybody: what the other rights, or for an outside party policy, let be known.
+    AskApi,
+    /// Where one's party is called when something happens.
+    ManageWebhooks,
     /// What the own party may know: its networks, its problems.
     UsePortal,
     /// Answers to notices, claims of networks and domains.
@@ -99,7 +103,7 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::ReadEvents,
         Self::GiveEvidence,
         Self::ChangeIndicators,
@@ -119,6 +123,8 @@ impl Right {
         Self::ReadPeople,
         Self::ChangePeople,
         Self::OwnAccount,
+        Self::AskApi,
+        Self::ManageWebhooks,
         Self::UsePortal,
         Self::AnswerInPortal,
         Self::ManagePartner,
@@ -142,7 +148,8 @@ impl Right {
             Self::ChangeAgreements | Self::ChangeTemplates => &[Administrator, Lead],
             Self::ReadPeople => &[Administrator, Lead, Auditor],
             Self::ChangeSettings | Self::ChangePeople => &[Administrator],
-            Self::OwnAccount => &Role::ALL,
+            Self::OwnAccount | Self::AskApi => &Role::ALL,
+            Self::ManageWebhooks => &[Administrator, PartnerAdministrator],
             Self::UsePortal | Self::AnswerInPortal => &[PartnerAdministrator, Partner],
             Self::ManagePartner => &[PartnerAdministrator],
         }
@@ -162,6 +169,7 @@ impl Right {
                 | Self::ReadSettings
                 | Self::ReadPeople
                 | Self::OwnAccount
+                | Self::AskApi
         )
     }
 }
@@ -184,7 +192,8 @@ mod tests {
 
     #[test]
     fn partners_open_no_door_of_ours_and_we_none_of_theirs() {
-        for right in Right::ALL.into_iter().filter(|right| *right != Right::OwnAccount) {
+        let shared = [Right::OwnAccount, Right::AskApi, Right::ManageWebhooks];
+        for right in Right::ALL.into_iter().filter(|right| !shared.contains(right)) {
             let (theirs, ours): (Vec<Role>, Vec<Role>) = right.roles().iter().partition(|role| role.is_partner());
             assert!(theirs.is_empty() || ours.is_empty(), "{right:?}");
         }

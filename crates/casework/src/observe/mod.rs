@@ -25,6 +25,7 @@ mod cleanmx;
 mod columns;
 pub mod csv;
 mod dataplane;
+pub mod delivery;
 mod dshield;
 mod dshield_block;
 mod dshield_sources;

@@ -133,8 +133,12 @@ impl Packing {
 
 /// An entity tag of a body, the same for each way it is packed (weak, RFC 9110 §8.8.3).
 pub(crate) fn etag(body: &[u8]) -> String {
-    let hash = Sha256::digest(body);
-    format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16]))
+    etag_of(&Sha256::digest(body).into())
+}
+
+/// The same, of the body's SHA-256.
+pub(crate) fn etag_of(sha256: &[u8; 32]) -> String {
+    format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&sha256[..16]))
 }
 
 /// The client has it already.

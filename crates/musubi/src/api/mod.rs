@@ -9,9 +9,11 @@ mod log;
 pub(crate) mod misp;
 pub(crate) mod page;
 pub(crate) mod rates;
+pub(crate) mod rest;
 pub(crate) mod scribe;
 pub(crate) mod standing;
 pub(crate) mod taxii;
+pub(crate) mod telemetry;
 pub(crate) mod zone;
 
 use std::net::IpAddr;
@@ -62,10 +64,17 @@ pub(crate) struct Server {
     /// What signing in needs.
     pub(crate) gate: Gate,
     pub(crate) counters: Counters,
+    /// Sums of events, and who asks for more than sums.
+    pub(crate) sums: crate::console::asking::Sums,
     /// Events of MISP that were read lately.
     pub(crate) misp: misp::shelf::Shelf,
     /// Who is responsible for what.
     pub(crate) responsible: crate::console::portal::mine::Responsibles,
+    /// Questions about events that run at once.
+    pub(crate) questions: Semaphore,
+    /// Uploads that are being written to now, and a bell for those that wait to be read.
+    pub(crate) uploads: rest::uploads::Desk,
+    pub(crate) telemetry: telemetry::Telemetry,
 }
 
 /// What `/metrics` tells.
@@ -148,8 +157,12 @@ impl Server {
             pending: Notify::new(),
             gate: Gate::new(&limits)?,
             counters: Counters::default(),
+            sums: crate::console::asking::Sums::default(),
             misp: misp::shelf::Shelf::default(),
             responsible: crate::console::portal::mine::Responsibles::default(),
+            questions: Semaphore::new(limits.questions as usize),
+            uploads: rest::uploads::Desk::default(),
+            telemetry: telemetry::Telemetry::new(limits.otlp.as_deref())?,
             limits,
             register,
         };
@@ -227,7 +240,7 @@ impl Server {
 pub(crate) fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(telemetry::metrics))
         .route("/taxii2", any(taxii::serve))
         .route("/taxii2/", any(taxii::serve))
         .route("/taxii2/{*rest}", any(taxii::serve))
@@ -238,6 +251,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/misp/{*rest}", any(misp::serve))
         .merge(crate::console::router(&server))
         .fallback(nothing_here)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&server), telemetry::watch))
         .with_state(server)
 }
 
@@ -302,22 +316,4 @@ async fn healthz(State(server): State<Arc<Server>>) -> Response {
         Ok(_) => (StatusCode::OK, "ok\n").into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("the register cannot be read: {error}\n")).into_response(),
     }
-}
-
-/// Counters as Prometheus reads them (text format 0.0.4), for this machine only.
-async fn metrics(State(server): State<Arc<Server>>, request: Request) -> Response {
-    if !request.extensions().get::<Peer>().is_some_and(|peer| peer.address.is_loopback()) {
-        return (StatusCode::FORBIDDEN, "metrics are told on this machine only\n").into_response();
-    }
-    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
-    let counters = &server.counters;
-    let lines = [
-        ("musubi_requests_total", "Requests answered.", count(&counters.requests)),
-        ("musubi_requests_refused_total", "Requests answered with an error.", count(&counters.refused)),
-        ("musubi_objects_given_total", "Objects given to parties.", count(&counters.objects_given)),
-        ("musubi_objects_taken_total", "Objects taken from parties.", count(&counters.objects_taken)),
-    ];
-    let text: String =
-        lines.iter().map(|(name, help, value)| format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n")).collect();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

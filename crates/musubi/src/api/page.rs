@@ -4,8 +4,8 @@ use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::PartyId;
 use casework::model::release::{Basis, Release};
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 use store::collections::Collection;
+use store::releases::Content;
 use store::shared;
 use store::shared_releases::PageGiven;
 
@@ -44,18 +44,18 @@ impl From<&shared::Shared> for OnPage {
 
 impl Page<'_> {
     /// What is to be logged before these bytes may be sent.
-    pub(crate) fn given(self, body: Vec<u8>, now: Timestamp) -> PageGiven {
+    pub(crate) fn given(self, body: Content, now: Timestamp) -> PageGiven {
         let mut terms: Vec<i64> = self.objects.iter().map(|object| object.terms).collect();
         terms.sort_unstable();
         terms.dedup();
         let mut reasons = vec![self.how];
         reasons.extend(self.view.reasons(&terms));
         let release = Release {
-            id: format!("page-{}", chance::uuid()),
+            id: format!("page-{}", chance::rising(now)),
             recipient: self.party.clone(),
             purpose: self.purpose,
             channel: self.channel,
-            content: Sha256::digest(&body).into(),
+            content: body.sha256(),
             at: now,
             basis: Basis { decision: "allow".to_owned(), terms, reasons },
         };

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use casework::model::release::Release;
 use store::posting::{Post, Posted};
 use store::register::Register;
-use store::releases::{LogKey, Released};
+use store::releases::{Content, LogKey, Released};
 use store::shared_releases::PageGiven;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -17,8 +18,9 @@ use crate::{chance, pipeline};
 
 /// What is to be written.
 enum Order {
-    Page(PageGiven, oneshot::Sender<Result<Released<Vec<u8>>>>),
+    Page(PageGiven, oneshot::Sender<Result<Released<Content>>>),
     Post(Post, oneshot::Sender<Result<Posted>>),
+    Answer(Release, Vec<u8>, oneshot::Sender<Result<Released<Vec<u8>>>>),
 }
 
 /// Takes orders.
@@ -42,6 +44,7 @@ impl Scribe {
         tokio::spawn(async move {
             while let Some(first) = waiting.recv().await {
                 let (mut pages, mut posts, mut objects) = (Vec::new(), Vec::new(), 0);
+                let mut answers = Vec::new();
                 let mut next = Some(first);
                 while let Some(order) = next {
                     match order {
@@ -50,8 +53,9 @@ impl Scribe {
                             objects += post.objects.len();
                             posts.push((post, answer));
                         }
+                        Order::Answer(release, body, answer) => answers.push(((release, body), answer)),
                     }
-                    next = if pages.len() < PAGES && objects < OBJECTS { waiting.try_recv().ok() } else { None };
+                    next = if pages.len() + answers.len() < PAGES && objects < OBJECTS { waiting.try_recv().ok() } else { None };
                 }
                 if !posts.is_empty() {
                     add(&register, posts).await;
@@ -60,15 +64,25 @@ impl Scribe {
                 if !pages.is_empty() {
                     release(&register, &key, pages).await;
                 }
+                if !answers.is_empty() {
+                    log(&register, &key, answers).await;
+                }
             }
         });
         Self { orders, news }
     }
 
     /// Logs a page; gives it back when it may be sent.
-    pub(crate) async fn release(&self, page: PageGiven) -> Result<Released<Vec<u8>>> {
+    pub(crate) async fn release(&self, page: PageGiven) -> Result<Released<Content>> {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Page(page, answer)).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+
+    /// Logs any other answer to a party; gives it back when it may be sent.
+    pub(crate) async fn log(&self, release: Release, body: Vec<u8>) -> Result<Released<Vec<u8>>> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Answer(release, body, answer)).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
     }
 
@@ -105,13 +119,25 @@ async fn add(register: &Register, posts: Vec<(Post, oneshot::Sender<Result<Poste
 }
 
 #[allow(clippy::type_complexity, reason = "pages, each with who waits for it")]
-async fn release(register: &Register, key: &LogKey, pages: Vec<(PageGiven, oneshot::Sender<Result<Released<Vec<u8>>>>)>) {
+async fn release(register: &Register, key: &LogKey, pages: Vec<(PageGiven, oneshot::Sender<Result<Released<Content>>>)>) {
     let (pages, answers): (Vec<_>, Vec<_>) = pages.into_iter().unzip();
     match register.release_pages(key, pages, pipeline::now()).await {
         Ok(released) => answers.into_iter().zip(released).for_each(|(answer, page)| drop(answer.send(Ok(page)))),
         Err(error) => {
             let text = error.to_string();
             answers.into_iter().for_each(|answer| drop(answer.send(Err(anyhow!("{text}")))));
+        }
+    }
+}
+
+#[allow(clippy::type_complexity, reason = "answers, each with who waits for it")]
+async fn log(register: &Register, key: &LogKey, answers: Vec<((Release, Vec<u8>), oneshot::Sender<Result<Released<Vec<u8>>>>)>) {
+    let (batch, waiting): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+    match register.release(key, batch, pipeline::now()).await {
+        Ok(released) => waiting.into_iter().zip(released).for_each(|(answer, one)| drop(answer.send(Ok(one)))),
+        Err(error) => {
+            let text = error.to_string();
+            waiting.into_iter().for_each(|answer| drop(answer.send(Err(anyhow!("{text}")))));
         }
     }
 }

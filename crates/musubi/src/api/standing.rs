@@ -38,6 +38,8 @@ pub(crate) struct Standing {
     pub(crate) collections: Vec<Collection>,
     grants: Vec<Grant>,
     pub(crate) doorkeeper: Doorkeeper,
+    /// Who is responsible for what; made when first asked for.
+    pub(crate) directory: std::sync::OnceLock<Arc<casework::enrich::responsible::Directory>>,
     views: Mutex<Views>,
 }
 
@@ -63,21 +65,35 @@ impl View {
     }
 }
 
+/// How a party sees events under some terms.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) redactions: Redactions,
+    pub(crate) reason: String,
+    /// Everybody may know it: telling it is no release.
+    pub(crate) is_clear: bool,
+}
+
 /// What one party may know of events.
 #[derive(Clone, Debug)]
 pub(crate) struct Sight {
-    by_terms: BTreeMap<i64, (Redactions, String)>,
+    by_terms: BTreeMap<i64, Seen>,
 }
 
 impl Sight {
     /// For [`store::events::Questions::open_for`].
     pub(crate) fn admits(&self, terms: i64) -> Option<Redactions> {
-        self.by_terms.get(&terms).map(|(redactions, _)| *redactions)
+        self.by_terms.get(&terms).map(|seen| seen.redactions)
+    }
+
+    /// How events under these terms are seen.
+    pub(crate) fn get(&self, terms: &i64) -> Option<&Seen> {
+        self.by_terms.get(terms)
     }
 
     /// Why, for the log of releases.
     pub(crate) fn why(&self, terms: i64) -> Option<&str> {
-        self.by_terms.get(&terms).map(|(_, why)| why.as_str())
+        self.by_terms.get(&terms).map(|seen| seen.reason.as_str())
     }
 }
 
@@ -140,6 +156,7 @@ impl Standing {
             collections: register.collections().await?,
             grants: register.grants().await?,
             doorkeeper: Doorkeeper::new(register.tokens().await?, register.sign_ins().await?, issuers),
+            directory: std::sync::OnceLock::new(),
             views: Mutex::default(),
             universe,
             parties,
@@ -192,7 +209,8 @@ impl Standing {
                     let hidden: Vec<&str> = decision.redactions().iter().map(casework::share::Redaction::code).collect();
                     let hidden = if hidden.is_empty() { String::new() } else { format!(", without {}", hidden.join(" and ")) };
                     let why = format!("terms {id}: {ground}{}{hidden}", agreement.unwrap_or_default());
-                    by_terms.insert(*id, (decision.redactions(), why));
+                    let is_clear = terms.terms().tlp == casework::model::terms::Tlp::Clear;
+                    by_terms.insert(*id, Seen { redactions: decision.redactions(), reason: why, is_clear });
                 }
             }
         }

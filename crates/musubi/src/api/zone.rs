@@ -1,7 +1,8 @@
 //! Zones to secondaries: SOA, AXFR (RFC 5936) and IXFR (RFC 1995) of response policy zones, one for each party that is set up.
 //!
-//! A secondary is known by a key that it shares with us (TSIG, RFC 8945), or by its address, as resolvers in one network are, or by both; what it
-//! gets is made for its party like any other list, and each transfer of another version is a release. Incremental answers go back as far as this process remembers, else the whole zone is sent.
+//! A secondary is known by a key that it shares with us (TSIG, RFC 8945), or by its address, as resolvers in one network are, or by both; what
+//! it gets is made for its party like any other list, and each transfer of another version is a release. Incremental answers go back as far
+//! as this process remembers, else the whole zone is sent.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};

@@ -30,6 +30,7 @@ pub(crate) enum Case {
     Task(Task),
     Join(Join),
     Close(Close),
+    Merge(Merge),
     VerifyHistory(VerifyHistory),
 }
 
@@ -45,6 +46,7 @@ impl Case {
             Self::Task(command) => command.run(place).await,
             Self::Join(command) => command.run(place).await,
             Self::Close(command) => command.run(place).await,
+            Self::Merge(command) => command.run(place).await,
             Self::VerifyHistory(command) => command.run(place).await,
         }
     }
@@ -294,14 +296,18 @@ pub(crate) fn sentence(did: &Did) -> String {
         Did::Noted { text } => text.clone(),
         Did::TaskAdded { number, title, .. } => format!("task {number}: {title}"),
         Did::TaskDone { number } => format!("task {number} done"),
+        Did::TaskReopened { number } => format!("task {number} taken up again"),
         Did::Joined { party, role } => format!("{party} takes part as {role}"),
         Did::Left { party } => format!("{party} no longer takes part"),
         Did::Takedown { takedown, happening, state, detail } => {
             let detail = detail.as_deref().map_or_else(String::new, |detail| format!(": {detail}"));
             format!("takedown {takedown} {happening}{detail} → {state}")
         }
-        Did::Closed { closing, why } => format!("closed, {}: {why}", closing.as_str()),
+        Did::Closed { why, into: Some(into), .. } => format!("goes on in {into}: {why}"),
+        Did::Closed { closing, why, into: None } => format!("closed, {}: {why}", closing.as_str()),
         Did::Reopened { why } => format!("reopened: {why}"),
+        Did::Absorbed { case } => format!("{case} goes on here"),
+        Did::Parted { case } => format!("{case} goes on by itself again"),
     }
 }
 
@@ -357,7 +363,7 @@ impl Note {
 #[command(after_help = "Example:\n  musubi case task c1 'Ask the maker for the fixed firmware' --assignee ken --due 2d")]
 pub(crate) struct Task {
     id: String,
-    #[arg(required_unless_present = "done")]
+    #[arg(required_unless_present_any = ["done", "undone"])]
     title: Option<String>,
     #[arg(long, value_name = "NAME")]
     assignee: Option<String>,
@@ -367,6 +373,9 @@ pub(crate) struct Task {
     /// Number of the task that is done
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["title", "assignee", "due"])]
     done: Option<u32>,
+    /// Number of the task that was not done after all
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["title", "assignee", "due", "done"])]
+    undone: Option<u32>,
     #[command(flatten)]
     acting: Acting,
 }
@@ -377,19 +386,15 @@ impl Task {
         let due = self.due.as_deref().map(|due| ahead(due, now)).transpose().map_err(WrongUsage)?;
         let register = place.register().await?;
         let mut number = 0;
-        let decide = |case: &Told| match (self.done, &self.title) {
-            (Some(finished), _) => {
+        let decide = |case: &Told| match (self.done, self.undone, &self.title) {
+            (Some(finished), _, _) | (None, Some(finished), _) => {
                 number = finished;
-                match case.tasks.iter().find(|task| task.number == finished) {
-                    None => Err(format!("{} has no task {finished}", self.id)),
-                    Some(task) if task.done_at.is_some() => Ok(Vec::new()),
-                    Some(_) => Ok(vec![Did::TaskDone { number: finished }]),
-                }
+                case.finish(finished, self.done.is_some()).map_err(|refusal| format!("{}: {refusal}", self.id))
             }
-            (None, title) => {
-                number = case.tasks.len() as u32 + 1;
-                let title = title.clone().unwrap_or_default();
-                Ok(vec![Did::TaskAdded { number, title, assignee: self.assignee.clone(), due }])
+            (None, None, title) => {
+                let (next, did) = case.task(title.clone().unwrap_or_default(), self.assignee.clone(), due);
+                number = next;
+                Ok(vec![did])
             }
         };
         register.change_case(&self.id, now, &self.acting.by(), decide).await?;
@@ -416,11 +421,9 @@ pub(crate) struct Join {
 impl Join {
     async fn run(self, place: &Place) -> Result<()> {
         let party = self.party.to_string();
-        let decide = |case: &Told| match (self.leave, case.participants.get(&party)) {
-            (true, None) => Err(format!("{party} takes no part in {}", self.id)),
-            (true, Some(_)) => Ok(vec![Did::Left { party: party.clone() }]),
-            (false, Some(role)) if *role == self.role => Ok(Vec::new()),
-            (false, _) => Ok(vec![Did::Joined { party: party.clone(), role: self.role.clone() }]),
+        let decide = |case: &Told| match self.leave {
+            true => case.leave(&party).map_err(|refusal| format!("{}: {refusal}", self.id)),
+            false => Ok(case.join(&party, &self.role)),
         };
         place.register().await?.change_case(&self.id, self.acting.now(), &self.acting.by(), decide).await?;
         done(place, &self.id, if self.leave { "left" } else { "joined" })
@@ -451,27 +454,40 @@ fn closing(text: &str) -> Result<Closing, String> {
 
 impl Close {
     async fn run(self, place: &Place) -> Result<()> {
-        let decide = |case: &Told| match (self.reopen, case.closed) {
-            (true, Some((_, Closing::Merged))) => Err(format!("{} goes on in another case", self.id)),
-            (true, Some(_)) => Ok(vec![Did::Reopened { why: self.why.clone() }]),
-            (true, None) => Err(format!("{} is open", self.id)),
-            (false, Some((at, closing))) => Err(format!("{} was closed at {at}: {}", self.id, closing.as_str())),
-            (false, None) => {
-                let running: Vec<&str> = case
-                    .takedowns
-                    .iter()
-                    .filter(|(_, state)| !matches!(state.as_str(), "verified" | "withdrawn"))
-                    .map(|(id, _)| id.as_str())
-                    .collect();
-                // Resolved is a word about the network; whoever gives up may say so.
-                if self.how == Closing::Resolved && !running.is_empty() {
-                    return Err(format!("not resolved while takedowns are not verified: {}", running.join(", ")));
-                }
-                Ok(vec![Did::Closed { closing: self.how, why: self.why.clone() }])
-            }
+        let decide = |case: &Told| {
+            let did = if self.reopen { case.reopen(self.why.clone()) } else { case.close(self.how, self.why.clone()) };
+            did.map_err(|refusal| format!("{}: {refusal}", self.id))
         };
         place.register().await?.change_case(&self.id, self.acting.now(), &self.acting.by(), decide).await?;
         done(place, &self.id, if self.reopen { "open" } else { self.how.as_str() })
+    }
+}
+
+/// Let a case go on in another one, or by itself again
+///
+/// Its events go on being counted where they were; whoever opens the other case sees both.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  musubi case merge c1 --into c2 --why 'the same operator'")]
+pub(crate) struct Merge {
+    id: String,
+    /// The case in which it goes on
+    #[arg(long, value_name = "CASE")]
+    into: String,
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    why: String,
+    /// It goes on by itself again
+    #[arg(long)]
+    undo: bool,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+impl Merge {
+    async fn run(self, place: &Place) -> Result<()> {
+        let (id, into, why) = (self.id.as_str(), self.into.as_str(), self.why.clone());
+        let decide = |one: &Told, other: &Told| if self.undo { one.part(id, into, why) } else { one.merge(id, other, into, why) };
+        place.register().await?.change_two_cases((id, into), self.acting.now(), &self.acting.by(), decide).await?;
+        done(place, id, &if self.undo { "goes on by itself".to_owned() } else { format!("goes on in {into}") })
     }
 }
 

@@ -6,6 +6,8 @@ use anyhow::Result;
 use formats::value;
 use jiff::Timestamp;
 
+pub(crate) use store::filter::equals;
+
 use super::query::ask;
 use super::view::For;
 use super::{Place, WrongUsage, moment};
@@ -83,11 +85,6 @@ impl Events {
         let sql = format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC LIMIT {}", self.limit);
         ask(place, &sql, Some(&self.view), self.format, self.output.as_ref()).await
     }
-}
-
-/// `column = 'text'`, whatever is in the text.
-pub(crate) fn equals(column: &str, text: &str) -> String {
-    format!("{column} = '{}'", text.replace('\'', "''"))
 }
 
 fn columns(wish: &str) -> Result<String> {

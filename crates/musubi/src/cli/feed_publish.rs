@@ -25,7 +25,7 @@ use crate::show::{grouped, json as say_json, say};
 /// What it may see and what is published, as it stands now: manifest.json, hashes.csv and a file for each event. The folder is replaced as a
 /// whole, so a reader never sees half a feed, and what the party may not have any more is gone. The log of releases has the hash of manifest.json, which has those of the events.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  musubi feed publish /srv/www/feeds/isp-jp --to isp-jp")]
+#[command(after_help = "Example:\n  musubi feed publish /tmp/feeds/isp-jp --to isp-jp")]
 pub(crate) struct Publish {
     /// Nothing but a feed may be in it
     folder: PathBuf,
@@ -75,9 +75,9 @@ impl Publish {
                 let how = format!("MISP: feed of collection {} as a folder", collection.id);
                 let (view, purpose, kind) = (&*guest.view, Purpose::Defend, "objects");
                 let page = Page { party: &self.to, view, collection, channel: Channel::File, purpose, how, kind, objects };
-                let released = server.scribe.release(page.given(manifest, guest.now)).await?;
+                let released = server.scribe.release(page.given(store::releases::Content::new(manifest), guest.now)).await?;
                 let id = released.release().id.clone();
-                (released.into_content(), Some(id))
+                (released.into_content().into_bytes(), Some(id))
             }
         };
         folder.write("manifest.json", &manifest)?;

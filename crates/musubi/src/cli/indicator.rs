@@ -2,19 +2,19 @@
 
 use anyhow::{Result, bail};
 use casework::indicate::decay::HalfLives;
-use casework::indicate::harm::Harm;
-use casework::indicate::indicator::{Doubt, IndicatorId, Ruling, Said, Source, Standing, Support, What};
+use casework::indicate::indicator::{IndicatorId, Standing, What};
 use casework::model::observable::{Kind, Observable};
-use casework::model::terms::{Terms, Tlp};
+use casework::model::terms::Terms;
 use formats::rsit::Class;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::indicators::{Deed, Remembered, Wanted, Words};
+use store::indicators::{Remembered, Wanted};
 use store::register::Register;
 
 use super::acting::{Acting, ahead};
 use super::ingest::terms;
 use super::{Place, WrongUsage, indicator_derive, indicator_publish, moment};
+use crate::jobs::indicators::{New, Voice, harm, what};
 use crate::receive::lists;
 use crate::show::{self, say, table};
 
@@ -190,10 +190,7 @@ impl Show {
             .into_iter()
             .map(|done| json!({"at": Timestamp::from_microsecond(done.at).ok().map(|at| at.to_string()), "by": done.by, "what": done.what, "because": done.because}))
             .collect();
-        let harm = match found.indicator.what() {
-            What::Value(observable) => Harm::of(observable, &warnings),
-            What::Pattern(_) => Harm::default(),
-        };
+        let harm = harm(found.indicator.what(), &warnings);
         let all = register.all_terms().await?;
         told["terms"] = all.iter().find(|known| known.id == found.terms).map(|known| known.terms.to_string()).into();
         told["warnings"] = json!({"class": harm.class.map(|class| class.as_str()), "because": harm.because});
@@ -254,20 +251,7 @@ pub(crate) struct Add {
 impl Add {
     async fn run(self, place: &Place) -> Result<()> {
         let wrong = |text: String| anyhow::Error::from(WrongUsage(text));
-        let what =
-            match &self.kind {
-                _ if self.value.trim_start().starts_with('[') => {
-                    formats::stix_pattern::Pattern::parse(&self.value).map_err(|error| wrong(format!("the pattern: {error}")))?;
-                    What::pattern(&self.value).ok_or_else(|| wrong("the pattern is too long".to_owned()))?
-                }
-                Some(kind) => {
-                    let kind = Kind::read(kind).ok_or_else(|| wrong(format!("there is no kind {kind:?}")))?;
-                    What::Value(Observable::read(kind, &self.value).map_err(|error| wrong(error.to_string()))?)
-                }
-                None => What::Value(Observable::guess(&self.value).ok_or_else(|| {
-                    wrong(format!("{:?} is no address, network, name, URL, mail address or hash: say --kind", self.value))
-                })?),
-            };
+        let what = what(&self.value, self.kind.as_deref()).map_err(wrong)?;
         let class = match &self.class {
             Some(word) => Some(Class::of(word).ok_or_else(|| wrong(format!("{word:?} is no RSIT type")))?),
             None => None,
@@ -275,52 +259,27 @@ impl Add {
         let (now, by) = (self.acting.now(), self.acting.by());
         let until = self.until.as_deref().map(|text| ahead(text, now)).transpose().map_err(wrong)?;
         let register = Register::create(&place.home).await?;
-        let warnings = lists::warnings(&place.home, &register).await?;
-        let harm = match &what {
-            What::Value(observable) => Harm::of(observable, &warnings),
-            What::Pattern(_) => Harm::default(),
-        };
+        let harm = harm(&what, &lists::warnings(&place.home, &register).await?);
         if harm.never_block() && !self.even_so {
             bail!("{what} must not be blocked: {}; add it --even-so if you are sure", harm.because.join("; "));
         }
-        let held = register.terms(&self.terms.unwrap_or_else(|| Terms::of(Tlp::UNMARKED))).await?;
-        let source = self.case.map_or_else(|| Source::Foreign(format!("analyst {by}")), Source::Case);
-        let support = Support {
-            confidence: if harm.mark().is_some() { self.confidence * 3 / 5 } else { self.confidence },
-            valid_until: until,
-            class: class.map(|class| class.type_().to_owned()),
-            malware: self.malware.map(|name| name.to_lowercase()),
-            marked: harm.mark().map(str::to_owned),
-            ..by_hand(&by, held, now)
+        let new = New {
+            what,
+            class,
+            malware: self.malware,
+            confidence: self.confidence,
+            terms: self.terms,
+            until,
+            case: self.case,
+            because: self.because,
         };
-        let words = Words { what: what.clone(), said: vec![Said::For(source, support)] };
-        hear(place, &register, words, Deed { at: now.as_microsecond(), by: &by, what: "added", because: &self.because }, now).await
+        let id = Voice { register: &register, by: &by, now }.add(new, &harm).await?;
+        told(place, &register, id, now).await
     }
 }
 
-/// What somebody says at this moment, under these terms.
-fn by_hand(by: &str, held: i64, now: Timestamp) -> Support {
-    Support {
-        reporter: by.to_owned(),
-        terms: vec![held],
-        events: Vec::new(),
-        sighting: false,
-        confidence: 0,
-        first: now,
-        last: now,
-        times: 1,
-        valid_from: None,
-        valid_until: None,
-        class: None,
-        malware: None,
-        marked: None,
-    }
-}
-
-/// Remembers words and shows what came of them.
-async fn hear(place: &Place, register: &Register, words: Words, deed: Deed<'_>, now: Timestamp) -> Result<()> {
-    let id = words.what.id();
-    register.hear(&[words], deed).await?;
+/// Shows what came of a word.
+async fn told(place: &Place, register: &Register, id: IndicatorId, now: Timestamp) -> Result<()> {
     let Some(found) = register.indicator(id).await? else { bail!("indicator {id} is not in the register") };
     let told = object(&found, &lists::half_lives(&place.home)?, now);
     if place.json {
@@ -351,16 +310,8 @@ impl Sight {
         let register = place.register().await?;
         let found = find(&register, &self.indicator).await?;
         let (now, by) = (self.acting.now(), self.acting.by());
-        let held = match &self.terms {
-            Some(terms) => register.terms(terms).await?,
-            None => found.terms,
-        };
-        let support = Support { sighting: true, times: self.times.max(1), ..by_hand(&by, held, now) };
-        // Each time that somebody sees it is a word of its own.
-        let said = vec![Said::For(Source::Foreign(format!("sighting by {by} at {now}")), support)];
-        let because = format!("{} times", self.times.max(1));
-        let deed = Deed { at: now.as_microsecond(), by: &by, what: "sighted", because: &because };
-        hear(place, &register, Words { what: found.indicator.what().clone(), said }, deed, now).await
+        let id = Voice { register: &register, by: &by, now }.sight(&found, self.times, self.terms.as_ref()).await?;
+        told(place, &register, id, now).await
     }
 }
 
@@ -386,9 +337,8 @@ impl FalsePositive {
         let register = place.register().await?;
         let found = find(&register, &self.indicator).await?;
         let (now, by) = (self.acting.now(), self.acting.by());
-        let said = vec![Said::Against(by.clone(), Doubt { at: now, trust: self.trust, because: self.because.clone() })];
-        let deed = Deed { at: now.as_microsecond(), by: &by, what: "false-positive", because: &self.because };
-        hear(place, &register, Words { what: found.indicator.what().clone(), said }, deed, now).await
+        let id = Voice { register: &register, by: &by, now }.doubt(&found, self.trust, &self.because).await?;
+        told(place, &register, id, now).await
     }
 }
 
@@ -414,10 +364,8 @@ impl Revoke {
         let register = place.register().await?;
         let found = find(&register, &self.indicator).await?;
         let (now, by) = (self.acting.now(), self.acting.by());
-        let ruling = Ruling { at: now, revoked: !self.undo, by: by.clone(), because: self.because.clone(), until: None };
-        let what = if self.undo { "restored" } else { "revoked" };
-        let deed = Deed { at: now.as_microsecond(), by: &by, what, because: &self.because };
-        hear(place, &register, Words { what: found.indicator.what().clone(), said: vec![Said::Ruled(ruling)] }, deed, now).await
+        let id = Voice { register: &register, by: &by, now }.revoke(&found, !self.undo, &self.because).await?;
+        told(place, &register, id, now).await
     }
 }
 
@@ -447,8 +395,7 @@ impl Expire {
         if found.indicator.ruling().is_some_and(|ruling| ruling.revoked) {
             bail!("{} is {}: take it back into use first", found.indicator.what(), Standing::Revoked.as_str());
         }
-        let ruling = Ruling { at: now, revoked: false, by: by.clone(), because: self.because.clone(), until: Some(until) };
-        let deed = Deed { at: now.as_microsecond(), by: &by, what: "expired", because: &self.because };
-        hear(place, &register, Words { what: found.indicator.what().clone(), said: vec![Said::Ruled(ruling)] }, deed, now).await
+        let id = Voice { register: &register, by: &by, now }.expire(&found, until, &self.because).await?;
+        told(place, &register, id, now).await
     }
 }

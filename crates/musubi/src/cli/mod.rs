@@ -12,14 +12,14 @@ mod config;
 mod correlate;
 mod demo;
 mod doctor;
-mod events;
+pub(crate) mod events;
 mod evidence;
 mod explain;
 mod feed;
 mod feed_publish;
 mod formats;
 mod indicator;
-mod indicator_derive;
+pub(crate) mod indicator_derive;
 mod indicator_publish;
 mod ingest;
 mod key;
@@ -31,10 +31,12 @@ mod party;
 mod party_find;
 mod party_import;
 mod peer;
+mod person;
 mod query;
 mod read;
 mod receipt;
 mod reread;
+mod routes;
 mod serve;
 pub(crate) mod share;
 mod share_list;
@@ -44,7 +46,7 @@ mod tables;
 pub(crate) mod takedown;
 mod terms;
 mod token;
-mod view;
+pub(crate) mod view;
 mod warnings;
 mod witness;
 
@@ -114,7 +116,10 @@ enum Command {
     Feed(feed::Feeds),
     #[command(subcommand)]
     Token(token::Tokens),
+    #[command(subcommand)]
+    Person(person::People),
     Serve(serve::Serve),
+    Routes(routes::Routes),
     #[command(subcommand)]
     Log(log::Log),
     #[command(subcommand)]
@@ -163,7 +168,8 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    logs(cli.verbose);
+    let as_json = matches!(&cli.command, Command::Serve(serve) if serve.log == serve::LogForm::Json);
+    logs(cli.verbose, as_json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run(cli)),
@@ -217,7 +223,9 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Peer(command) => command.run(&place).await,
         Command::Feed(command) => command.run(&place).await,
         Command::Token(command) => command.run(&place).await,
+        Command::Person(command) => command.run(&place).await,
         Command::Serve(command) => command.run(&place).await,
+        Command::Routes(command) => command.run(&place),
         Command::Log(command) => command.run(&place).await,
         Command::Receipt(command) => command.run(&place).await,
         Command::Witness(command) => command.run(&place).await,
@@ -246,14 +254,19 @@ fn home(named: Option<PathBuf>) -> Result<PathBuf> {
     }
 }
 
-fn logs(verbose: u8) {
+fn logs(verbose: u8, as_json: bool) {
     let level = match verbose {
+        0 if as_json => "musubi::request=info,warn",
         0 => "warn",
         1 => "musubi=info,store=info,warn",
         _ => "musubi=debug,store=debug,info",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MUSUBI_LOG").unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).without_time().init();
+    if as_json {
+        tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(io::stderr).init();
+    } else {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).without_time().init();
+    }
 }
 
 /// `musubi query … | head` ends the reader first: no error of ours.

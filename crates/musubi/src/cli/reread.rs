@@ -230,11 +230,18 @@ async fn compare(place: &Place, register: &Register, evidence: Evidence) -> Resu
         let rows = super::lookup::objects(&questions.sql(&format!("SELECT DISTINCT feed FROM events WHERE {of}")).await?.collect().await?)?;
         let feeds: BTreeSet<String> = rows.into_iter().filter_map(|row| row["feed"].as_str().map(str::to_owned)).collect();
         for other in sought_among.iter().filter(|other| other.id != opened.evidence.id) {
+            let duplicates = other.duplicate_rows;
             if let Some(other) = could_say(register, &other.id, &feeds).await? {
                 let other = Opened::open(place, register, other).await?;
                 let mut said = Said { today: Today::of(&other)?, of: &gone, found: HashSet::new() };
                 other.read(&mut said)?;
-                let found = said.found;
+                let mut found = said.found;
+                if found.len() as i64 > duplicates {
+                    // Read again it says more than it did; its own reading again will add that. What counted as duplicate there can be its own now.
+                    let mut some: Vec<EventId> = found.into_iter().collect();
+                    some.sort_unstable();
+                    found = some.into_iter().take(usize::try_from(duplicates).unwrap_or(0)).collect();
+                }
                 if !found.is_empty() {
                     gone.retain(|id| !found.contains(id));
                     heirs.push((other, found));

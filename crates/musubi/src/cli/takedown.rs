@@ -6,23 +6,18 @@ use anyhow::{Result, bail};
 use casework::correlate::key::CaseKey;
 use casework::model::case::Did;
 use casework::model::party::PartyId;
-use casework::verify::quiet::{QuietPeriod, QuietPeriods};
 use casework::verify::takedown::{Answer, Happening, PeerOutcome, State};
-use casework::verify::watching::{Rules, intervals, sensors};
-use casework::verify::{assess, watching};
+use casework::verify::watching;
 use formats::rsit::Class;
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::home::Home;
-use store::takedowns::{NewTakedown, Request as Asking, TakedownRow, Wanted};
-use store::watch;
+use store::takedowns::{Request as Asking, TakedownRow, Wanted};
 
 use super::acting::{Acting, ahead};
 use super::case::{key, sentence, time_text};
 use super::measures::Measures;
 use super::{Place, WrongUsage};
 use crate::api::standing::Desk;
-use crate::federate::takedowns;
+use crate::jobs::takedowns::{NoTarget, Outlook, Wish, begin, channel, look, periods, rules};
 use crate::jobs::verify::verify;
 use crate::show::{self, grouped, say, table};
 use crate::sign_in::bearer::Issuers;
@@ -53,42 +48,6 @@ impl Takedown {
             Self::Periods(command) => command.run(place),
         }
     }
-}
-
-/// File in the home with quiet periods that replace ours.
-const PERIODS: &str = "quiet-periods.toml";
-/// File in the home that says of feeds how often they tell.
-const SENSORS: &str = "sensors.toml";
-
-/// Quiet periods of this home.
-pub(crate) fn periods(home: &Home) -> Result<QuietPeriods> {
-    match read(home, PERIODS)? {
-        Some((path, text)) => QuietPeriods::read(&text).map_err(|e| anyhow::anyhow!("{path}: {e}")),
-        None => Ok(QuietPeriods::default()),
-    }
-}
-
-/// How feeds are taken for sensors: `delay_days`, `days_at_one_place`, and in `[every_days]` feeds that are not daily.
-pub(crate) fn rules(home: &Home) -> Result<Rules> {
-    match read(home, SENSORS)? {
-        Some((path, text)) => Rules::read(&text).map_err(|e| anyhow::anyhow!("{path}: {e}")),
-        None => Ok(Rules::default()),
-    }
-}
-
-fn read(home: &Home, name: &str) -> Result<Option<(String, String)>> {
-    let path = home.root().join(name);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some((path.display().to_string(), text))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => bail!("{}: {error}", path.display()),
-    }
-}
-
-/// The channel by which somebody is asked: a plain word.
-fn channel(text: &str) -> Result<String, String> {
-    let plain = !text.is_empty() && text.len() <= 32 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if plain { Ok(text.to_owned()) } else { Err(format!("{text:?} is no plain word such as mail or walled-garden")) }
 }
 
 /// Ask a party to end it; without --party it is only watched
@@ -154,47 +113,22 @@ impl Request {
             let row = register.ask_for_takedown(again, asking, self.escalate, now, &by).await?;
             return told(place, &row);
         }
-        let Some(case) = &self.case else { bail!("no case is named") };
-        let (file, _) = register.case(case).await?;
-        let target = match (&self.target, file.key.as_deref().and_then(CaseKey::read)) {
-            (Some(target), _) => target.clone(),
-            (None, Some(key)) => key,
-            (None, None) => return Err(WrongUsage(format!("{case} is about nothing that can be watched: name it with --target")).into()),
-        };
-        let Some(class) = target.class() else {
-            return Err(WrongUsage(format!("{} is at no one place: name with --target what in it is to end", target.title())).into());
-        };
-        let needed = match self.quiet_days {
-            Some(days) => QuietPeriod::from_days(i64::from(days))?,
-            None => periods(&place.home)?.of(class),
-        };
-        let year = now.checked_sub(SignedDuration::from_hours(24 * 366))?;
-        let Some(span) = watch::span(&place.home, &register, &target, year).await? else {
-            bail!("nothing was seen of {target}: there is nothing to take down");
-        };
-        let new = NewTakedown {
-            case_id: case.clone(),
-            target,
-            country: span.country,
-            needed,
-            first_seen: span.first,
-            last_seen: span.last.min(now),
-            asked_by: self.asked_by.as_ref().map(ToString::to_string).zip(self.their_id.clone()),
-        };
-        // A partner whose node exchanges with ours is asked over the wire: what policy keeps from it is not sent, and without anything to
-        // send nothing is begun.
-        let peers = register.peers().await?;
-        let peer =
-            self.party.as_ref().filter(|party| self.channel.as_deref() == Some("taxii") && peers.iter().any(|p| p.party == party.as_str()));
-        let Some(party) = peer else {
-            let row = register.begin_takedown(&new, asking.as_ref(), now, &by).await?;
-            return told(place, &row);
+        let Some(case) = self.case else { bail!("no case is named") };
+        let wish = Wish {
+            case,
+            target: self.target,
+            request: self.party.zip(asking),
+            quiet_days: self.quiet_days,
+            asked_by: self.asked_by.as_ref().map(ToString::to_string).zip(self.their_id),
         };
         let standing = Desk::new(register.clone(), Issuers::default()).standing(now).await?;
-        let ready = takedowns::prepare(&place.home, &register, &standing, &new.target, party, now).await?;
-        let row = register.begin_takedown(&new, asking.as_ref(), now, &by).await?;
-        takedowns::request(&register, &standing, &row, party, ready, now).await?;
-        told(place, &row)
+        match begin(&place.home, &register, &standing, &wish, now, &by).await {
+            Ok(row) => told(place, &row),
+            Err(error) => match error.downcast_ref::<NoTarget>() {
+                Some(wrong @ (NoTarget::Nothing(_) | NoTarget::NoPlace(_))) => Err(WrongUsage(wrong.to_string()).into()),
+                Some(NoTarget::Unseen(_)) | None => Err(error),
+            },
+        }
     }
 }
 
@@ -294,19 +228,8 @@ impl Show {
         let register = place.register().await?;
         let row = register.takedown(&self.id).await?;
         let (_, entries) = register.case(&row.case_id).await?;
-        let (rules, key, standing, now) = (rules(&place.home)?, row.key()?, row.standing()?, self.acting.now());
-        let since = Timestamp::from_microsecond(row.first_seen.min(row.last_seen))?.checked_sub(SignedDuration::from_hours(24 * 60))?;
-        let seen = watch::observe(&place.home, &register, std::slice::from_ref(&key), &rules, since).await?;
-        let sensors = sensors(&key, &seen.experience(&key, &rules));
-        let found = assess(&standing, &seen.sightings(&key), &sensors, &seen.deliveries, &rules, now);
-        // For one that is over nothing is counted any more; who watches is shown all the same.
-        let watched = if found.watched.is_empty() {
-            use casework::model::day::Day;
-            let today = Day::of(now);
-            intervals(&sensors, &seen.deliveries, &rules, Day::of(found.last_seen).next(), today.plus(-1), today)
-        } else {
-            found.watched
-        };
+        let key = row.key()?;
+        let Outlook { sensors, watched, .. } = look(&place.home, &register, &row, self.acting.now()).await?;
         let history: Vec<_> =
             entries.iter().filter(|entry| matches!(entry.did(), Some(Did::Takedown { takedown, .. }) if takedown == row.id)).collect();
         if place.json {

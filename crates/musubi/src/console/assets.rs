@@ -30,8 +30,13 @@ macro_rules! assets {
 
 type Source = (&'static str, &'static str, &'static [u8]);
 
-const FILES: &[Source] =
-    assets![("musubi.css", "text/css; charset=utf-8"), ("musubi.js", "text/javascript; charset=utf-8"), ("musubi.svg", "image/svg+xml"),];
+const FILES: &[Source] = assets![
+    ("musubi.css", "text/css; charset=utf-8"),
+    ("musubi.js", "text/javascript; charset=utf-8"),
+    ("musubi.svg", "image/svg+xml"),
+    ("world.svg", "image/svg+xml"),
+    ("world-pacific.svg", "image/svg+xml"),
+];
 
 fn all() -> &'static [Asset] {
     static ALL: OnceLock<Vec<Asset>> = OnceLock::new();

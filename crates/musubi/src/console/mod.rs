@@ -4,19 +4,37 @@
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
 mod account;
+mod accounts;
 mod agreements;
 mod answers;
+mod api;
+pub(crate) mod asking;
 mod assets;
+mod audit;
+mod cases;
 mod effect;
 pub(crate) mod elements;
+mod events;
+mod evidence;
+mod evidence_new;
 mod explain;
 mod frame;
+mod graph;
+mod indicators;
+mod lookup;
 pub(crate) mod moment;
 mod notices;
+mod overview;
 mod parties;
+mod pdf;
+pub(crate) mod people;
+pub(crate) mod picture;
 pub(crate) mod portal;
 mod releases;
+mod search;
+mod settings;
 mod sign_in;
+mod takedowns;
 pub(crate) mod visit;
 pub(crate) mod words;
 
@@ -113,9 +131,24 @@ pub(crate) fn routes() -> Vec<Route> {
         notices::routes(),
         parties::routes(),
         account::routes(),
+        audit::routes(),
+        accounts::routes(),
+        settings::routes(),
+        events::routes(),
+        evidence::routes(),
+        lookup::routes(),
+        overview::routes(),
         portal::routes(),
+        crate::api::rest::routes(),
+        api::routes(),
+        evidence_new::routes(),
+        cases::routes(),
+        graph::routes(),
+        indicators::routes(),
         releases::routes(),
+        search::routes(),
         sign_in::routes(),
+        takedowns::routes(),
     ]
     .concat()
 }

@@ -108,7 +108,7 @@ impl Fault {
             }
         };
         // Machines are told as machines read it (RFC 9457).
-        if visit.uri.path().starts_with("/api/") {
+        if is_for_machines(visit.uri.path()) {
             return problem(self.status(), &title, &text);
         }
         let body = html! { p.fault { (text) } p { a href=(visit.home()) { (visit.say("fault-back")) } } };
@@ -116,6 +116,11 @@ impl Fault {
         *response.status_mut() = self.status();
         response
     }
+}
+
+/// Addresses that no browser shows as pages.
+pub(crate) fn is_for_machines(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/report/")
 }
 
 /// A problem as machines read it (RFC 9457).
@@ -348,7 +353,11 @@ async fn enter(server: &Arc<Server>, parts: &mut Parts) -> Result<Visit, Respons
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 return Err(response);
             }
-            Err(Shut::TooMany(wait)) => return Err(Fault::TooMany(wait).into_response()),
+            Err(Shut::TooMany(wait)) => {
+                let mut response = problem(StatusCode::TOO_MANY_REQUESTS, "too many requests", "come again later");
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+                return Err(response);
+            }
             Err(Shut::Failed(error)) => {
                 tracing::error!("nobody can be let in: {error:#}");
                 return Err(problem(StatusCode::SERVICE_UNAVAILABLE, "the register cannot be read", "try again"));
@@ -435,7 +444,7 @@ async fn refuse(visit: &Visit, watch: &Watch, parts: &Parts) -> Option<Response>
         // A partner is not told which doors there are.
         Some(who) if who.role.is_partner() => Some(Fault::NotFound.into_response()),
         Some(_) => Some(Fault::Denied.into_response()),
-        None if watch.path.starts_with("/api/") => {
+        None if is_for_machines(watch.path) => {
             let mut response = problem(StatusCode::UNAUTHORIZED, "not signed in", "show a token as Bearer, or sign in");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             Some(response)

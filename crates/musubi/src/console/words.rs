@@ -19,9 +19,23 @@ macro_rules! pages {
 
 // One line a page.
 pages! {
+    "api",
+    "evidence_new",
+    "overview",
+    "events",
+    "evidence",
+    "lookup",
+    "cases",
     "frame",
+    "graph",
+    "indicators",
+    "people",
     "sign_in",
     "account",
+    "accounts",
+    "audit",
+    "setup",
+    "takedowns",
     "releases",
     "portal",
     "problems",

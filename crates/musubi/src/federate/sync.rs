@@ -24,7 +24,7 @@ use store::home::Home;
 use store::peers::{Peer, Subscription};
 use store::posting::Post;
 use store::register::Register;
-use store::releases::LogKey;
+use store::releases::{Content, LogKey};
 use store::shared::Asked;
 
 use super::client::{Client, Later};
@@ -286,7 +286,7 @@ async fn push(
         let Some(last) = page.objects.last().map(|object| object.date_added) else { return Ok(()) };
         let objects: Vec<&[u8]> = page.objects.iter().map(|object| object.bytes.as_slice()).collect();
         let terms: Vec<String> = page.objects.iter().map(|object| standing.given_under(object.terms, party)).collect();
-        let body = with_terms(envelope(&objects, None), &terms);
+        let body = Content::new(with_terms(envelope(&objects, None), &terms));
         let given = Page {
             party,
             view: &view,
@@ -302,7 +302,7 @@ async fn push(
         let id = released.release().id.clone();
         let receipt = register.receipt(&id).await?.map(|proof| STANDARD.encode(proof.to_string())).unwrap_or_default();
         let headers = [("x-musubi", "1"), ("x-musubi-release", id.as_str()), ("x-musubi-receipt", receipt.as_str())];
-        let status = client.add(remote, released.into_content(), &headers).await?;
+        let status = client.add(remote, released.into_content().into_bytes(), &headers).await?;
         for failure in status.failures.iter().take(20) {
             tracing::warn!(%party, object.id = %failure.id, "not taken: {}", failure.message.as_deref().unwrap_or("no reason"));
         }

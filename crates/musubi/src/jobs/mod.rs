@@ -2,7 +2,13 @@
 
 pub(crate) mod answers;
 pub(crate) mod compact;
+pub(crate) mod figures;
+pub(crate) mod health;
+pub(crate) mod indicators;
 pub(crate) mod notices;
 pub(crate) mod office;
 pub(crate) mod post;
+pub(crate) mod takedowns;
+pub(crate) mod uploads;
 pub(crate) mod verify;
+pub(crate) mod webhooks;

@@ -107,7 +107,7 @@ impl Desks {
         Ok(Self {
             letters: letters(home)?,
             desk: desk(home, false)?,
-            quiet: crate::cli::takedown::periods(home)?,
+            quiet: crate::jobs::takedowns::periods(home)?,
             name_ja: own.and_then(|own| own.name_ja),
             key: OurKey::of(home.root(), &mail.organisation, &mail.from)?,
             mail: mail.clone(),

@@ -1,8 +1,11 @@
 //! How a story is told: the real binary on an empty home, what it was given, what it answered.
 #![allow(dead_code, reason = "each story uses what it needs")]
 
+pub(crate) mod circle;
 pub(crate) mod dns;
+pub(crate) mod python;
 pub(crate) mod server;
+pub(crate) mod visitor;
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};

@@ -1,3 +1,5 @@
+//! What is filed is found again, block by block, and damage is refused.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

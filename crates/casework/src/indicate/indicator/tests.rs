@@ -1,3 +1,5 @@
+//! What an indicator is worth: seen again, fading, revoked, and to whom.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What rules make of rows: what is taken, what never is, and what is wrong with a rule.
+
 use formats::warning_list::{Matching, read_text};
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! What hits a warning list of each kind, and that looking up says what asking every entry says.
+
 use formats::value::network;
 use formats::warning_list::{read_json, read_text};
 use proptest::prelude::*;

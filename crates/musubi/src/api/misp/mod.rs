@@ -25,6 +25,7 @@ use formats::misp::api::SearchError;
 use formats::misp::api::answer::{self as says, NOT_AUTHENTICATED, NOT_PERMITTED};
 use formats::misp::api::request::BadRequest;
 use store::collections::Collection;
+use store::releases::Content;
 
 use super::answer::{BadBody, Packing, is_known};
 use super::page::{OnPage, Page};
@@ -364,8 +365,8 @@ async fn release(asked: &Asked<'_>, given: Given) -> Result<Given, Refusal> {
         kind,
         objects: shown,
     };
-    let released = asked.server.scribe.release(page.given(body, asked.guest.now)).await?;
-    Ok(Given { body: released.into_content(), media, shown: Vec::new(), kind, tagged })
+    let released = asked.server.scribe.release(page.given(Content::new(body), asked.guest.now)).await?;
+    Ok(Given { body: released.into_content().into_bytes(), media, shown: Vec::new(), kind, tagged })
 }
 
 fn response(headers: &HeaderMap, status: StatusCode, given: Given, etag: Option<String>) -> Response {

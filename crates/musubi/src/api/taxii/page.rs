@@ -8,10 +8,11 @@ use formats::taxii::resource::{Manifest, ManifestRecord, Versions, envelope};
 use formats::taxii::{Cursor, Filter, Wanted};
 use std::sync::atomic::Ordering;
 use store::collections::Collection;
+use store::releases::Content;
 use store::shared::{self, Page};
 
 use super::{Asked, Given, Refusal};
-use crate::api::answer::{etag, is_known};
+use crate::api::answer::{etag_of, is_known};
 use crate::api::{Guest, Server, page};
 use crate::federate::sync::with_terms;
 
@@ -95,7 +96,8 @@ fn next(page: &Page, filter: &Filter) -> Option<String> {
 
 async fn give(asked: &Asked<'_>, collection: &Collection, kind: &'static str, page: &Page, body: Vec<u8>) -> Result<Given, Refusal> {
     let added = page.objects.first().zip(page.objects.last()).map(|(first, last)| (first.date_added, last.date_added));
-    let etag = etag(&body);
+    let body = Content::new(body);
+    let etag = etag_of(&body.sha256());
     if is_known(asked.headers, &etag) {
         // It has what it asks for: nothing is given.
         return Ok(Given { status: StatusCode::NOT_MODIFIED, body: Vec::new(), added, etag: Some(etag), receipt: None });
@@ -116,11 +118,11 @@ pub(super) async fn release(
     collection: &Collection,
     kind: &'static str,
     page: &Page,
-    body: Vec<u8>,
+    body: Content,
 ) -> Result<(Vec<u8>, Option<String>), Refusal> {
     let view = guest.view_of(collection);
     if page.objects.is_empty() || view.own {
-        return Ok((body, None));
+        return Ok((body.into_bytes(), None));
     }
     server.counters.objects_given.fetch_add(page.objects.len() as u64, Ordering::Relaxed);
     let given = page::Page {
@@ -135,5 +137,5 @@ pub(super) async fn release(
     };
     let released = server.scribe.release(given.given(body, guest.now)).await?;
     let id = released.release().id.clone();
-    Ok((released.into_content(), Some(id)))
+    Ok((released.into_content().into_bytes(), Some(id)))
 }

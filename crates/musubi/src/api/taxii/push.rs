@@ -11,6 +11,7 @@ use axum::response::Response;
 use casework::model::agreement::Channel;
 use formats::taxii::{Filter, timestamp};
 use futures::stream;
+use store::releases::Content;
 use store::shared;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -127,7 +128,7 @@ impl Listener {
         }
         events.sort_by_key(|(at, _)| *at);
         let last = events.last().map(|(at, _)| *at);
-        let body: Vec<u8> = events.into_iter().flat_map(|(_, event)| event).collect();
+        let body = Content::new(events.into_iter().flat_map(|(_, event)| event).collect());
         let (body, _) = super::page::release(&self.server, &guest, collection, "objects", &page, body).await?;
         self.after = last.unwrap_or(self.after);
         Ok(body)

@@ -65,7 +65,8 @@ pub(super) async fn objects(asked: &Asked<'_>, name: &str, body: Result<Vec<u8>,
     let status = if count > AT_ONCE {
         // What stands beside the objects is judged before the answer, and read again when they are worked on.
         stated(asked, &body, count)?;
-        received(asked, giver, &body).await?;
+        // The giver has logged that it gave this, whenever we work on it.
+        keep(asked, giver, received(asked, giver, &body).await?, &body).await?;
         let pending = Pending { id: id.clone(), collection: collection.number, giver: giver.to_string(), requested_at, body };
         asked.server.register.take_request(&pending, count as u64).await?;
         asked.server.pending.notify_one();
@@ -83,10 +84,7 @@ pub(super) async fn objects(asked: &Asked<'_>, name: &str, body: Result<Vec<u8>,
         let received = received(asked, giver, &body).await?;
         post.objects = read_given(&asked.server.register, &asked.guest.standing, collection, giver, &envelope.objects, &stated).await?;
         let posted = asked.server.scribe.post(post).await?;
-        if let Some((release, proof)) = received {
-            let content: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
-            asked.server.register.keep_receipt(giver.as_str(), &release, &content, &proof, requested_at).await?;
-        }
+        keep(asked, giver, received, &body).await?;
         told(id, requested_at, count, Some(posted))
     };
     Ok(Given { status: StatusCode::ACCEPTED, ..Given::json(&status)? })
@@ -123,6 +121,14 @@ async fn received(asked: &Asked<'_>, giver: &PartyId, body: &[u8]) -> Result<Opt
     let Some(peer) = peers.iter().find(|peer| peer.party == giver.as_str()) else { return Ok(None) };
     let header = asked.headers.get("x-musubi-receipt").and_then(|value| value.to_str().ok());
     sync::receipt(peer, header, body).map_err(|error| Refusal::Unprocessable(format!("{error:#}")))
+}
+
+/// Keeps a receipt, when there is one.
+async fn keep(asked: &Asked<'_>, giver: &PartyId, receipt: Option<(String, String)>, body: &[u8]) -> Result<(), Refusal> {
+    let Some((release, proof)) = receipt else { return Ok(()) };
+    let content: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+    asked.server.register.keep_receipt(giver.as_str(), &release, &content, &proof, asked.guest.now.as_microsecond()).await?;
+    Ok(())
 }
 
 /// Each object with the terms under which it is held, or why it is not taken. `stated` are terms beside the objects, or none.

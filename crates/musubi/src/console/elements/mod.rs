@@ -1,7 +1,10 @@
 //! What pages are made of: tables, paging, states, forms.
 
+pub(crate) mod defang;
 pub(crate) mod form;
+pub(crate) mod markdown;
 pub(crate) mod query;
+pub(crate) mod strip;
 pub(crate) mod table;
 
 use maud::{Markup, html};

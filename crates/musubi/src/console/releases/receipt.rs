@@ -8,7 +8,7 @@ use maud::html;
 
 use super::ways;
 use crate::console::elements::query::Query;
-use crate::console::elements::{Tone, badge, facts, form};
+use crate::console::elements::{Tone, badge, empty, facts, form};
 use crate::console::visit::{Answer, Visit};
 use crate::console::words::grouped;
 
@@ -42,6 +42,10 @@ fn read(text: &str, policy: &str) -> Result<Held, String> {
 pub(super) async fn check(visit: Visit) -> Answer {
     let query = Query::of(&visit.uri);
     let text = query.one("receipt").unwrap_or_default();
+    if visit.server.register.log_key().await?.is_none() {
+        let body = html! { p.lead { (visit.say("releases-check-lead")) } (ways(&visit)) (empty(&visit.say("releases-none"), None)) };
+        return Ok(visit.page(&visit.say("releases-check"), &body));
+    }
     let policy = visit.server.register.log_policy(0).await?;
     let held = (!text.is_empty()).then(|| read(text, &policy));
     let body = html! {

@@ -1,0 +1,242 @@
+//! `/api/v1/events`: events by the words of a filter, newest first, and one event by its identity.
+//!
+//! Our own people see all of them. An outside party sees what policy lets it know, as it may know it: the engine is asked behind the
+//! [`store::door`], so that no filter, count or cursor tells of what it may not see.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use axum::extract::Path;
+use axum::http::HeaderMap;
+use casework::model::agreement::{Channel, Purpose};
+use casework::model::rights::Right;
+use casework::share::Affected;
+use jiff::Timestamp;
+use serde_json::Value;
+use store::columns::{COLUMNS, Kind};
+use store::events::Questions;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{KnownFormat, RefOr, Schema};
+
+use super::answer::{Sent, Under, page};
+use super::{Asked, Operation, filter, write_cursor};
+use crate::api::Server;
+use crate::api::standing::{Sight, Standing};
+use crate::cli::lookup::objects;
+use crate::console::visit::{Answer, Fault, Visit, Who};
+
+/// Events of one moment whose identity is hidden, at most.
+const HIDDEN: usize = 100_000;
+/// A question that takes longer is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) fn operations() -> Vec<Operation> {
+    let list = Operation::get("listEvents", "/api/v1/events", Right::AskApi, list, "Events, newest first")
+        .text("value", "Address, network, domain, URL, hash or mail address at either end; defanged ones too")
+        .text("network", "Source address or network")
+        .text("asn", "Source AS number")
+        .text("domain", "Source domain and everything below it")
+        .text("class", "RSIT type or taxonomy")
+        .text("taxonomy", "RSIT taxonomy")
+        .text("country", "Source country, two letters")
+        .text("feed", "Feed")
+        .text("malware", "Malware family")
+        .text("evidence", "Identity of the evidence")
+        .time("since", "Seen at or after: a time, a date, or an age (7d, 12h)")
+        .time("until", "Seen before")
+        .text("fields", "Columns to give, separated by commas; all when left out")
+        .paged()
+        .header("If-None-Match", "The answer is 304 when this is still its ETag")
+        .lists::<Event>();
+    let one = Operation::get("getEvent", "/api/v1/events/{id}", Right::AskApi, one, "One event").gives::<Event>(200, "The event");
+    vec![list.group("Events"), one.group("Events")]
+}
+
+/// How an event is described; it is told column by column.
+#[derive(Debug)]
+pub(super) struct Event;
+
+impl utoipa::PartialSchema for Event {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let columns = COLUMNS.iter().filter(|column| column.name != "terms").fold(ObjectBuilder::new(), |object, column| {
+            let schema = match column.kind {
+                Kind::Time => text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))),
+                Kind::Small | Kind::Large => ObjectBuilder::new().schema_type(Type::Integer),
+                Kind::Id | Kind::Text if column.name == "extra" => {
+                    ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::AnyValue)
+                }
+                Kind::Id | Kind::Text => text(),
+            };
+            object.property(column.name, schema)
+        });
+        let terms = text().description(Some("The terms under which whoever asks holds it"));
+        RefOr::T(Schema::Object(columns.property("terms", terms).build()))
+    }
+}
+
+impl utoipa::ToSchema for Event {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Event".into()
+    }
+}
+
+/// What somebody sees of events: everything, or what policy lets its party know.
+#[derive(Debug)]
+pub(crate) struct Eyes {
+    pub(crate) standing: Arc<Standing>,
+    /// None: our own.
+    pub(crate) sight: Option<Sight>,
+    party: casework::model::party::PartyId,
+}
+
+impl Eyes {
+    /// Those of whoever asks.
+    pub(crate) async fn of(
+        server: &Server,
+        who: &Who,
+        purpose: Purpose,
+        affected: Option<Affected>,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        let standing = server.desk.standing(now).await?;
+        let sight = who.role.is_partner().then(|| {
+            // Rows are not looked at one by one: whoever answers for anything may be affected by any of them.
+            let answers = standing.party(&who.party).is_some_and(|party| !party.constituency.is_empty());
+            let affected = affected.unwrap_or(if answers { Affected::Perhaps } else { Affected::No });
+            standing.sight(&who.party, affected, purpose, Channel::Portal, now)
+        });
+        Ok(Self { standing, sight, party: who.party.clone() })
+    }
+
+    /// Runs a question about events; a request that is dropped drops it too.
+    pub(crate) async fn ask(&self, server: &Server, sql: &str) -> Result<Vec<Value>, Fault> {
+        let asking = async {
+            let _turn = server.questions.acquire().await?;
+            let questions = self.open(server).await?;
+            let batches = questions.sql(sql).await?.collect().await?;
+            anyhow::Ok(objects(&batches)?)
+        };
+        tokio::time::timeout(PATIENCE, asking).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))?.map_err(Fault::Failed)
+    }
+
+    pub(crate) async fn open(&self, server: &Server) -> Result<Questions, store::StoreError> {
+        match &self.sight {
+            None => Questions::open(&server.home, &server.register).await,
+            Some(sight) => {
+                Questions::open_for(&server.home, &server.register, |known| sight.get(&known.id).map(|sight| sight.redactions)).await
+            }
+        }
+    }
+
+    /// The terms of these rows, as the party sees them.
+    pub(crate) fn under<'s>(&'s self, rows: &[Value]) -> Under<'s> {
+        let Some(sight) = &self.sight else { return Under::new() };
+        rows.iter().filter_map(|row| row["terms"].as_i64()).filter_map(|id| sight.get(&id).map(|sight| (id, sight))).collect()
+    }
+
+    /// What these terms are to the party once it has what is under them.
+    pub(super) fn held(&self, terms: &casework::model::terms::Terms) -> String {
+        self.standing.given(terms, &self.party).to_string()
+    }
+
+    /// The number of terms becomes what whoever asks holds them under.
+    pub(crate) fn tell_terms(&self, rows: &mut [Value]) {
+        let mut known: BTreeMap<i64, String> = BTreeMap::new();
+        for row in rows {
+            let Some(id) = row["terms"].as_i64() else { continue };
+            let text = known.entry(id).or_insert_with(|| match &self.sight {
+                None => self.standing.terms(id).map_or_else(String::new, ToString::to_string),
+                Some(_) => self.standing.given_under(id, &self.party),
+            });
+            row["terms"] = Value::String(text.clone());
+        }
+    }
+}
+
+/// `column, column` of a wish; terms, time and identity are read too, since paging and policy need them.
+fn columns(wish: Option<&str>) -> Result<(String, Option<Vec<String>>), Fault> {
+    let Some(wish) = wish else { return Ok(("*".to_owned(), None)) };
+    let names: Vec<String> = wish.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+    if let Some(unknown) = names.iter().find(|name| store::columns::position(name).is_none()) {
+        return Err(Fault::Wrong(format!("parameter fields: there is no column {unknown:?}")));
+    }
+    let read =
+        COLUMNS.iter().map(|column| column.name).filter(|name| ["id", "time", "terms"].contains(name) || names.iter().any(|n| n == name));
+    Ok((read.collect::<Vec<_>>().join(", "), Some(names)))
+}
+
+async fn list(visit: Visit, headers: HeaderMap) -> Answer {
+    let known = [&filter::WORDS[..], &["fields", "cursor", "limit"]].concat();
+    let asked = Asked::of(&visit, &known)?;
+    let mut conditions = filter::conditions(&asked)?;
+    let (columns, wanted) = columns(asked.text("fields"))?;
+    let limit = asked.limit()?;
+    let mut skip = 0;
+    if let Some([time, id, given]) = asked.cursor()? {
+        let wrong = || Fault::Wrong("parameter cursor: not given by this server for this list".to_owned());
+        let time: Timestamp = time.parse().map_err(|_| wrong())?;
+        let behind = match id.as_str() {
+            // Events whose identity is hidden come last of their moment, and are told apart by how many were given.
+            "" => {
+                skip = given.parse::<usize>().ok().filter(|given| *given <= HIDDEN).ok_or_else(wrong)?;
+                "id IS NULL".to_owned()
+            }
+            id if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => format!("(id < '{id}' OR id IS NULL)"),
+            _ => return Err(wrong()),
+        };
+        conditions.push(format!("time <= timestamp '{time}' AND (time < timestamp '{time}' OR {behind})"));
+    }
+    let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+    let sql =
+        format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC, id DESC, terms LIMIT {} OFFSET {skip}", limit + 1);
+    let who = visit.who()?;
+    let eyes = Eyes::of(&visit.server, who, Purpose::Defend, None, visit.now).await?;
+    let mut rows = eyes.ask(&visit.server, &sql).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|last| cursor(&rows, last, skip));
+    let under = eyes.under(&rows);
+    eyes.tell_terms(&mut rows);
+    if let Some(wanted) = wanted {
+        for row in &mut rows {
+            if let Value::Object(row) = row {
+                row.retain(|name, _| wanted.iter().any(|wanted| wanted == name));
+            }
+        }
+    }
+    page(&visit, &rows, next.as_deref())?.give(&visit, &headers, "events", Purpose::Defend, &under).await
+}
+
+/// Where the page after these rows begins.
+fn cursor(rows: &[Value], last: &Value, skipped: usize) -> String {
+    let hidden_then = |row: &&Value| row["time"] == last["time"] && row["id"].is_null();
+    // Those that were skipped were of the first moment of this page.
+    let before = if rows.first().is_some_and(|first| hidden_then(&first)) { skipped } else { 0 };
+    let given = rows.iter().filter(hidden_then).count() + before;
+    write_cursor(&[last["time"].as_str().unwrap_or_default(), last["id"].as_str().unwrap_or_default(), &given.to_string()])
+}
+
+async fn one(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer {
+    Asked::of(&visit, &[])?;
+    let id = id.to_ascii_lowercase();
+    if id.len() != 32 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(Fault::NotFound);
+    }
+    let eyes = Eyes::of(&visit.server, visit.who()?, Purpose::Defend, None, visit.now).await?;
+    let mut rows = eyes.ask(&visit.server, &format!("SELECT * FROM events WHERE id = '{id}' LIMIT 1")).await?;
+    let under = eyes.under(&rows);
+    eyes.tell_terms(&mut rows);
+    let row = rows.pop().ok_or(Fault::NotFound)?;
+    Sent::json(&row)?.give(&visit, &headers, "event", Purpose::Defend, &under).await
+}
+
+/// The terms of an event as they are held; for our own.
+pub(super) async fn terms_of(visit: &Visit, id: &str) -> Result<Option<i64>, Fault> {
+    let questions = Questions::open(&visit.server.home, &visit.server.register).await?;
+    let rows = questions.sql(&format!("SELECT terms FROM events WHERE id = '{id}' LIMIT 1")).await?;
+    let batches = rows.collect().await.map_err(|error| Fault::Failed(anyhow!(error)))?;
+    Ok(objects(&batches)?.first().and_then(|row| row["terms"].as_i64()))
+}

@@ -1,0 +1,189 @@
+//! Uploads that are whole are read, one batch after the other, by the same pipeline that the command line uses.
+//!
+//! A batch holds uploads that say the same of feed, terms, giver and format. Whoever dies in the middle leaves them `reading`; the next start
+//! reads them again, and evidence that is known changes nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use casework::model::terms::Terms;
+use jiff::Timestamp;
+use store::commit::Counts;
+use store::uploads::Upload;
+use tokio::runtime::Handle;
+
+use crate::api::Server;
+use crate::api::rest::uploads::Outcome;
+use crate::jobs::compact;
+use crate::pipeline::{self, Order, Watch};
+use crate::receive::files::Found;
+use crate::receive::{knowledge, parts};
+
+/// Uploads in one order.
+const TOGETHER: u32 = 256;
+/// Rejected rows that are told with an upload; all are counted, and the evidence has more.
+const TOLD: usize = 100;
+/// An upload that nobody goes on with is forgotten.
+const FORGOTTEN: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
+
+/// Nobody looks on.
+struct Silent;
+
+impl Watch for Silent {}
+
+/// Reads uploads until the server ends.
+pub(crate) async fn work(server: Arc<Server>) {
+    // Those that a process which died was reading.
+    let mut again = true;
+    loop {
+        match once(&server, again).await {
+            Ok(read) => {
+                again = false;
+                if read > 0 {
+                    continue;
+                }
+            }
+            Err(error) => {
+                tracing::error!("uploads could not be read and are tried again: {error:#}");
+                again = true;
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        }
+        if let Err(error) = forget(&server).await {
+            tracing::warn!("uploads that nobody went on with could not be removed: {error:#}");
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(60), server.uploads.waiting.notified()).await;
+    }
+}
+
+async fn once(server: &Arc<Server>, again: bool) -> Result<usize> {
+    let uploads = server.register.take_uploads(again, TOGETHER).await?;
+    let Some(first) = uploads.first().cloned() else { return Ok(0) };
+    let found: Vec<Found> = uploads
+        .iter()
+        .map(|upload| {
+            let path = server.home.uploads()?.join(&upload.id);
+            Ok(Found { path, name: upload.name.clone(), size_bytes: upload.offset_bytes.unsigned_abs(), spooled: false })
+        })
+        .collect::<Result<_>>()?;
+    let terms: Option<Terms> = first.terms.as_deref().map(str::parse).transpose().context("the terms of an upload")?;
+    let format = first.format.as_deref().and_then(parts::by_name);
+    let knowledge = knowledge::load(&server.home, &[])?;
+    let tables = knowledge::tables(&server.home, Some(&server.register)).await?;
+    let defaults = server.register.terms_defaults().await?;
+    let (worker, runtime) = (Arc::clone(server), Handle::current());
+    let files = found.clone();
+    let reading = tokio::task::spawn_blocking(move || {
+        let stop = AtomicBool::new(false);
+        let order = Order {
+            home: &worker.home,
+            register: &worker.register,
+            runtime,
+            knowledge: &knowledge,
+            mappings: &[],
+            tables: &tables,
+            files,
+            format,
+            format_of: None,
+            feed: first.feed.clone(),
+            given_by: first.given_by.clone(),
+            terms,
+            defaults: &defaults,
+            received: first.completed_at.and_then(|at| Timestamp::from_microsecond(at).ok()),
+            replaces: None,
+            stop: &stop,
+        };
+        // Which of them are known is asked before they are read.
+        let mut known = Vec::new();
+        for file in &order.files {
+            let sha256 = std::fs::File::open(&file.path).ok().and_then(|mut file| store::evidence::sha256(&mut file).ok());
+            let before = match &sha256 {
+                Some(sha256) => order.runtime.block_on(worker.register.evidence(sha256))?.is_some(),
+                None => false,
+            };
+            known.push((sha256, before));
+        }
+        Ok::<_, anyhow::Error>((pipeline::ingest(&order, &Silent)?, known))
+    });
+    let (summary, known) = reading.await.context("the thread that reads uploads has ended")??;
+    for (upload, (sha256, before)) in uploads.iter().zip(known) {
+        end(server, upload, sha256.as_deref(), before, &summary.failures).await?;
+    }
+    compact::when_needed(&server.home, &server.register).await?;
+    server.uploads.ended.notify_waiters();
+    Ok(uploads.len())
+}
+
+/// Remembers what became of one, then its file goes.
+async fn end(server: &Server, upload: &Upload, sha256: Option<&str>, known: bool, failures: &[(String, String)]) -> Result<()> {
+    let evidence = match sha256 {
+        Some(sha256) => server.register.evidence(sha256).await?,
+        None => None,
+    };
+    let now = pipeline::now().as_microsecond();
+    let (state, outcome) = match &evidence {
+        Some(evidence) => {
+            let n = i64::unsigned_abs;
+            let counts = Counts {
+                read: n(evidence.read_rows),
+                stored: n(evidence.stored_rows),
+                duplicate: n(evidence.duplicate_rows),
+                rejected: n(evidence.rejected_rows),
+            };
+            // Known before: nothing of it was new.
+            let counts = if known { Counts { stored: 0, duplicate: counts.stored + counts.duplicate, ..counts } } else { counts };
+            let rejections = server.register.rejections(&evidence.id).await?;
+            let told = rejections.iter().take(TOLD);
+            let outcome = Outcome {
+                read: counts.read,
+                stored: counts.stored,
+                duplicate: counts.duplicate,
+                rejected: counts.rejected,
+                known,
+                rejections: told.map(|one| serde_json::json!({"path": one.path, "row": one.row_number, "reason": one.reason})).collect(),
+                error: None,
+            };
+            ("done", outcome)
+        }
+        None => {
+            let why = failures.iter().find(|(name, _)| *name == upload.name).map(|(_, why)| why.clone());
+            let why = why.unwrap_or_else(|| "it could not be read".to_owned());
+            ("failed", Outcome { error: Some(why), ..Outcome::default() })
+        }
+    };
+    let text = serde_json::to_string(&outcome)?;
+    server.register.upload_ended(&upload.id, state, evidence.as_ref().map(|evidence| evidence.id.as_str()), &text, now).await?;
+    remove(server, &upload.id)
+}
+
+fn remove(server: &Server, id: &str) -> Result<()> {
+    let path = server.home.uploads()?.join(id);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).with_context(|| path.display().to_string()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Uploads that were begun long ago and never became whole; and files that no upload that goes on has.
+async fn forget(server: &Server) -> Result<()> {
+    let now = pipeline::now();
+    for id in server.register.forgotten_uploads((now - FORGOTTEN).as_microsecond()).await? {
+        if server.register.withdraw_upload(&id, now.as_microsecond()).await? {
+            remove(server, &id)?;
+        }
+    }
+    for entry in std::fs::read_dir(server.home.uploads()?)?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let old = entry.metadata().and_then(|about| about.modified()).ok().and_then(|at| at.elapsed().ok());
+        // A file comes before its row: only one that was left alone for an hour has none.
+        if old.is_some_and(|old| old > Duration::from_secs(3600)) {
+            let over = server.register.upload(&name).await?.is_none_or(|upload| upload.ended_at.is_some());
+            if over {
+                remove(server, &name)?;
+            }
+        }
+    }
+    Ok(())
+}

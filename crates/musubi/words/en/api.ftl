@@ -1,0 +1,16 @@
+api-title = API
+api-lead = Everything that machines can ask here. What an outside party gets is decided by policy, exactly as on these pages.
+api-token = Show a token as Bearer; your session opens the same addresses in this browser.
+api-groups = Groups
+api-schemas = What answers look like
+api-needs = Needs the right
+api-not-yours = your role does not have it
+api-body = Takes
+api-parameters = Parameters
+api-parameter = Parameter
+api-place = Where
+api-kind = Kind
+api-about = Meaning
+api-try = Try it
+api-try-path = To try it, write the address with a name of yours in place of the braces:
+api-any = Any value.

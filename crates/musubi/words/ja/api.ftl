@@ -1,0 +1,16 @@
+api-title = API
+api-lead = 機械から利用できる機能の一覧です。外部の組織に渡る内容は、画面と同じくポリシーで決まります。
+api-token = トークンは Bearer で示してください。サインイン中のブラウザーでは、同じアドレスをそのまま開けます。
+api-groups = 分類
+api-schemas = 応答の形式
+api-needs = 必要な権限:
+api-not-yours = 現在の役割にはありません
+api-body = 受け付ける形式:
+api-parameters = パラメーター
+api-parameter = パラメーター
+api-place = 場所
+api-kind = 種類
+api-about = 意味
+api-try = 試す
+api-try-path = 試すには、波かっこの部分を実際の値に置き換えてアドレスを開いてください:
+api-any = 任意の値です。
