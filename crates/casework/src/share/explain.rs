@@ -70,7 +70,7 @@ impl Holder<'_> {
             let tlp = question.terms.terms.tlp;
             let purpose = question.purpose.as_str();
             let en = format!("agreement {id} is in force and covers {tlp} for purpose {purpose}");
-            let ja = format!("合意「{id}」が有効であり、{tlp} を目的 {purpose} で共有できる");
+            let ja = format!("協定「{id}」が有効であり、{tlp} を目的 {purpose} で共有できる");
             say(Denial::Agreement.code(), Effect::Allow, (en, ja));
         }
         for redaction in decision.redactions.iter() {
@@ -177,7 +177,7 @@ impl Holder<'_> {
             }
             Denial::Agreement => (
                 format!("no agreement in force between {me} and {to} covers {tlp} for purpose {purpose} by {channel}"),
-                format!("{me_ja} と {to_ja} の間に、{tlp} を目的 {purpose}・経路 {channel} で共有できる有効な合意がない"),
+                format!("{me_ja} と {to_ja} の間に、{tlp} を目的 {purpose}・経路 {channel} で共有できる有効な協定がない"),
             ),
             Denial::Resale => {
                 (format!("it must not be sold, and {to} pays"), format!("転売が禁じられており、{to_ja} は有償の受領者である"))

@@ -209,7 +209,7 @@ async fn edit(visit: Visit, Path(id): Path<String>) -> Answer {
     let standing = visit.server.desk.standing(visit.now).await?;
     let agreement = known(&standing, &id)?;
     let body = asked(&visit, &format!("/agreements/{id}/edit"), &filled(agreement), true, None);
-    Ok(visit.page(&visit.say("agreements-edit"), &body))
+    Ok(visit.page(&format!("{}: {}", visit.say("agreements-edit"), agreement.name), &body))
 }
 
 async fn save_new(visit: Visit, body: Bytes) -> Answer {
@@ -307,7 +307,7 @@ async fn before_revoking(visit: Visit, Path(id): Path<String>) -> Answer {
             a.button href={ "/agreements/" (id) } { (visit.say("effect-leave")) }
         }
     };
-    Ok(visit.page(&visit.say("agreements-revoke"), &body))
+    Ok(visit.page(&format!("{}: {}", visit.say("agreements-revoke"), agreement.name), &body))
 }
 
 async fn revoke(visit: Visit, Path(id): Path<String>) -> Answer {

@@ -67,7 +67,7 @@ async fn list(visit: Visit) -> Answer {
         party,
         state: wanted,
         problem: problem.map(Problem::as_str),
-        out: false,
+        out: query.one("out").is_some(),
         held,
         open: query.one("open").is_some(),
         after: query.one("after").and_then(cursor),

@@ -138,7 +138,7 @@ async fn new(visit: Visit) -> Answer {
 async fn edit(visit: Visit, Path(id): Path<String>) -> Answer {
     let known = known(&visit, &id).await?;
     let body = asked(&visit, &format!("/parties/{id}/edit"), &filled(&known), true, None);
-    Ok(visit.page(&visit.say("parties-edit"), &body))
+    Ok(visit.page(&format!("{}: {}", visit.say("parties-edit"), super::name(&visit, &known)), &body))
 }
 
 async fn known(visit: &Visit, id: &str) -> Result<Party, Fault> {

@@ -194,7 +194,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
         }
         (facts(&pairs))
         div.figures {
-            (figure(&format!("/notices?party={id}"), out.unsigned_abs(), &visit.say("parties-told")))
+            (figure(&format!("/notices?party={id}&out=1"), out.unsigned_abs(), &visit.say("parties-told")))
             (figure(&format!("/notices?party={id}&open=1"), unanswered, &visit.say("portal-unanswered")))
             (figure(&format!("/releases?to={id}"), releases.len() as u64, &visit.say(if releases.len() == 10 { "parties-releases-newest" } else { "nav-releases" })))
         }
