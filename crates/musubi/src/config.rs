@@ -129,6 +129,8 @@ pub(crate) struct Mail {
     /// The desk that takes answers: notices say `desk+TOKEN@…`.
     #[serde(deserialize_with = "parsed")]
     pub(crate) reply_to: Address,
+    /// Where our portal is reached (`https://portal.csirt.example`): notices name a page there on which they are answered without an account.
+    pub(crate) answers_at: Option<String>,
 }
 
 /// How a connection is protected.
@@ -256,6 +258,12 @@ impl Config {
             ensure!(!name.trim().is_empty() && name.len() <= 200, "[mail] organisation needs 1 to 200 bytes");
             // in the user id of a key the address stands between angle brackets
             ensure!(!name.chars().any(|c| c.is_control() || "<>".contains(c)), "[mail] organisation {name:?} holds what a name must not");
+            if let Some(at) = &mail.answers_at {
+                ensure!(
+                    at.starts_with("https://") && formats::value::url(at).is_some() && !at.contains(char::is_whitespace),
+                    "[mail] answers_at: {at:?} is no address that begins with https://"
+                );
+            }
             // RFC 5321 §4.5.3.1.1: 64 octets before the @, of which a token takes 16 and a +
             ensure!(mail.reply_to.local().len() <= 40, "[mail] reply_to: more than 40 characters before the @ leave no room for a token");
         }
@@ -449,6 +457,18 @@ mod tests {
             let error = format!("{:#}", read(&bad).expect_err(&bad));
             assert!(error.contains(why), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn the_console_has_a_name_that_passkeys_can_be_bound_to() {
+        assert_eq!(read("").unwrap().serve.name, "localhost");
+        assert_eq!(read("[serve]\nname = \"Musubi.Example\"\n").unwrap().serve.name, "musubi.example");
+        for bad in ["192.0.2.1", "musubi.example:8080", "", "https://musubi.example", "musubi..example"] {
+            assert!(read(&format!("[serve]\nname = {bad:?}\n")).is_err(), "{bad}");
+        }
+        let oidc = "[[serve.oidc]]\nname = \"Ministry\"\nissuer = \"https://login.example\"\nclient_id = \"musubi\"\n";
+        assert_eq!(read(oidc).unwrap().serve.oidc.len(), 1);
+        assert!(read(&oidc.replace("https:", "http:")).is_err(), "in the clear");
     }
 
     #[cfg(unix)]

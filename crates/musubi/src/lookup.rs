@@ -27,6 +27,9 @@ pub(crate) enum Eyes<'a> {
     Party(&'a View),
 }
 
+/// Events that a page reads of a value; beyond these it tells that there are more.
+pub(crate) const PAGE_EVENTS: usize = 10_000;
+
 /// What is known of a value, in the words of `musubi lookup`, and its newest events.
 pub(crate) async fn about(
     home: &Home,
@@ -86,7 +89,7 @@ async fn ask(home: &Home, register: &Register, eyes: Eyes<'_>, condition: &str) 
     let (questions, most) = match eyes {
         Eyes::Party(view) => (Questions::open_for(home, register, |known| view.admits(known)).await?, 100_000),
         Eyes::Ourselves => (Questions::open(home, register).await?, 100_000),
-        Eyes::Page => (Questions::open_page(home, register).await?, 10_000),
+        Eyes::Page => (Questions::open_page(home, register).await?, PAGE_EVENTS),
     };
     // All of them are counted, so all are fetched; values that match millions are asked with `query` instead.
     let sql = format!("SELECT * FROM events WHERE {condition} ORDER BY time DESC LIMIT {most}");

@@ -344,3 +344,160 @@ fn without_links(page: &str) -> String {
     }
     out + rest
 }
+
+/// A resolver that knows one text.
+fn resolver(text: std::sync::Arc<std::sync::Mutex<(String, String)>>) -> std::net::SocketAddr {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1500];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let asked = &buffer[..length];
+            let (mut name, mut at) = (String::new(), 12);
+            while asked[at] > 0 {
+                let end = at + 1 + usize::from(asked[at]);
+                let _ = write!(name, "{}.", String::from_utf8_lossy(&asked[at + 1..end]));
+                at = end;
+            }
+            let (known, text) = text.lock().unwrap().clone();
+            let found = name.eq_ignore_ascii_case(&known) && asked[at + 2] == 16;
+            let mut reply = asked[..2].to_vec();
+            reply.extend([0x81, 0x80, 0, 1, 0, u8::from(found), 0, 0, 0, 0]);
+            reply.extend(&asked[12..at + 5]);
+            if found {
+                reply.extend([
+                    0xc0,
+                    12,
+                    0,
+                    16,
+                    0,
+                    1,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    u8::try_from(text.len()).unwrap() + 1,
+                    u8::try_from(text.len()).unwrap(),
+                ]);
+                reply.extend(text.as_bytes());
+            }
+            socket.send_to(&reply, from).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_claim_counts_once_it_is_proved_and_a_notice_is_answered_with_and_without_an_account() {
+    let world = world();
+    let record = std::sync::Arc::new(std::sync::Mutex::new((String::new(), String::new())));
+    let resolver = resolver(std::sync::Arc::clone(&record));
+    let config = world.home.root().join("config.toml");
+    let before = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{before}[serve]\nresolver = \"{resolver}\"\n")).unwrap();
+    let server = Server::start(&world.home);
+    let us = party(&world, &server, "us", "manager");
+    let a = party(&world, &server, "isp-a", "manager");
+
+    // A claim is nothing before its proof, and another's word proves nothing.
+    for (value, way, wrong) in [
+        ("203.0.112.0/23", "dns", "whole zones"),
+        ("rubbish value", "dns", "no network"),
+        ("new-a.example", "file", "fetches no files"),
+        ("203.0.113.0/24", "mail", "sends no mail"),
+    ] {
+        let value: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        let page = text(&a.post("/portal/networks", &format!("value={value}&way={way}")));
+        assert!(page.contains(wrong), "{value}: {page}");
+    }
+    let claimed = a.post("/portal/networks", "value=198.18.7.0%2F24&way=dns");
+    assert_eq!(claimed.status, 303, "{}", text(&claimed));
+    let id = claimed.header("location").unwrap().split("#claim-").nth(1).unwrap().to_owned();
+    let page = text(&a.get("/portal/networks"));
+    assert!(page.contains("_musubi-claim.7.18.198.in-addr.arpa"), "{page}");
+    let code = page.split("musubi-claim=").nth(1).unwrap()[..40].to_owned();
+    let check = |expected: u16| {
+        let answer = a.post(&format!("/portal/networks/{id}/check"), "");
+        assert_eq!(answer.status, expected, "{}", text(&answer));
+    };
+    check(400);
+    *record.lock().unwrap() = ("_musubi-claim.7.18.198.in-addr.arpa.".into(), "musubi-claim=another".into());
+    check(400);
+    let held = |home: &Home| home.json(&["party", "show", "isp-a"]).to_string();
+    assert!(!held(&world.home).contains("198.18.7.0/24"));
+    record.lock().unwrap().1 = format!("musubi-claim={code}");
+    check(303);
+    let shown = held(&world.home);
+    assert!(shown.contains("198.18.7.0/24") && shown.contains("claimed"), "{shown}");
+    // Proved once is proved; taken back is gone.
+    check(400);
+    assert_eq!(a.post(&format!("/portal/networks/{id}/withdraw"), "").status, 303);
+    assert!(!held(&world.home).contains("198.18.7.0/24"));
+
+    // With an account.
+    let notice = world.notice_of("isp-a");
+    let id = notice["id"].as_str().unwrap();
+    assert_eq!(a.post(&format!("/portal/notices/{id}/answer"), "says=rubbish").status, 400);
+    assert_eq!(
+        a.post(&format!("/portal/notices/{id}/answer"), "says=not-ours&comment=see+http%3A%2F%2Fevil.example%2F%3Cscript%3E").status,
+        303
+    );
+    assert_eq!(world.notice_of("isp-a")["answer"], "not-ours");
+    let inbox = text(&us.get("/answers"));
+    let answer = inbox.split("/answers/").nth(1).unwrap().split('"').next().unwrap();
+    let page = text(&us.get(&format!("/answers/{answer}")));
+    assert!(page.contains("hxxp[:]//evil[.]example") && !page.contains("<script>") && !page.contains("href=\"http"), "{page}");
+    // Without one: by what stands in the mail. To look changes nothing.
+    let mail = world.home.ok(&["notice", "show", "--mail", id]).out;
+    let token = mail.split("notice+").nth(1).unwrap().split('@').next().unwrap().to_owned();
+    let nobody = |method: &str, token: &str, body: &str| {
+        server.request(method, &format!("/answer/{token}"), &[("Content-Type", "application/x-www-form-urlencoded")], body.as_bytes())
+    };
+    let page = nobody("GET", &token, "");
+    assert_eq!(page.status, 200);
+    assert!(!text(&page).contains("198.51.100") && page.header("cache-control") == Some("no-store"), "{page:?}");
+    assert_eq!(world.notice_of("isp-a")["answer"], "not-ours");
+    assert_eq!(nobody("POST", &token, "says=fixed").status, 200);
+    assert_eq!(world.notice_of("isp-a")["answer"], "fixed");
+    assert_eq!(nobody("GET", "aaaaaaaaaaaaaaaa", "").status, 404);
+
+    // Held notices do not go out, and our own pages say that nothing can be sent.
+    let list = text(&us.get("/notices"));
+    assert!(list.contains("Nothing can be sent"), "{list}");
+    // What an agreement would open is shown before it is saved, and nothing is saved by looking.
+    let form = "id=wide&kind=bilateral&max_tlp=AMBER&parties=us%0Aisp-b&purposes=research";
+    let looked = us.post("/agreements/new", &format!("{form}&step=look"));
+    assert!(text(&looked).contains("Parties that would see more: 1; less: 0."), "{}", text(&looked));
+    assert!(!world.home.json(&["agreement", "list"]).to_string().contains("wide"));
+    let seen = text(&looked).split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(us.post("/agreements/new", &format!("{form}&step=save&seen=0")).status, 200, "another moment's effect is no effect");
+    assert_eq!(us.post("/agreements/new", &format!("{form}&step=save&seen={seen}")).status, 303);
+    assert!(world.home.json(&["agreement", "list"]).to_string().contains("wide"));
+    // As the party sees it: the same rows, and no leaf in the log.
+    let leaves = world.home.json(&["log", "list", "--to", "isp-a"]).as_array().unwrap().len();
+    let view = text(&us.get("/parties/isp-a/view/problems"));
+    assert!(view.contains(OF_A) && !view.contains(OF_B) && !view.contains(STRICT) && view.contains("You see this as"), "{view}");
+    assert_eq!(world.home.json(&["log", "list", "--to", "isp-a"]).as_array().unwrap().len(), leaves);
+}
+
+#[test]
+fn an_address_of_their_own_lets_in_partners_and_nobody_else() {
+    let world = world();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = world.home.root().join("config.toml");
+    let before = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{before}[serve]\nportal = \"{free}\"\n")).unwrap();
+    let server = Server::start(&world.home);
+    let us = party(&world, &server, "us", "manager");
+    let a = party(&world, &server, "isp-a", "manager");
+    let at_portal =
+        |who: &Browser<'_>, path: &str| story::server::request(free, "GET", path, &[(who.name, who.shown.as_str())], b"").status;
+    assert_eq!(
+        [at_portal(&a, "/portal"), at_portal(&a, "/taxii2/"), at_portal(&a, "/parties"), at_portal(&a, "/log/checkpoint")],
+        [200, 200, 404, 404]
+    );
+    assert_eq!([at_portal(&us, "/parties"), at_portal(&us, "/portal")], [404, 404]);
+    assert_eq!([a.get("/portal").status, a.get("/taxii2/").status], [403, 403]);
+    assert_eq!(us.get("/parties").status, 200);
+}

@@ -20,6 +20,7 @@ pub mod compact;
 pub mod copy;
 mod count;
 pub mod credentials;
+pub mod delivered;
 pub mod desk;
 pub mod directives;
 pub mod door;

@@ -266,6 +266,9 @@ impl Register {
     /// # Errors
     /// As [`Register::notice_findings`].
     pub async fn findings_of(&self, ids: &[&str]) -> Result<Vec<Vec<Finding>>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let sql = format!("SELECT id, content FROM notice WHERE id IN (VALUES {})", values(ids.len(), 1));
         let mut query = sqlx::query_as::<_, (String, Vec<u8>)>(sqlx::AssertSqlSafe(sql));
         for id in ids {

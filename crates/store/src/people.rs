@@ -73,6 +73,34 @@ pub struct Deed {
     pub detail: Option<String>,
 }
 
+/// Somebody as a list shows them.
+#[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
+pub struct Listed {
+    pub id: String,
+    pub name: String,
+    pub shown: String,
+    pub party: String,
+    pub role: String,
+    pub has_password: bool,
+    pub has_totp: bool,
+    pub passkeys: i64,
+    pub subjects: i64,
+    pub last_seen: Option<i64>,
+    pub locked_until: Option<i64>,
+    pub disabled_at: Option<i64>,
+}
+
+/// Which people a list shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    pub role: Option<&'a str>,
+    pub party: Option<&'a str>,
+    /// Part of a name.
+    pub words: Option<&'a str>,
+    /// After this name.
+    pub after: Option<&'a str>,
+}
+
 const PERSON: &str = "SELECT p.id, p.name, p.shown, p.party, p.role, p.password, p.totp, p.totp_step, p.language, p.zone, p.scheme, p.failures, \
                       p.locked_until, p.created_at, p.created_by, p.disabled_at FROM person p";
 const SESSION: &str = "SELECT key, id, person, how, created_at, seen_at, expires_at, address, agent, ended_at FROM session";
@@ -92,6 +120,29 @@ impl Register {
     /// When the register cannot be read.
     pub async fn people(&self) -> Result<Vec<Person>, StoreError> {
         Ok(sqlx::query_as(sqlx::AssertSqlSafe(format!("{PERSON} ORDER BY p.name"))).fetch_all(&self.pool).await?)
+    }
+
+    /// People with an account, by name, as many as asked for.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn people_listed(&self, wanted: Wanted<'_>, most: u32) -> Result<Vec<Listed>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT p.id, p.name, p.shown, p.party, p.role, p.password IS NOT NULL AS has_password, p.totp IS NOT NULL AS has_totp, \
+             (SELECT count(*) FROM passkey k WHERE k.person = p.id) AS passkeys, \
+             (SELECT count(*) FROM person_subject o WHERE o.person = p.id) AS subjects, \
+             (SELECT max(seen_at) FROM session s WHERE s.person = p.id) AS last_seen, p.locked_until, p.disabled_at \
+             FROM person p WHERE ($1 IS NULL OR p.role = $1) AND ($2 IS NULL OR p.party = $2) \
+             AND ($3 IS NULL OR instr(p.name, lower($3)) > 0 OR instr(lower(p.shown), lower($3)) > 0) AND ($4 IS NULL OR p.name > $4) \
+             ORDER BY p.name LIMIT $5",
+        )
+        .bind(wanted.role)
+        .bind(wanted.party)
+        .bind(wanted.words)
+        .bind(wanted.after)
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
+        .await?)
     }
 
     /// Those of one party, by name.
@@ -140,9 +191,10 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn set_rights(&self, id: &str, party: &str, role: &str, now: i64) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let before = administrators(&mut tx).await?;
         sqlx::query("UPDATE person SET party = $2, role = $3 WHERE id = $1").bind(id).bind(party).bind(role).execute(&mut *tx).await?;
-        finish_rights(tx, id, now).await
+        finish_rights(tx, id, before, now).await
     }
 
     /// Ends an account, or lets it live again; whoever is signed in is out. `false`: nobody would be left who may change people.
@@ -150,13 +202,14 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn set_disabled(&self, id: &str, disabled: bool, now: i64) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let before = administrators(&mut tx).await?;
         sqlx::query("UPDATE person SET disabled_at = $2, failures = 0, locked_until = NULL WHERE id = $1")
             .bind(id)
             .bind(disabled.then_some(now))
             .execute(&mut *tx)
             .await?;
-        finish_rights(tx, id, now).await
+        finish_rights(tx, id, before, now).await
     }
 
     /// Opens an account that wrong answers shut.
@@ -389,11 +442,15 @@ impl Register {
     }
 }
 
+/// How many may change people.
+async fn administrators(connection: &mut sqlx::SqliteConnection) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar("SELECT count(*) FROM person WHERE role = 'administrator' AND disabled_at IS NULL");
+    Ok(count.fetch_one(connection).await?)
+}
+
 /// Nobody stays as they were signed in when what they may has changed; and somebody stays who may change people.
-async fn finish_rights(mut tx: sqlx::Transaction<'_, sqlx::Sqlite>, id: &str, now: i64) -> Result<bool, StoreError> {
-    let left: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM person WHERE role = 'administrator' AND disabled_at IS NULL").fetch_one(&mut *tx).await?;
-    if left == 0 {
+async fn finish_rights(mut tx: sqlx::Transaction<'_, sqlx::Sqlite>, id: &str, before: i64, now: i64) -> Result<bool, StoreError> {
+    if before > 0 && administrators(&mut tx).await? == 0 {
         return Ok(false);
     }
     sqlx::query("UPDATE session SET ended_at = $2 WHERE person = $1 AND ended_at IS NULL").bind(id).bind(now).execute(&mut *tx).await?;

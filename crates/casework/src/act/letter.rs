@@ -84,6 +84,8 @@ pub struct Matter<'a> {
     /// What the recipient may do with it: sentences.
     pub terms: &'a [String],
     pub answer_by: Timestamp,
+    /// A page on which it is answered without an account.
+    pub answer_at: Option<&'a str>,
 }
 
 /// A letter, ready to be put into a mail.
@@ -108,7 +110,7 @@ pub enum LetterError {
 }
 
 /// What a template may use.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     "notice",
     "role",
     "role_name",
@@ -123,6 +125,7 @@ pub const NAMES: [&str; 18] = [
     "attachments",
     "terms",
     "answer_by",
+    "answer_at",
     "passed_on",
     "loop",
     "step",
@@ -161,6 +164,7 @@ struct Values<'a> {
     attachments: &'a [String],
     terms: &'a [String],
     answer_by: String,
+    answer_at: Option<&'a str>,
     passed_on: Option<PassedOn>,
 }
 
@@ -329,6 +333,7 @@ fn values<'a>(matter: &Matter<'a>, words: &'a Words) -> Values<'a> {
         attachments: matter.attachments,
         terms: matter.terms,
         answer_by: date(matter.answer_by),
+        answer_at: matter.answer_at,
         passed_on: findings
             .iter()
             .filter_map(|f| f.told_before)
@@ -408,6 +413,7 @@ pub fn preview(letters: &Letters, problem: Problem, language: Language, role: Ro
         attachments: &["findings.csv".to_owned(), "findings.xarf.json".to_owned()],
         terms: &["TLP:AMBER".to_owned()],
         answer_by: Timestamp::from_second(second + 7 * 86_400).unwrap_or(Timestamp::UNIX_EPOCH),
+        answer_at: None,
     })
 }
 
@@ -453,6 +459,7 @@ mod tests {
             attachments: &[],
             terms: &terms,
             answer_by: Timestamp::UNIX_EPOCH,
+            answer_at: None,
         };
         let letter = letters.write(&matter).expect("a letter");
         assert_eq!(letter.subject.chars().filter(|c| c.is_control() || *c == '\u{202e}').count(), 0);

@@ -25,7 +25,7 @@ use crate::show::{grouped, json as say_json, say};
 /// What it may see and what is published, as it stands now: manifest.json, hashes.csv and a file for each event. The folder is replaced as a
 /// whole, so a reader never sees half a feed, and what the party may not have any more is gone. The log of releases has the hash of manifest.json, which has those of the events.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  musubi feed publish /srv/www/feeds/isp-jp --to isp-jp")]
+#[command(after_help = "Example:\n  musubi feed publish /tmp/feeds/isp-jp --to isp-jp")]
 pub(crate) struct Publish {
     /// Nothing but a feed may be in it
     folder: PathBuf,

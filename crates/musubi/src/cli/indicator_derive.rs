@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use anyhow::Result;
-use casework::indicate::rules::{End, Found, Row, Rules, candidates, victims_side};
+use casework::indicate::rules::{End, Found, Row, Rules, SetAside, candidates, victims_side};
 use casework::indicate::warning::Warnings;
 use casework::model::event::Side;
 use casework::model::identity::EventId;
@@ -13,7 +13,9 @@ use formats::rsit::Class;
 use jiff::Timestamp;
 use serde_json::json;
 use store::events::Questions;
+use store::home::Home;
 use store::indicators::{Deed, Heard, Words};
+use store::register::Register;
 
 use super::acting::Acting;
 use super::columns::Columns;
@@ -40,25 +42,9 @@ const SHOWN: usize = 20;
 impl Derive {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
         let register = place.register().await?;
-        let now = self.acting.now();
-        let rules = lists::rules(&place.home)?;
-        let warnings = lists::warnings(&place.home, &register).await?;
-        let earliest = now.checked_sub(rules.within()).unwrap_or(Timestamp::MIN);
-        let since = self.since.map_or(earliest, |since| since.max(earliest));
-        let questions = Questions::open(&place.home, &register).await?;
-        let mut batches = Vec::new();
-        for sql in questions_of(&rules, since, now) {
-            batches.extend(questions.sql(&sql).await?.collect().await?);
-        }
-        let tables = batches.iter().map(|batch| Columns::of(batch, &TEXTS, &NUMBERS)).collect::<Result<Vec<_>>>()?;
-        let rows = || tables.iter().flat_map(|table| (0..table.rows).filter_map(|at| row(table, at)));
-        let events = tables.iter().map(|table| table.rows as u64).sum::<u64>();
-        let known = well_known(rows(), &warnings);
-        let Found { candidates, set_aside, waiting } = candidates(rows(), &rules, &warnings, now);
-        let words: Vec<Words> = candidates.into_iter().map(|(what, said)| Words { what, said }).collect();
         let by = self.acting.by();
-        let deed = Deed { at: now.as_microsecond(), by: &by, what: "derived", because: "" };
-        let Heard { new, changed, unchanged } = register.hear(&words, deed).await?;
+        let done = derive(&place.home, &register, self.since.unwrap_or(Timestamp::MIN), self.acting.now(), &by).await?;
+        let Derived { events, indicators, known, set_aside, waiting, heard: Heard { new, changed, unchanged } } = done;
         if place.json {
             let aside: Vec<_> = set_aside
                 .iter()
@@ -68,7 +54,7 @@ impl Derive {
                 })
                 .collect();
             return show::json(&json!({
-                "events": events, "indicators": words.len(), "new": new, "changed": changed, "unchanged": unchanged, "waiting": waiting,
+                "events": events, "indicators": indicators, "new": new, "changed": changed, "unchanged": unchanged, "waiting": waiting,
                 "on_warning_lists": known, "set_aside": aside,
             }));
         }
@@ -83,6 +69,43 @@ impl Derive {
         }
         Ok(())
     }
+}
+
+/// What came of events.
+#[derive(Debug)]
+pub(crate) struct Derived {
+    pub(crate) events: u64,
+    pub(crate) indicators: usize,
+    /// Source values on warning lists.
+    pub(crate) known: u64,
+    pub(crate) set_aside: Vec<SetAside>,
+    /// Values that wait for more reporters.
+    pub(crate) waiting: usize,
+    pub(crate) heard: Heard,
+}
+
+/// Makes indicators of events seen since a time, as far back as the rules look.
+///
+/// # Errors
+/// When rules, lists, events or the register cannot be read or written.
+pub(crate) async fn derive(home: &Home, register: &Register, since: Timestamp, now: Timestamp, by: &str) -> Result<Derived> {
+    let rules = lists::rules(home)?;
+    let warnings = lists::warnings(home, register).await?;
+    let since = now.checked_sub(rules.within()).unwrap_or(Timestamp::MIN).max(since);
+    let questions = Questions::open(home, register).await?;
+    let mut batches = Vec::new();
+    for sql in questions_of(&rules, since, now) {
+        batches.extend(questions.sql(&sql).await?.collect().await?);
+    }
+    let tables = batches.iter().map(|batch| Columns::of(batch, &TEXTS, &NUMBERS)).collect::<Result<Vec<_>>>()?;
+    let rows = || tables.iter().flat_map(|table| (0..table.rows).filter_map(|at| row(table, at)));
+    let events = tables.iter().map(|table| table.rows as u64).sum::<u64>();
+    let known = well_known(rows(), &warnings);
+    let Found { candidates, set_aside, waiting } = candidates(rows(), &rules, &warnings, now);
+    let words: Vec<Words> = candidates.into_iter().map(|(what, said)| Words { what, said }).collect();
+    let deed = Deed { at: now.as_microsecond(), by, what: "derived", because: "" };
+    let heard = register.hear(&words, deed).await?;
+    Ok(Derived { events, indicators: words.len(), known, set_aside, waiting, heard })
 }
 
 /// Source values that any warning list knows, each once.

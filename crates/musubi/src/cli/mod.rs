@@ -19,7 +19,7 @@ mod feed;
 mod feed_publish;
 mod formats;
 mod indicator;
-mod indicator_derive;
+pub(crate) mod indicator_derive;
 mod indicator_publish;
 mod ingest;
 mod key;
@@ -31,10 +31,12 @@ mod party;
 mod party_find;
 mod party_import;
 mod peer;
+mod person;
 mod query;
 mod read;
 mod receipt;
 mod reread;
+mod routes;
 mod serve;
 pub(crate) mod share;
 mod share_list;
@@ -114,7 +116,10 @@ enum Command {
     Feed(feed::Feeds),
     #[command(subcommand)]
     Token(token::Tokens),
+    #[command(subcommand)]
+    Person(person::People),
     Serve(serve::Serve),
+    Routes(routes::Routes),
     #[command(subcommand)]
     Log(log::Log),
     #[command(subcommand)]
@@ -218,7 +223,9 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Peer(command) => command.run(&place).await,
         Command::Feed(command) => command.run(&place).await,
         Command::Token(command) => command.run(&place).await,
+        Command::Person(command) => command.run(&place).await,
         Command::Serve(command) => command.run(&place).await,
+        Command::Routes(command) => command.run(&place),
         Command::Log(command) => command.run(&place).await,
         Command::Receipt(command) => command.run(&place).await,
         Command::Witness(command) => command.run(&place).await,

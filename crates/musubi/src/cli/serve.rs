@@ -10,7 +10,7 @@ use crate::api::listen::Door;
 use crate::api::{self, Face, Server, taxii};
 use crate::config::Config;
 use crate::show::say;
-use crate::sign_in::gate;
+use crate::sign_in::{gate, people};
 
 /// Serve people and machines: the console at /, TAXII 2.1 at /taxii2/, MISP at /misp/, health at /healthz, counters at /metrics
 ///
@@ -43,6 +43,7 @@ impl Serve {
         // An empty home is a home: whoever serves first and fills later is served.
         store::register::Register::create(&place.home).await?.close().await;
         let server = Server::open(&place.home, config.serve).await?;
+        server.register.jobs_left_undone("the server ended before it was done", crate::pipeline::now().as_microsecond()).await?;
         let door = Door::open(self.listen, &server.limits).await?;
         let address = door.address().context("no address")?;
         let portal = match server.limits.portal {
@@ -60,7 +61,7 @@ impl Serve {
                 say(format!("{portal}  (the portal: outside parties are let in there and nowhere else)"))?;
             }
             if let Some(welcome) = welcome {
-                say(format!("Nobody can sign in yet. This link makes the first administrator, once, within a day:\n  {welcome}"))?;
+                say(format!("Nobody can sign in yet. This link makes the first administrator, once, within three days:\n  {welcome}"))?;
             }
         }
         let worker = tokio::spawn(taxii::taking::work(std::sync::Arc::clone(&server)));
@@ -101,19 +102,9 @@ async fn first_link(server: &Server, base: &str) -> Result<Option<String>> {
         return Ok(None);
     }
     let now = crate::pipeline::now();
-    let own = server.register.own_party().await?.map_or_else(|| String::from("local"), |party| party.to_string());
-    let secret = crate::sign_in::new_token()?;
-    let invitation = store::people::Invitation {
-        key: crate::console::visit::hashed(&secret),
-        party: own,
-        role: casework::model::rights::Role::Administrator.to_string(),
-        person: None,
-        created_at: now.as_microsecond(),
-        created_by: None,
-        expires_at: (now + jiff::SignedDuration::from_hours(24)).as_microsecond(),
-        used_at: None,
-    };
-    server.register.invite(&invitation).await?;
+    let role = casework::model::rights::Role::Administrator;
+    let own = people::party_of(&server.register, role, None, now).await??;
+    let (secret, _) = people::invite(&server.register, &own, role.as_str(), None, None, now).await?;
     Ok(Some(format!("{base}/welcome?key={secret}")))
 }
 

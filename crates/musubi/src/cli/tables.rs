@@ -91,9 +91,7 @@ fn modified(path: &PathBuf) -> Option<Date> {
 
 /// Age of a table in days.
 pub(crate) fn age(dated: &str) -> Option<i32> {
-    let date: Date = dated.parse().ok()?;
-    let today = pipeline::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    Some(date.until(today).ok()?.get_days())
+    crate::jobs::health::age(dated, pipeline::now())
 }
 
 /// List the tables in force, the built-in one last

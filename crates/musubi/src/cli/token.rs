@@ -7,7 +7,7 @@ use casework::model::party::PartyId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::register::Register;
-use store::tokens::{SignIn, Token};
+use store::tokens::SignIn;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
@@ -15,7 +15,7 @@ use super::{Place, WrongUsage, moment, view};
 use crate::api::listen::fingerprint;
 use crate::pipeline;
 use crate::show::{json as say_json, say, table};
-use crate::sign_in::{Role, hash, new_token};
+use crate::sign_in::{Role, give_token};
 
 /// Tokens and certificates with which parties sign in
 #[derive(Debug, clap::Subcommand)]
@@ -147,22 +147,7 @@ impl Create {
     async fn run(self, place: &Place, now: Timestamp) -> Result<()> {
         let register = place.register().await?;
         known(&register, &self.party, now).await?;
-        let secret = new_token()?;
-        let mut random = [0; 6];
-        getrandom::fill(&mut random).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
-        let id = format!("t-{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        let token = Token {
-            id: id.clone(),
-            party: self.party.to_string(),
-            role: self.role.as_str().to_owned(),
-            secret: hash(&secret).to_vec(),
-            name: self.name,
-            created_at: now.as_microsecond(),
-            expires_at: self.until.map(Timestamp::as_microsecond),
-            revoked_at: None,
-            last_used: None,
-        };
-        register.add_token(&token).await?;
+        let (id, secret) = give_token(&register, &self.party, self.role, self.name, self.until, now).await?;
         if place.json {
             return say_json(&json!({"id": id, "token": secret}));
         }

@@ -26,7 +26,7 @@ use super::picture::beside;
 use super::picture::histogram::{Histogram, named, stretches};
 use super::visit::{Answer, Fault, Visit};
 use super::words::grouped;
-use crate::lookup::{Eyes, about};
+use crate::lookup::{Eyes, PAGE_EVENTS, about};
 use crate::receive::lists;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -129,8 +129,15 @@ fn sightings(visit: &Visit, text: &str, about: &Map<String, Value>, count: u64) 
         filter::days(&Query::default().with("q", Some(text)), stretch.first, stretch.last).link("/events")
     };
     let time = |name: &str| about.get(name).and_then(Value::as_str).and_then(|text| text.parse::<jiff::Timestamp>().ok());
-    let mut pairs =
-        vec![(visit.say("lookup-events"), html! { a href=(filter::link(&[("q", text)])) data-count=(count) { (grouped(count)) } })];
+    // Of what is named too often only the newest are read: then no number is the whole.
+    let more = !matches!(Meaning::value(text), Some(Meaning::Address(_))) && count >= PAGE_EVENTS as u64;
+    let mut pairs = vec![(
+        visit.say("lookup-events"),
+        html! {
+            a href=(filter::link(&[("q", text)])) data-count=[(!more).then_some(count)] { (grouped(count)) }
+            @if more { " " span.quiet { (visit.say("lookup-more")) } }
+        },
+    )];
     for (name, word) in [("first_seen", visit.say("lookup-first")), ("last_seen", visit.say("lookup-last"))] {
         if let Some(at) = time(name) {
             pairs.push((word, super::moment::moment(at, &visit.zone)));
@@ -162,7 +169,7 @@ fn sightings(visit: &Visit, text: &str, about: &Map<String, Value>, count: u64) 
     }
     html! {
         (facts(&pairs))
-        @if !stretches.is_empty() {
+        @if !stretches.is_empty() && !more {
             (Histogram { id: "seen", title: &visit.say("lookup-over-time"), description: &visit.say("events-histogram-why"), stretches: &stretches, link: &link }.draw())
             details { summary { (visit.say("picture-table")) }
                 (table(&visit.say("lookup-over-time"), &[Column::text(visit.say("events-days")), Column::number(visit.say("nav-events"))],

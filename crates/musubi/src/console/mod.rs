@@ -4,11 +4,13 @@
 //! of a page runs, and writes down what was changed; the table of who may what is `casework::model::rights`.
 
 mod account;
+mod accounts;
 mod agreements;
 mod answers;
 mod api;
 pub(crate) mod asking;
 mod assets;
+mod audit;
 mod cases;
 mod effect;
 pub(crate) mod elements;
@@ -30,6 +32,7 @@ pub(crate) mod picture;
 pub(crate) mod portal;
 mod releases;
 mod search;
+mod settings;
 mod sign_in;
 mod takedowns;
 pub(crate) mod visit;
@@ -128,6 +131,9 @@ pub(crate) fn routes() -> Vec<Route> {
         notices::routes(),
         parties::routes(),
         account::routes(),
+        audit::routes(),
+        accounts::routes(),
+        settings::routes(),
         events::routes(),
         evidence::routes(),
         lookup::routes(),

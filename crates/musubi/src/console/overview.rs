@@ -145,7 +145,7 @@ async fn page(visit: Visit) -> Answer {
     let body = html! {
         @if figures.uncounted() > 0 { p.banner { (visit.say_with("overview-counting", &[("number", grouped(figures.uncounted()).into())])) } }
         @if summary.all == 0 { (empty(&visit.say("overview-nothing"), Some(("/evidence", &visit.say("nav-evidence"))))) }
-        div.figures {
+        div.figures.eight {
             (events(&[("from", &day(2)), ("to", &today)], summary.since_yesterday, &visit.say("overview-since-yesterday")))
             (events(&[("from", &day(7)), ("to", &today)], summary.week, &visit.say("overview-week")))
             (events(&[], summary.all, &visit.say("overview-all")))
@@ -157,10 +157,10 @@ async fn page(visit: Visit) -> Answer {
         }
         (whereabouts(&visit, &summary, &day(DAYS), &today))
         (trend(&visit, &summary))
-        div.cards {
+        div.cards.three {
             @for (name, values) in &summary.top { (top(&visit, name, values, &day(DAYS), &today)) }
         }
-        div.cards {
+        div.cards.three {
             section.card { h2 { (visit.say("overview-new")) }
                 @if summary.new.is_empty() { p.quiet { (visit.say("overview-nothing-new")) } }
                 ul.plain { @for (name, value, first) in &summary.new {
@@ -184,7 +184,7 @@ async fn page(visit: Visit) -> Answer {
 
 /// A number of events that leads to them.
 fn events(conditions: &[(&str, &str)], number: u64, word: &str) -> Markup {
-    html! { a.figure href=(filter::link(conditions).trim_end_matches('?')) data-count=(number) { b { (grouped(number)) } span { (word) } } }
+    html! { a.figure href=(filter::link(conditions)) data-count=(number) { b { (grouped(number)) } span { (word) } } }
 }
 
 /// A number of the desk; one that should be nothing stands out when it is not.

@@ -8,6 +8,7 @@ use casework::model::rights::Right;
 
 use super::Route;
 use super::elements::query::Query;
+use super::events::filter::address;
 use super::visit::{Answer, Visit};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -24,16 +25,12 @@ async fn search(visit: Visit) -> Answer {
     Ok((StatusCode::FOUND, [(header::LOCATION, to)]).into_response())
 }
 
-fn asked(path: &str, name: &str, text: &str) -> String {
-    form_urlencoded::Serializer::new(format!("{path}?")).append_pair(name, text).finish()
-}
-
 /// By its form alone.
 fn leads(text: &str) -> String {
     match Meaning::read(text) {
         None => String::from("/events"),
-        Some(Meaning::Words(_) | Meaning::Asn(_)) => asked("/events", "q", text),
-        Some(value) => asked("/lookup", "value", &value.text()),
+        Some(Meaning::Words(_) | Meaning::Asn(_)) => address("/events", &[("q", text)]),
+        Some(value) => address("/lookup", &[("value", &value.text())]),
     }
 }
 

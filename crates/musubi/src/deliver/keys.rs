@@ -113,6 +113,14 @@ impl OurKey {
         self.secret.fingerprint().to_string().to_ascii_uppercase()
     }
 
+    /// When nobody can write to us with it any more, if it ends.
+    ///
+    /// # Errors
+    /// When it cannot be used as it is.
+    pub(crate) fn expires(&self, now: jiff::Timestamp) -> Result<Option<jiff::Timestamp>> {
+        Ok(super::recipient::Recipient::read(&self.armoured()?, now)?.expires())
+    }
+
     /// What it says of whom it belongs to.
     pub(crate) fn user_ids(&self) -> Vec<String> {
         self.secret.details.users.iter().map(|user| user.id.as_str().map_or_else(String::new, str::to_owned)).collect()

@@ -5,20 +5,27 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
+use casework::correlate::group::Window;
 use casework::correlate::key::CaseKey;
+use casework::model::case::Did;
+use casework::model::day::Day;
 use casework::parties::join;
 use casework::verify::quiet::QuietPeriod;
 use casework::verify::takedown::{Answer, Happening};
 use casework::verify::watching::Rules;
+use formats::rsit::Class;
 use jiff::{SignedDuration, Timestamp};
+use store::cases::{Grouping, Wanted};
 use store::events::Questions;
 use store::home::Home;
 use store::register::Register;
 use store::takedowns::{NewTakedown, Request};
 
 use super::world::PROVIDERS;
+use crate::cli::indicator_derive;
 use crate::cli::lookup::objects;
 use crate::jobs::office::desk;
+use crate::jobs::takedowns::{self, Wish};
 use crate::jobs::{notices, verify};
 use crate::show::grouped;
 
@@ -93,7 +100,9 @@ pub(crate) async fn set(home: &Home, register: &Register, now: Timestamp) -> Res
     scene.drafted = drafted.ready.len() as u64;
     scene.denied = drafted.denied;
     scene.denial = register.denials().await?.into_iter().next().map(|(denial, _)| (denial.digest.party, denial.reason));
-    if let Some((id, about)) = camera(home, register, now).await? {
+    let gone = camera(home, register, now).await?;
+    at_work(home, register, now).await?;
+    if let Some((id, about)) = gone {
         let verified = verify::verify(home, register, &Rules::default(), now, "demo").await?;
         scene.verified = verified.states.get("verified").copied().unwrap_or_default();
         let reason = register.takedown(&id).await?.reason;
@@ -141,6 +150,72 @@ async fn camera(home: &Home, register: &Register, now: Timestamp) -> Result<Opti
     let answered = asked + SignedDuration::from_hours(5);
     register.takedown_happening(&row.id, Happening::Answered(Answer::Fixed), Some("new firmware"), answered, "demo").await?;
     Ok(Some((row.id, ip.to_owned())))
+}
+
+/// What the desk works on: cases as grouping finds them, some with people, tasks and takedowns that stand in different places.
+async fn at_work(home: &Home, register: &Register, now: Timestamp) -> Result<()> {
+    let since = now - SignedDuration::from_hours(24 * 10);
+    let classes = ["c2-server", "phishing", "malware-distribution", "infected-system"];
+    let grouping = Grouping {
+        since: Day::of(since),
+        classes: classes.into_iter().filter_map(Class::of).collect(),
+        window: Window(30),
+        min_events: 24,
+    };
+    let grouped_at = now - SignedDuration::from_hours(62);
+    register.group_events(home, &grouping, grouped_at, "demo").await?;
+    indicator_derive::derive(home, register, since, now, "demo").await?;
+    let cases = register.cases(&Wanted { limit: Some(12), ..Wanted::default() }).await?;
+    let standing = crate::api::standing::Desk::new(register.clone(), crate::sign_in::bearer::Issuers::default()).standing(now).await?;
+    let mut begun = 0;
+    for case in &cases {
+        let Some(key) = case.key.as_deref().and_then(CaseKey::read) else { continue };
+        if key.class().is_none() || begun == 6 {
+            continue;
+        }
+        let asked = now - SignedDuration::from_hours(60 - 6 * begun);
+        let party = "kaede-net".parse()?;
+        let request = Request {
+            party: "kaede-net".to_owned(),
+            channel: Some("mail".to_owned()),
+            agreement: Some("national-watch".to_owned()),
+            release: None,
+            answer_due: Some(asked + SignedDuration::from_hours(48)),
+        };
+        let wish = Wish {
+            case: case.id.clone(),
+            target: None,
+            request: (begun != 2).then_some((party, request)),
+            quiet_days: None,
+            asked_by: None,
+        };
+        let Ok(row) = takedowns::begin(home, register, &standing, &wish, asked, "demo").await else { continue };
+        if begun == 1 || begun == 4 {
+            let answer = if begun == 1 { Answer::Fixed } else { Answer::NeedMore };
+            let answered = asked + SignedDuration::from_hours(9);
+            register.takedown_happening(&row.id, Happening::Answered(answer), None, answered, "demo").await?;
+        }
+        begun += 1;
+    }
+    let people = ["hanako", "kenji", "aiko"];
+    for (at, case) in cases.iter().enumerate() {
+        let opened = now - SignedDuration::from_hours(20 - at as i64);
+        let whose = people[at % people.len()];
+        if at % 4 != 3 {
+            register.change_case(&case.id, opened, "demo", |_| Ok(vec![Did::Assigned { to: Some(whose.to_owned()) }])).await?;
+        }
+        if at % 3 == 0 {
+            let title = "ask the provider for the owner of the address".to_owned();
+            let due = Some(now + SignedDuration::from_hours(24 * (at as i64 - 3)));
+            let task = Did::TaskAdded { number: 1, title, assignee: Some(whose.to_owned()), due };
+            register.change_case(&case.id, opened, whose, |_| Ok(vec![task])).await?;
+        }
+        if at % 5 == 1 {
+            let text = "Seen by two sinkholes; the **same firmware** as in the cases of last week.".to_owned();
+            register.change_case(&case.id, opened, whose, |_| Ok(vec![Did::Noted { text }])).await?;
+        }
+    }
+    Ok(())
 }
 
 impl Scene {

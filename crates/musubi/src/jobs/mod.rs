@@ -3,6 +3,7 @@
 pub(crate) mod answers;
 pub(crate) mod compact;
 pub(crate) mod figures;
+pub(crate) mod health;
 pub(crate) mod indicators;
 pub(crate) mod notices;
 pub(crate) mod office;

@@ -357,6 +357,8 @@ fn compose(office: &Office<'_>, decided: &Decided, language: Language) -> Result
     let name = party.name_ja.as_deref().filter(|_| language == Language::Ja).unwrap_or(&party.name);
     let our_address = office.mail.from.to_string();
     let terms = handling::sentences(&decided.explained.obligations, language);
+    // Whoever holds the mail holds the token; in a sealed mail nobody else reads it on the way.
+    let answer_at = office.mail.answers_at.as_deref().map(|at| format!("{}/answer/{}", at.trim_end_matches('/'), notice.token));
     let letter = office.letters.write(&Matter {
         notice: &notice.id,
         language,
@@ -370,6 +372,7 @@ fn compose(office: &Office<'_>, decided: &Decided, language: Language) -> Result
         attachments: &names,
         terms: &terms,
         answer_by: decided.answer_by,
+        answer_at: answer_at.as_deref(),
     })?;
     Ok((letter, files))
 }

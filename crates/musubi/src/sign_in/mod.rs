@@ -9,6 +9,7 @@ pub(crate) mod gate;
 pub(crate) mod oidc;
 pub(crate) mod passkey;
 pub(crate) mod password;
+pub(crate) mod people;
 pub(crate) mod second;
 pub(crate) mod session;
 
@@ -17,7 +18,9 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use casework::model::party::PartyId;
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+use store::register::Register;
 use store::tokens::{SignIn, Token};
 
 use bearer::Issuers;
@@ -160,6 +163,35 @@ pub(crate) fn new_token() -> anyhow::Result<String> {
     let mut random = [0; 30];
     getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
     Ok(URL_SAFE_NO_PAD.encode(random))
+}
+
+/// Gives a party a token: its id, and the token, which is kept by its hash alone.
+///
+/// # Errors
+/// When the register cannot be written.
+pub(crate) async fn give_token(
+    register: &Register,
+    party: &PartyId,
+    role: Role,
+    name: Option<String>,
+    until: Option<Timestamp>,
+    now: Timestamp,
+) -> anyhow::Result<(String, String)> {
+    let secret = new_token()?;
+    let id = format!("t-{}", &crate::chance::uuid().simple().to_string()[20..]);
+    let token = Token {
+        id: id.clone(),
+        party: party.to_string(),
+        role: role.as_str().to_owned(),
+        secret: hash(&secret).to_vec(),
+        name,
+        created_at: now.as_microsecond(),
+        expires_at: until.map(Timestamp::as_microsecond),
+        revoked_at: None,
+        last_used: None,
+    };
+    register.add_token(&token).await?;
+    Ok((id, secret))
 }
 
 #[cfg(test)]

@@ -71,13 +71,15 @@ async fn hash(password: String) -> Result<String> {
     hash.await?
 }
 
-/// Hashes that were computed to check a password.
 #[cfg(test)]
-static CHECKED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+thread_local! {
+    /// Hashes that were asked for to check a password.
+    static CHECKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
 
 async fn is_right(password: String, hash: String) -> Result<bool> {
     #[cfg(test)]
-    CHECKED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    CHECKED.set(CHECKED.get() + 1);
     let checked = tokio::task::spawn_blocking(move || {
         let parsed = PasswordHash::new(&hash).map_err(|error| anyhow!("a password in the register is not readable: {error}"))?;
         Ok::<_, anyhow::Error>(argon().verify_password(password.as_bytes(), &parsed).is_ok())
@@ -202,5 +204,39 @@ mod tests {
         assert!(is_right("knot weaver lantern".into(), hash.clone()).await.unwrap());
         assert!(!is_right("knot weaver lanterns".into(), hash).await.unwrap());
         assert!(!is_right("anything".into(), NOBODY.into()).await.unwrap());
+    }
+
+    /// Time is not measured: what takes it is counted.
+    #[tokio::test]
+    async fn whoever_is_named_the_same_work_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = store::home::Home::at(folder.path().join("home"));
+        store::register::Register::create(&home).await.unwrap().close().await;
+        let server = Server::open(&home, crate::config::Serve::default()).await.unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let hash = hash("knot weaver lantern".into()).await.unwrap();
+        for (name, password, locked_until, disabled_at) in [
+            ("known", Some(&hash), None, None),
+            ("shut", Some(&hash), Some(i64::MAX), None),
+            ("ended", Some(&hash), None, Some(0)),
+            ("passkey-only", None, None, None),
+        ] {
+            let person = crate::sign_in::people::account(name, name, "local", "analyst", None, now).unwrap();
+            let person = Person { password: password.cloned(), disabled_at, ..person };
+            assert!(server.register.add_person(&person).await.unwrap());
+            if locked_until.is_some() {
+                let deed = deed(None, "password", [127, 0, 0, 1].into(), now, 401);
+                server.register.sign_in_failed(Some(&person.id), &deed, |_| locked_until).await.unwrap();
+            }
+        }
+        for name in ["known", "shut", "ended", "passkey-only", "nobody", "KNOWN "] {
+            let (hashes, written) = (CHECKED.get(), server.register.deeds(None, None, 100).await.unwrap().len());
+            let found = check(&server, name, "not the password".into(), [192, 0, 2, 1].into(), now).await.unwrap();
+            assert_eq!(found, None, "{name}");
+            assert_eq!(CHECKED.get() - hashes, 1, "{name}");
+            assert_eq!(server.register.deeds(None, None, 100).await.unwrap().len() - written, 1, "{name}");
+        }
+        let found = check(&server, " Known", "knot weaver lantern".into(), [192, 0, 2, 1].into(), now).await.unwrap();
+        assert_eq!(found.map(|person| person.name).as_deref(), Some("known"));
     }
 }

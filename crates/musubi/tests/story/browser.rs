@@ -44,6 +44,8 @@ impl Browser {
             eprintln!("skipped: chromium and chromedriver are not installed");
             return None;
         };
+        // What drives it speaks HTTP in the clear to this machine, but is built to be told how TLS would go.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new(driver)
             .args([&format!("--port={port}"), "--allowed-ips=127.0.0.1", "--log-level=SEVERE"])

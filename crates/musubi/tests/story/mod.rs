@@ -5,6 +5,7 @@ pub(crate) mod circle;
 pub(crate) mod dns;
 pub(crate) mod python;
 pub(crate) mod server;
+pub(crate) mod visitor;
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};

@@ -1,4 +1,5 @@
 account-title = Your account
+account-lead = You are { $name }, signed in by: { $how }
 account-back = Back to your account
 account-copy = Copy
 account-saved = Saved.

@@ -41,6 +41,23 @@ indicators-terms = Terms
 indicators-lookup = Look it up
 indicators-no-warning = No warning list names it.
 indicators-why = Why it is worth this
+indicators-why-groundless = Nothing speaks for it.
+indicators-why-not-yet = Its sources say that it begins later.
+indicators-why-expired = It held until its end.
+indicators-why-faded = It was not seen for so long that nothing is left of its confidence.
+indicators-why-disputed = Words against it leave nothing.
+indicators-why-revoked = It is revoked.
+indicators-why-doubts = { $count ->
+        [one] One says
+       *[other] { $shown } say
+    } that it is harmless.
+indicators-why-confidence =
+    Confidence { $confidence }, told by { $count ->
+        [one] one reporter
+       *[other] { $shown } reporters
+    }.
+indicators-why-time = Time and doubt since have left { $score }.
+indicators-why-marked = A warning list was hit when it came in: { $lists }
 indicators-fading = How the score falls
 indicators-fading-why = If nothing more is said of it.
 indicators-below = Below 50 from

@@ -4,6 +4,7 @@ lookup-lead = Everything known of one address, network, domain, URL, hash or mai
 lookup-no-value = This is no address, network, domain, URL, hash or mail address.
 lookup-as-words = Search the events for these words
 lookup-events = Events
+lookup-more = or more: only the newest are counted here
 lookup-first = First seen
 lookup-last = Last seen
 lookup-special = Special-purpose address

@@ -24,7 +24,6 @@ parties-clients-of = Client of
 parties-us = us
 parties-view = View as this party
 parties-told = notices told
-parties-fixed-lately = fixed, of the last ten notices
 parties-releases-newest = releases (the newest)
 parties-constituency = What it answers for
 parties-more = { $shown } more

@@ -1,4 +1,5 @@
 account-title = アカウント
+account-lead = { $name } としてサインイン中（方法: { $how }）
 account-back = アカウントへ戻る
 account-copy = コピー
 account-saved = 保存しました。

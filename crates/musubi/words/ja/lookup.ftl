@@ -4,6 +4,7 @@ lookup-lead = アドレス、ネットワーク、ドメイン、URL、ハッシ
 lookup-no-value = アドレス、ネットワーク、ドメイン、URL、ハッシュ値、メールアドレスのいずれでもありません。
 lookup-as-words = この語句でイベントを検索
 lookup-events = イベント
+lookup-more = 以上（ここでは最新のもののみ集計）
 lookup-first = 初回観測
 lookup-last = 最終観測
 lookup-special = 特殊用途アドレス

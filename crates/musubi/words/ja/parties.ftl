@@ -21,7 +21,6 @@ parties-clients-of = 利用サービスの提供元
 parties-us = 当組織
 parties-view = この組織として表示
 parties-told = 送付した通知
-parties-fixed-lately = 直近 10 件のうち対応済み
 parties-releases-newest = 提供記録（直近）
 parties-constituency = 担当範囲
 parties-more = ほか { $shown } 件

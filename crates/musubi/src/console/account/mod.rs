@@ -23,6 +23,8 @@ use super::visit::{Answer, Detail, Fault, Visit};
 use crate::api::Server;
 use crate::sign_in::{password, session};
 
+pub(super) use sessions::how;
+
 pub(super) fn routes() -> Vec<Route> {
     let own = vec![
         Route::get("/account", Right::OwnAccount, show),
@@ -57,7 +59,9 @@ async fn show(State(server): State<Arc<Server>>, visit: Visit, headers: HeaderMa
 async fn page(server: &Server, visit: &Visit, headers: &HeaderMap, me: &Person, wrong: Option<(Place, &str)>) -> Answer {
     let wrong_at = |place: Place| wrong.filter(|(at, _)| *at == place).map(|(_, text)| text);
     let subjects = server.register.subjects_of(&me.id).await?;
+    let lead = visit.say_with("account-lead", &[("name", me.name.as_str().into()), ("how", how(visit, &visit.who()?.how).into())]);
     let body = html! {
+        p.lead { (lead) }
         @if let Some(done) = Query::of(&visit.uri).one("done") { (done_note(visit, done)) }
         div.cards {
             section.card { h2 { (visit.say("account-preferences")) } (preferences(visit, me, wrong_at(Place::Preferences))) }
@@ -134,7 +138,13 @@ async fn prefer(State(server): State<Arc<Server>>, visit: Visit, headers: Header
     me.zone = Some(form.zone).filter(|zone| TimeZone::get(zone).is_ok());
     me.scheme = Some(form.scheme).filter(|scheme| scheme == "light" || scheme == "dark");
     server.register.set_preferences(&me).await?;
-    Ok(visit.on_to("/account?done=saved"))
+    let mut response = visit.on_to("/account?done=saved");
+    // What was chosen in passing goes; what was chosen here stays.
+    for name in ["lang", "zone", "scheme"] {
+        let gone = format!("{name}=; Path=/; SameSite=Lax; Max-Age=0");
+        response.headers_mut().append(header::SET_COOKIE, header::HeaderValue::from_str(&gone)?);
+    }
+    Ok(response)
 }
 
 fn password_form(visit: &Visit, me: &Person, wrong: Option<&str>) -> Markup {

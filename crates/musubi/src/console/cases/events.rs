@@ -67,27 +67,27 @@ impl Events {
 
 /// Where events of a key are listed.
 pub(in crate::console) fn link(key: &CaseKey, first: Option<i64>, last: Option<i64>) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::from("/events?"));
+    let mut query = form_urlencoded::Serializer::new(String::new());
     match key {
         CaseKey::Address { ip, name, .. } => {
-            query.append_pair("value", &ip.to_string());
+            query.append_pair("q", &ip.to_string());
             if let Some(Name::Malware(name)) = name {
                 query.append_pair("malware", name);
             }
         }
-        CaseKey::C2 { host, .. } => drop(query.append_pair("value", host)),
-        CaseKey::Site { domain, .. } => drop(query.append_pair("value", domain)),
+        CaseKey::C2 { host, .. } => drop(query.append_pair("q", host)),
+        CaseKey::Site { domain, .. } => drop(query.append_pair("q", domain)),
         CaseKey::Campaign(name) => drop(query.append_pair("q", name)),
     }
     if let Some(class) = key.class() {
         query.append_pair("class", class.type_());
     }
-    for (name, day, plus) in [("since", first, 0), ("until", last, 1)] {
+    for (name, day) in [("from", first), ("to", last)] {
         if let Some(day) = day.and_then(|day| i32::try_from(day).ok()) {
-            query.append_pair(name, &Day::from_number(day).plus(plus).to_string());
+            query.append_pair(name, &Day::from_number(day).to_string());
         }
     }
-    query.finish()
+    format!("/events?{}", query.finish())
 }
 
 /// The section of a page.

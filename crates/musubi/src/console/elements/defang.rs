@@ -11,7 +11,7 @@ pub(crate) fn defang(text: &str) -> String {
             before.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
         let (left, scheme) = before.split_at(start);
         dots(left, &mut out);
-        out.push_str(&scheme.replace(['t', 'T'], "x"));
+        out.push_str(&scheme.replace('t', "x").replace('T', "X"));
         out.push_str("://");
         rest = &after[3..];
     }

@@ -44,9 +44,9 @@ impl Query {
         if filled.is_empty() {
             return path.to_owned();
         }
-        let mut text = form_urlencoded::Serializer::new(format!("{path}?"));
+        let mut text = form_urlencoded::Serializer::new(String::new());
         text.extend_pairs(filled.iter().map(|(key, value)| (key, value)));
-        text.finish()
+        format!("{path}?{}", text.finish())
     }
 }
 

@@ -46,13 +46,19 @@ fn moment(text: &str, days: i32) -> Option<Timestamp> {
     }
 }
 
+/// A path with a query.
+pub(crate) fn address(path: &str, pairs: &[(&str, &str)]) -> String {
+    if pairs.is_empty() {
+        return path.to_owned();
+    }
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    format!("{path}?{query}")
+}
+
 /// A link to events with these conditions.
 pub(crate) fn link(conditions: &[(&str, &str)]) -> String {
-    let mut text = form_urlencoded::Serializer::new(String::from("/events?"));
-    for (name, value) in conditions {
-        text.append_pair(name, if value.is_empty() { NOTHING } else { value });
-    }
-    text.finish()
+    let said: Vec<(&str, &str)> = conditions.iter().map(|(name, value)| (*name, if value.is_empty() { NOTHING } else { value })).collect();
+    address("/events", &said)
 }
 
 /// The query with another filter for days, first and last.
@@ -84,6 +90,7 @@ mod tests {
     #[test]
     fn a_link_says_what_it_counts() {
         assert_eq!(link(&[("feed", "a b&c"), ("country", "")]), "/events?feed=a+b%26c&country=-");
+        assert_eq!(link(&[]), "/events");
         let query = Query::of(&"/events?after=x&feed=f&from=1".parse().unwrap());
         assert_eq!(days(&query, 20_535, 20_536).link("/events"), "/events?feed=f&from=2026-03-23&to=2026-03-24");
     }

@@ -43,7 +43,9 @@ pub(super) fn routes() -> Vec<Route> {
 /// Columns that are shown when nobody has chosen.
 const SHOWN: [&str; 7] = ["source_ip", "source_asn", "source_country", "type", "malware", "destination_ip", "feed"];
 /// Rows that are counted one by one when the sums do not know a filter.
-const COUNTED: usize = 50_000;
+const COUNTED: usize = 20_000;
+/// Rows that are read for it where the sums know how many there are already: more would cost more than a page is worth.
+const READ: u64 = 500_000;
 /// How long such a count may take.
 const COUNTING: std::time::Duration = std::time::Duration::from_secs(4);
 /// Values of a facet that are shown.
@@ -126,7 +128,7 @@ async fn list(visit: Visit, headers: axum::http::HeaderMap) -> Answer {
                     summary { (visit.say("events-sql")) }
                     @let asked = question(&wanted.condition(), &columns, Some(ROWS));
                     pre { (asked) }
-                    p { a href={ "/events/sql?" (form_urlencoded::Serializer::new(String::new()).append_pair("sql", &asked).finish()) } { (visit.say("events-sql-open")) } }
+                    p { a href=(filter::address("/events/sql", &[("sql", &asked)])) { (visit.say("events-sql-open")) } }
                 }
             }
         }
@@ -264,6 +266,14 @@ async fn counts(asking: &Asking, figures: &Figures, wanted: &Filter, address_day
     if counts.total.is_some_and(|total| total > COUNTED as u64) {
         return Ok(counts);
     }
+    if address_days.is_none()
+        && let Some((first, last)) = counts.days.as_ref().and_then(|days| Some((days.first()?.0, days.last()?.0)))
+    {
+        let all = store::figures::Asked { from: Some(first), until: Some(last + 1), ..Default::default() };
+        if figures.count(&all, None).is_none_or(|all| all > READ) {
+            return Ok(counts);
+        }
+    }
     let mut condition = wanted.condition();
     if let Some(days) = &address_days {
         let (Some((first, _)), Some((last, _))) = (days.first(), days.last()) else { return Ok(counts) };
@@ -357,8 +367,7 @@ pub(super) fn kind(visit: &Visit, kind: &str) -> String {
 }
 
 pub(super) fn lookup_link(value: &str) -> String {
-    let mut text = form_urlencoded::Serializer::new(String::from("/lookup?"));
-    text.append_pair("value", value).finish()
+    filter::address("/lookup", &[("value", value)])
 }
 
 /// Conditions that hold, each with a way out.
@@ -443,7 +452,7 @@ fn facets(visit: &Visit, query: &Query, counts: &Counts) -> Markup {
                         @for (value, count) in values.iter().take(VALUES) {
                             li {
                                 a href=(query.with(name, Some(if value.is_empty() { filter::NOTHING } else { value })).with("after", None).link("/events")) data-count=(count) {
-                                    span.value { (shown_value(visit, name, value)) }
+                                    span.value title=(value) { (shown_value(visit, name, value)) }
                                     (beside(*count, largest))
                                 }
                             }

@@ -126,6 +126,6 @@ async fn told(visit: &Visit, event: &Value) -> Result<Markup, Fault> {
                 @for takedown in &takedowns { li { a href={ "/takedowns/" (takedown.id) } { (takedown.id) " " (takedown.title) } @if let Some(party) = &takedown.whose { " → " a href={ "/parties/" (party) } { (party) } } } }
             }
         }
-        @if let Some(subject) = subject { p { a href={ "/lookup?" (form_urlencoded::Serializer::new(String::new()).append_pair("value", subject).finish()) "#told" } { (visit.say("events-told-more")) } } }
+        @if let Some(subject) = subject { p { a href={ (lookup_link(subject)) "#told" } { (visit.say("events-told-more")) } } }
     })
 }

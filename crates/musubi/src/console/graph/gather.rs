@@ -347,9 +347,9 @@ fn tied(visit: &Visit, graph: &mut Graph, tie: &Tie) -> Option<usize> {
     let host = tie.host.as_deref().or_else(|| tie.url.as_deref().and_then(host_of)).map(host_node);
     let class = tie.class.as_deref().and_then(Class::of).map_or("", |class| class.type_());
     let rows = |link: &[(&str, &str)]| {
-        let mut query = form_urlencoded::Serializer::new(String::from("/events?"));
+        let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(link.iter().filter(|(_, value)| !value.is_empty()));
-        Some(query.finish())
+        Some(format!("/events?{}", query.finish()))
     };
     let told = |word: String| if class.is_empty() { word } else { format!("{word} ({class})") };
     let (events, feed) = (tie.events, tie.feed.as_deref());
@@ -357,21 +357,21 @@ fn tied(visit: &Visit, graph: &mut Graph, tie: &Tie) -> Option<usize> {
     let name = host.map(|(kind, host)| (graph.node(kind, &host, &host, events), host));
     let url = tie.url.as_ref().map(|url| (graph.node(Kind::Url, url, url, events / 2), url.clone()));
     if let (Some((from, _)), Some((to, host))) = (&ip, &name) {
-        graph.joined_by(*from, *to, told(visit.say("graph-has-name")), rows(&[("value", host), ("class", class)]), events, feed);
+        graph.joined_by(*from, *to, told(visit.say("graph-has-name")), rows(&[("q", host), ("class", class)]), events, feed);
     }
     if let (Some((from, _)), Some((to, host))) = (&url, name.as_ref().or(ip.as_ref())) {
-        graph.joined_by(*from, *to, told(visit.say("graph-lies-at")), rows(&[("value", host), ("class", class)]), events, feed);
+        graph.joined_by(*from, *to, told(visit.say("graph-lies-at")), rows(&[("q", host), ("class", class)]), events, feed);
     }
     let subject = ip.clone().or_else(|| name.clone()).or_else(|| url.clone());
     for (kind, to) in [(Kind::Address, &tie.destination_ip), (Kind::Domain, &tie.destination_host)] {
         if let (Some((from, value)), Some(to)) = (&subject, to) {
             let at = graph.node(kind, to, to, events);
-            graph.joined_by(*from, at, told(visit.say("graph-reaches")), rows(&[("value", value), ("class", class)]), events, feed);
+            graph.joined_by(*from, at, told(visit.say("graph-reaches")), rows(&[("q", value), ("class", class)]), events, feed);
         }
     }
     if let (Some((from, value)), Some(malware)) = (&subject, &tie.malware) {
         let at = graph.node(Kind::Malware, malware, malware, events);
-        graph.joined_by(*from, at, told(visit.say("graph-has-malware")), rows(&[("value", value), ("malware", malware)]), events, feed);
+        graph.joined_by(*from, at, told(visit.say("graph-has-malware")), rows(&[("q", value), ("malware", malware)]), events, feed);
     }
     subject.map(|(at, _)| at)
 }

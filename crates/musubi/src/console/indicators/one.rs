@@ -1,7 +1,7 @@
 //! `/indicators/{id}`: who says so, who doubts it, what was done, what it is worth and for how long, whether it may be blocked.
 
 use axum::extract::Path;
-use casework::indicate::indicator::{Source, Support, Worth};
+use casework::indicate::indicator::{Source, Standing, Support, Worth};
 use casework::model::rights::Right;
 use jiff::SignedDuration;
 use maud::{Markup, html};
@@ -18,6 +18,8 @@ use crate::receive::lists;
 
 /// Sources and lines of history shown.
 const SHOWN: usize = 100;
+/// Characters of a value in the title.
+const TITLE: usize = 90;
 /// Days ahead for which the fading is drawn, and every how many.
 const AHEAD: i64 = 60;
 const STEP: i64 = 4;
@@ -58,7 +60,7 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Answer {
         (visit.say("indicators-terms"), html! { (terms) }),
     ];
     let body = html! {
-        p.mono.value { (shown(what)) }
+        @if shown(what).chars().count() > TITLE { p.mono.value { (shown(what)) } }
         p.actions {
             a.button href={ "/lookup?value=" (encoded) } { (visit.say("indicators-lookup")) }
             a.button href={ "/graph?indicator=" (one.indicator.id()) } { (visit.say("cases-graph")) }
@@ -70,7 +72,7 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Answer {
                 @if harm.because.is_empty() { p.quiet { (visit.say("indicators-no-warning")) } }
                 @else { p { (warned(&visit, &harm)) } ul { @for because in &harm.because { li { (because) } } } }
                 h2 { (visit.say("indicators-why")) }
-                ul { @for reason in &worth.reasons { li { (reason) } } }
+                (reasons(&visit, &worth))
                 (faded(&visit, &worth, &fading))
                 (sources(&visit, &people, &one, &all.iter().map(|known| (known.id, known.terms.tlp.label())).collect::<Vec<_>>()))
                 (against(&visit, &people, &one))
@@ -79,7 +81,42 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Answer {
             aside aria-label=(visit.say("cases-work")) { @if visit.may(Right::ChangeIndicators) { (work::forms(&visit, &one, &worth)) } }
         }
     };
-    Ok(visit.page(&shown(what).chars().take(120).collect::<String>(), &body))
+    Ok(visit.page(&shown(what).chars().take(TITLE).collect::<String>(), &body))
+}
+
+/// Why it is worth this, the decisive reason first.
+fn reasons(visit: &Visit, worth: &Worth) -> Markup {
+    let mut said = Vec::new();
+    match worth.standing {
+        Standing::Active => {}
+        Standing::Groundless => said.push(visit.say("indicators-why-groundless")),
+        Standing::NotYet => said.push(visit.say("indicators-why-not-yet")),
+        Standing::Expired => said.push(visit.say("indicators-why-expired")),
+        Standing::Faded => said.push(visit.say("indicators-why-faded")),
+        Standing::Disputed => said.push(visit.say("indicators-why-disputed")),
+        Standing::Revoked => said.push(visit.say("indicators-why-revoked")),
+    }
+    if worth.doubts > 0 {
+        let count = worth.doubts as i64;
+        said.push(visit.say_with("indicators-why-doubts", &[("shown", grouped(worth.doubts as u64).into()), ("count", count.into())]));
+    }
+    if worth.confidence > 0 {
+        let (confidence, fresh) = (worth.confidence.to_string(), worth.reporters as i64);
+        let shown = grouped(worth.reporters as u64);
+        said.push(
+            visit.say_with(
+                "indicators-why-confidence",
+                &[("confidence", confidence.into()), ("shown", shown.into()), ("count", fresh.into())],
+            ),
+        );
+    }
+    if worth.standing == Standing::Active && worth.score < worth.confidence {
+        said.push(visit.say_with("indicators-why-time", &[("score", worth.score.to_string().into())]));
+    }
+    if !worth.marked.is_empty() {
+        said.push(visit.say_with("indicators-why-marked", &[("lists", worth.marked.join(", ").into())]));
+    }
+    html! { ul { @for reason in said { li { (reason) } } } }
 }
 
 /// How the score falls if nothing more is said.

@@ -182,6 +182,8 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
         (visit.say("networks-said-by"), said_by(&visit, &party.provenance)),
         (visit.say("networks-valid"), valid(&visit, party.validity)),
     ];
+    // What is not said takes no line.
+    pairs.retain(|(_, value)| !value.0.is_empty());
     if let (Some(ja), true) = (&party.name_ja, name(&visit, &party) == party.name) {
         pairs.insert(1, (visit.say("parties-name-ja"), html! { (ja) }));
     }
@@ -195,7 +197,6 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
             (figure(&format!("/notices?party={id}"), out.unsigned_abs(), &visit.say("parties-told")))
             (figure(&format!("/notices?party={id}&open=1"), unanswered, &visit.say("portal-unanswered")))
             (figure(&format!("/releases?to={id}"), releases.len() as u64, &visit.say(if releases.len() == 10 { "parties-releases-newest" } else { "nav-releases" })))
-            (figure(&format!("/takedowns?party={id}"), notices.iter().filter(|notice| notice.answer.as_deref() == Some("fixed")).count() as u64, &visit.say("parties-fixed-lately")))
         }
         h2 { (visit.say("parties-constituency")) }
         (claims(&visit, &party))

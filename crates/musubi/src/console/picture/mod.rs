@@ -20,18 +20,14 @@ pub(crate) fn beside(count: u64, largest: u64) -> Markup {
     }
 }
 
-/// The next of 1, 2, 5, 10, 20, … at or above a number: where a scale ends.
+/// The next number of few digits at or above one: where a scale ends.
 pub(crate) fn rounded_up(number: u64) -> u64 {
-    let mut power = 1_u64;
-    loop {
-        for step in [1, 2, 5] {
-            let at = power.saturating_mul(step);
-            if at >= number {
-                return at;
-            }
-        }
-        power = power.saturating_mul(10);
+    if number < 10 {
+        return number.max(1);
     }
+    let tenth = 10_u64.pow(number.ilog10() - 1);
+    let steps = [10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100];
+    steps.into_iter().map(|step| tenth.saturating_mul(step)).find(|at| *at >= number).unwrap_or(number)
 }
 
 #[cfg(test)]
@@ -40,7 +36,7 @@ mod tests {
 
     #[test]
     fn scales_end_at_round_numbers() {
-        for (number, up) in [(0, 1), (1, 1), (3, 5), (99, 100), (101, 200), (u64::MAX, u64::MAX)] {
+        for (number, up) in [(0, 1), (1, 1), (3, 3), (99, 100), (101, 120), (12_069, 15_000), (u64::MAX, u64::MAX)] {
             assert_eq!(rounded_up(number), up, "{number}");
         }
     }

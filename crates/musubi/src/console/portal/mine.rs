@@ -346,7 +346,8 @@ impl<'s> Mine<'s> {
             Some(Value::Asn(asn)) => all.push(format!("(source_asn = {asn} OR source_asn_by_table = {asn})")),
             Some(Value::Words(words)) => {
                 let sought = quoted(&format!("%{}%", like(&words.to_lowercase())));
-                let columns = ["source_fqdn", "source_url", "malware", "identifier", "type", "product_vendor", "product_name"];
+                let columns =
+                    ["source_fqdn", "source_reverse_dns", "source_url", "malware", "identifier", "type", "product_vendor", "product_name"];
                 let any: Vec<String> = columns.iter().map(|column| format!("lower({column}) LIKE {sought} ESCAPE '\\'")).collect();
                 all.push(format!("({})", any.join(" OR ")));
             }

@@ -170,11 +170,11 @@ fn rows(visit: &Visit, events: &[Event]) -> Markup {
             let vendor = event.text("product_vendor").into_iter().chain(event.text("product_name"));
             vec![
                 visit.stamp(event.time),
-                html! { span.mono { (event.subject()) } @if let Some(name) = event.text("source_fqdn").filter(|name| *name != event.subject()) { br; span.quiet { (name) } } },
+                html! { span.mono.whole[event.source_ip.is_some()] { (event.subject()) } @if let Some(name) = event.text("source_fqdn").or(event.text("source_reverse_dns")).filter(|name| *name != event.subject()) { br; span.quiet { (name) } } },
                 html! { (event.source_port.map(|port| port.to_string()).unwrap_or_default()) },
                 html! { (event.problem().map(|problem| visit.say(&format!("told-problem-{}", problem.as_str()))).unwrap_or_default()) },
                 html! { (event.what()) @for word in vendor { " " span.quiet { (word) } } },
-                html! { @if !destination.is_empty() { span.mono { (destination) (port) } } },
+                html! { @if !destination.is_empty() { span.mono.whole[event.text("destination_fqdn").is_none()] { (destination) (port) } } },
                 html! { span.quiet { (first_word(&event.handling)) } },
             ]
         })

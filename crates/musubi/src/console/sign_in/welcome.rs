@@ -16,7 +16,7 @@ use crate::console::Route;
 use crate::console::elements::form::{Field, field};
 use crate::console::elements::query::Query;
 use crate::console::visit::{Answer, Fault, Visit, hashed};
-use crate::sign_in::password;
+use crate::sign_in::{password, people};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![Route::get("/welcome", Right::OwnAccount, welcome).open(), Route::post("/welcome", Right::OwnAccount, begin).open()]
@@ -94,10 +94,9 @@ async fn begin(State(server): State<Arc<Server>>, visit: Visit, headers: HeaderM
         }
         return let_in(&server, &visit, &headers, &owner, "link", "/").await;
     }
-    let name = form.name.trim().to_lowercase();
     let shown = form.shown.trim().to_owned();
-    let named = !name.is_empty() && name.len() <= 64 && !name.contains(|c: char| c.is_whitespace() || c.is_control());
-    if !named || shown.is_empty() || shown.chars().count() > 64 || shown.contains(char::is_control) {
+    let name = people::sign_in_name(&form.name).unwrap_or_default();
+    if name.is_empty() || shown.is_empty() || shown.chars().count() > 64 || shown.contains(char::is_control) {
         return page(&visit, &headers, &invitation, &form, Some(&visit.say("welcome-name-wrong"))).await;
     }
     if let Err(weak) = password::acceptable(&form.password, &[&name, &shown]) {
@@ -116,22 +115,7 @@ async fn begin(State(server): State<Arc<Server>>, visit: Visit, headers: HeaderM
 
 /// The account that a link makes, without a way to sign in yet.
 pub(super) fn fresh(visit: &Visit, invitation: &Invitation, name: &str) -> Result<Person, Fault> {
-    Ok(Person {
-        id: crate::chance::uuid().to_string(),
-        name: name.to_owned(),
-        shown: name.to_owned(),
-        party: invitation.party.clone(),
-        role: invitation.role.clone(),
-        password: None,
-        totp: None,
-        totp_step: None,
-        language: Some(visit.language().as_str().to_owned()),
-        zone: None,
-        scheme: None,
-        failures: 0,
-        locked_until: None,
-        created_at: visit.now.as_microsecond(),
-        created_by: invitation.created_by.clone(),
-        disabled_at: None,
-    })
+    let by = invitation.created_by.as_deref();
+    let person = people::account(name, name, &invitation.party, &invitation.role, by, visit.now)?;
+    Ok(Person { language: Some(visit.language().as_str().to_owned()), ..person })
 }

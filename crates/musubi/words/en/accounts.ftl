@@ -1,0 +1,47 @@
+accounts-title = People
+accounts-name = Name
+accounts-role = Role
+accounts-party = Party
+accounts-state = State
+accounts-ways = Signs in with
+accounts-seen = Last seen
+accounts-never = never
+accounts-any-role = any
+accounts-active = active
+accounts-locked = locked
+accounts-disabled = disabled
+accounts-no-way = nothing yet
+accounts-none = Nobody fits.
+accounts-yes = yes
+accounts-no = no
+accounts-since = Account since
+accounts-by-command = from the command line
+accounts-deeds = What they did
+accounts-not-signed-in = Not signed in anywhere.
+
+accounts-invite = Invite somebody
+accounts-invite-why = You get a link that makes one account, once, within three days. Send it on a way that only its recipient reads.
+accounts-invite-do = Make the link
+accounts-party-hint = Only for partners: the id of their party
+accounts-open-links = Links that still open
+accounts-expires = Until
+accounts-again = for an account that is there
+accounts-withdraw = Withdraw
+accounts-link = The link, this once
+accounts-link-why = It is not kept here and cannot be shown again.
+accounts-link-do = New link to sign in
+accounts-link-question = Make a link with which { $name } signs in again? Whoever opens it sets a new password; the second factor is removed.
+
+accounts-change = Change
+accounts-change-do = Change role
+accounts-unlock = Unlock
+accounts-sign-out = Sign out everywhere
+accounts-enable = Enable
+accounts-disable = Disable
+accounts-disable-question = Disable the account of { $name }? They are signed out at once; what they did stays.
+
+accounts-no-role = There is no such role.
+accounts-unknown-party = There is no party { $name }.
+accounts-needs-outside = “{ $name }” is a role of outside parties: name the party, not our own.
+accounts-needs-own = “{ $name }” is a role of our own people: leave the party empty.
+accounts-last-administrator = Nobody would be left who may change people. Make somebody else an administrator first.

@@ -1,0 +1,17 @@
+audit-title = Audit
+audit-lead = Every change, every export and every sign-in, by whom and from where. Entries are only added, never changed.
+audit-at = When
+audit-who = Who
+audit-did = Did
+audit-subject = To what
+audit-outcome = Outcome
+audit-detail = Detail
+audit-address = From
+audit-done = done
+audit-refused = refused
+audit-wrong = not possible
+audit-failed = failed
+audit-unknown = nobody known
+audit-none = Nothing has been done yet.
+audit-of = Only what { $name } did.
+audit-csv = Download as CSV

@@ -1,0 +1,47 @@
+accounts-title = 利用者
+accounts-name = 名前
+accounts-role = 役割
+accounts-party = 組織
+accounts-state = 状態
+accounts-ways = サインイン方法
+accounts-seen = 最終アクセス
+accounts-never = なし
+accounts-any-role = すべて
+accounts-active = 有効
+accounts-locked = ロック中
+accounts-disabled = 無効
+accounts-no-way = 未設定
+accounts-none = 該当する利用者はいません。
+accounts-yes = あり
+accounts-no = なし
+accounts-since = 登録日時
+accounts-by-command = コマンドラインから
+accounts-deeds = 操作記録を見る
+accounts-not-signed-in = サインイン中の端末はありません。
+
+accounts-invite = 利用者を招待する
+accounts-invite-why = アカウントを 1 つだけ作成できるリンクを発行します（有効期間は 3 日）。本人だけが読める手段で送ってください。
+accounts-invite-do = リンクを発行
+accounts-party-hint = 外部組織の利用者の場合のみ、組織の ID を入力
+accounts-open-links = 未使用のリンク
+accounts-expires = 有効期限
+accounts-again = 既存アカウントの再開用
+accounts-withdraw = 取り消す
+accounts-link = 発行したリンク（表示は今回のみ）
+accounts-link-why = リンクは保存されず、再表示できません。
+accounts-link-do = サインイン用リンクを再発行
+accounts-link-question = { $name } さんが改めてサインインするためのリンクを発行しますか。リンクを開くと新しいパスワードが設定され、二要素認証は解除されます。
+
+accounts-change = 変更
+accounts-change-do = 役割を変更
+accounts-unlock = ロックを解除
+accounts-sign-out = すべての端末をサインアウト
+accounts-enable = 有効にする
+accounts-disable = 無効にする
+accounts-disable-question = { $name } さんのアカウントを無効にしますか。直ちにサインアウトされます。操作の記録は残ります。
+
+accounts-no-role = 該当する役割がありません。
+accounts-unknown-party = 組織 { $name } は登録されていません。
+accounts-needs-outside = 「{ $name }」は外部組織の役割です。自組織ではなく外部組織を指定してください。
+accounts-needs-own = 「{ $name }」は自組織の役割です。組織は空欄にしてください。
+accounts-last-administrator = 利用者を管理できる人がいなくなります。先に別の人を管理者にしてください。

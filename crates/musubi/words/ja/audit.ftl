@@ -1,0 +1,17 @@
+audit-title = 操作記録
+audit-lead = すべての変更、ファイル出力、サインインを、実行者と接続元とともに記録します。記録は追加のみで、書き換えられません。
+audit-at = 日時
+audit-who = 実行者
+audit-did = 操作
+audit-subject = 対象
+audit-outcome = 結果
+audit-detail = 詳細
+audit-address = 接続元
+audit-done = 完了
+audit-refused = 拒否
+audit-wrong = 実行不可
+audit-failed = 失敗
+audit-unknown = 不明
+audit-none = 記録はまだありません。
+audit-of = { $name } さんの操作のみ表示しています。
+audit-csv = CSV でダウンロード
