@@ -265,7 +265,7 @@ pub(crate) enum Face {
 }
 
 /// What answers at the address of outside parties: their pages, their account, and what their programs use.
-const OF_PORTAL: [&str; 14] = [
+const OF_PORTAL: [&str; 16] = [
     "/portal",
     "/sign-in",
     "/sign-out",
@@ -276,6 +276,8 @@ const OF_PORTAL: [&str; 14] = [
     "/assets",
     "/answer",
     "/api/v1",
+    "/api/openapi.json",
+    "/report",
     "/taxii2",
     "/lists",
     "/misp",
@@ -288,11 +290,13 @@ pub(crate) fn router_of(server: Arc<Server>, face: Face) -> Router {
     router(server).layer(axum::middleware::from_fn_with_state(state, by_face))
 }
 
+fn is_of_portal(path: &str) -> bool {
+    OF_PORTAL.iter().any(|known| path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
 async fn by_face(State((server, face)): State<(Arc<Server>, Face)>, mut request: Request, next: axum::middleware::Next) -> Response {
     let path = request.uri().path();
-    let is_theirs =
-        path == "/" || OF_PORTAL.iter().any(|known| path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-    if face == Face::Portal && !is_theirs {
+    if face == Face::Portal && path != "/" && !is_of_portal(path) {
         return nothing_here(request).await;
     }
     if face == Face::Portal && path == "/" {
@@ -315,5 +319,26 @@ async fn healthz(State(server): State<Arc<Server>>) -> Response {
     match server.register.policy_change().await {
         Ok(_) => (StatusCode::OK, "ok\n").into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("the register cannot be read: {error}\n")).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use casework::model::rights::Role;
+
+    use super::*;
+    use crate::console::Needs;
+
+    #[test]
+    fn all_that_outside_parties_may_answers_at_their_own_address() {
+        let of_machines = |route: &crate::console::Route| crate::console::visit::is_for_machines(route.path);
+        for route in crate::console::routes().into_iter().filter(of_machines) {
+            if let Needs::Right(right) = route.needs
+                && right.roles().iter().copied().any(Role::is_partner)
+            {
+                assert!(is_of_portal(route.path), "{} {}", route.method, route.path);
+            }
+        }
+        assert!(!is_of_portal("/reports") && !is_of_portal("/events") && !is_of_portal("/api/v2"));
     }
 }
