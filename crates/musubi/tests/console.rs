@@ -74,7 +74,7 @@ fn addresses(console: &Console) -> Vec<String> {
         }
         match path.matches('{').count() {
             0 => all.push(path.to_owned()),
-            1 => all.extend(id_of(path).map(|id| path.split('{').next().unwrap().to_owned() + &id + path.split('}').nth(1).unwrap())),
+            1 => all.extend(id_of(path).map(|id| format!("{}{id}{}", path.split('{').next().unwrap(), path.split('}').nth(1).unwrap()))),
             _ => {}
         }
     }
