@@ -109,8 +109,17 @@ impl Browser {
 
     /// The whole page as a picture.
     pub(crate) async fn picture(&self, path: &Path) {
-        let whole = json!({"format": "png", "captureBeyondViewport": true});
-        let shot = self.page.cdp().send_raw("Page.captureScreenshot", whole).await.unwrap();
+        self.captured(path, true).await;
+    }
+
+    /// What the window shows of it.
+    pub(crate) async fn window(&self, path: &Path) {
+        self.captured(path, false).await;
+    }
+
+    async fn captured(&self, path: &Path, whole: bool) {
+        let wanted = json!({"format": "png", "captureBeyondViewport": whole});
+        let shot = self.page.cdp().send_raw("Page.captureScreenshot", wanted).await.unwrap();
         let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, shot["data"].as_str().unwrap()).unwrap();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
@@ -126,6 +135,15 @@ impl Browser {
     pub(crate) async fn press(&self, selector: &str) {
         let found = self.page.find(By::Css(selector)).await.unwrap_or_else(|error| panic!("nothing is {selector}: {error}"));
         found.click().await.unwrap();
+    }
+
+    /// Waits until something is on the page.
+    pub(crate) async fn shows(&self, what: &str, selector: &str) {
+        let began = Instant::now();
+        while self.page.find(By::Css(selector)).await.is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{what} is not there: {}", self.text().await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     pub(crate) async fn text(&self) -> String {
