@@ -69,9 +69,9 @@ impl Register {
     async fn bring_up_to_date(&self, home: &Home) -> Result<(), StoreError> {
         let known = sqlx::migrate!("./migrations");
         // No table: nobody has made any yet, or died while doing so.
-        let newest: Option<i64> =
-            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(&self.pool).await.unwrap_or(None);
-        if newest != known.iter().map(|m| m.version).max() {
+        let applied: Option<(i64, Option<i64>)> =
+            sqlx::query_as("SELECT count(*), max(version) FROM _sqlx_migrations WHERE success").fetch_one(&self.pool).await.ok();
+        if applied != Some((known.iter().count() as i64, known.iter().map(|m| m.version).max())) {
             // SQLite has no lock for this: two processes that both find nothing would both make it.
             let _one = home.making()?;
             known.run(&self.pool).await?;
