@@ -33,10 +33,10 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 async fn ask(visit: Visit, headers: HeaderMap) -> Answer {
-    if visit.who.is_some() {
-        return Ok(visit.on_to(visit.home()));
-    }
     let next = Query::of(&visit.uri).one("next").and_then(own_path).unwrap_or("/").to_owned();
+    if visit.who.is_some() {
+        return Ok(visit.on_to(if next == "/" { visit.home() } else { &next }));
+    }
     Ok(form(&visit, &headers, &next, None))
 }
 
