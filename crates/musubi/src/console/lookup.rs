@@ -164,7 +164,7 @@ fn sightings(visit: &Visit, text: &str, about: &Map<String, Value>, count: u64) 
             .collect();
         if !values.is_empty() {
             let largest = values.iter().map(|(_, count)| *count).max().unwrap_or(0);
-            pairs.push((word, html! { ul.measures { @for (value, count) in values.iter().take(12) { li { span.value { (value) } (beside(*count, largest)) } } } }));
+            pairs.push((word, html! { ul.measures { @for (value, count) in values.iter().take(12) { li { span.called { (value) } (beside(*count, largest)) } } } }));
         }
     }
     html! {
@@ -188,7 +188,7 @@ fn rows(visit: &Visit, newest: &[Value]) -> Markup {
             let time = html! {
                 @if let Some(at) = time_of(row) { a href={ "/events/" (row["id"].as_str().unwrap_or_default()) "?at=" (at.as_microsecond()) } { (super::moment::moment(at, &visit.zone)) } }
             };
-            std::iter::once(time).chain(names.map(|name| html! { (row[name].as_str().unwrap_or_default()) })).collect()
+            std::iter::once(time).chain(names.map(|name| html! { span.one-line[name.ends_with("_ip")] { (row[name].as_str().unwrap_or_default()) } })).collect()
         })
         .collect();
     table(&visit.say("lookup-newest"), &heads, &rows)

@@ -286,7 +286,7 @@ fn top(visit: &Visit, name: &'static str, values: &[(Arc<str>, u64)], from: &str
             @if values.is_empty() { p.quiet { (visit.say("overview-trend-nothing")) } }
             ul.measures {
                 @for (value, count) in values {
-                    li { a href=(filter::link(&[(name, value), ("from", from), ("to", to)])) data-count=(count) { span.value { (shown_value(visit, name, value)) } (beside(*count, largest)) } }
+                    li { a href=(filter::link(&[(name, value), ("from", from), ("to", to)])) data-count=(count) { span.called { (shown_value(visit, name, value)) } (beside(*count, largest)) } }
                 }
             }
         }

@@ -456,7 +456,7 @@ fn facets(visit: &Visit, query: &Query, counts: &Counts) -> Markup {
                         @for (value, count) in values.iter().take(VALUES) {
                             li {
                                 a href=(query.with(name, Some(if value.is_empty() { filter::NOTHING } else { value })).with("after", None).link("/events")) data-count=(count) {
-                                    span.value title=(value) { (shown_value(visit, name, value)) }
+                                    span.called title=(value) { (shown_value(visit, name, value)) }
                                     (beside(*count, largest))
                                 }
                             }

@@ -33,10 +33,10 @@ const ABOVE: f64 = 18.0;
 impl Bars<'_> {
     pub(crate) fn draw(&self) -> Markup {
         html! {
-            figure.bars {
+            figure.daybars {
                 @for (name, width, height) in SIZES { (self.sized(name, width, height)) }
                 figcaption {
-                    ul.keys { @for (at, series) in self.series.iter().enumerate() { li { span class={ "swatch kind-" (at + 1) } {} (series.name) } } }
+                    ul.kinds { @for (at, series) in self.series.iter().enumerate() { li { span class={ "swatch kind-" (at + 1) } {} (series.name) } } }
                 }
             }
         }

@@ -94,7 +94,7 @@ impl Map<'_> {
                 }
                 figcaption {
                     span { (self.legend) }
-                    ol.steps {
+                    ol.strengths {
                         @for (at, end) in bounds.iter().enumerate() {
                             @let start = if at == 0 { 1 } else { bounds[at - 1] + 1 };
                             li { span class={ "swatch amount-" (at + 1) } {} @if start == *end { (grouped(start)) } @else { (grouped(start)) "–" (grouped(*end)) } }
