@@ -65,6 +65,9 @@ pub(crate) fn routes() -> Vec<Route> {
     operations().into_iter().map(|operation| operation.route).collect()
 }
 
+/// A media type and its schema.
+type Content = (&'static str, Value);
+
 /// A route, and what is said of it.
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -74,9 +77,9 @@ pub(crate) struct Operation {
     pub(crate) summary: &'static str,
     pub(crate) parameters: Vec<Parameter>,
     /// Media type and schema.
-    pub(crate) body: Option<(&'static str, Value)>,
+    pub(crate) body: Option<Content>,
     /// Status, what it means, media type and schema.
-    pub(crate) answers: Vec<(u16, &'static str, Option<(&'static str, Value)>)>,
+    pub(crate) answers: Vec<(u16, &'static str, Option<Content>)>,
     /// Schemas by name that the others refer to.
     pub(crate) schemas: Vec<(String, Value)>,
 }
