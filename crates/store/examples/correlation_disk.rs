@@ -1,6 +1,6 @@
 //! How large is the memory of where values were seen, and how long does a question to it take?
 //!
-//!     cargo run --release -p store --example correlation_disk -- [ATTRIBUTES] [IN ONE EVENT] [QUESTIONS]
+//!     cargo run --release --workspace --example correlation_disk -- [ATTRIBUTES] [IN ONE EVENT] [QUESTIONS]
 //!
 //! Makes up so many attributes (ten million) of events of MISP, files them in a home as a feed would bring them, and asks: for values
 //! that were filed, and for some that were not. Prints one JSON object. The home lies in a temporary folder (`TMPDIR`).

@@ -1,6 +1,6 @@
 //! How fast is the log of releases? Appends in durable batches, then receipts checked as their recipients would.
 //!
-//!     cargo run --release -p store --example release_speed -- [RELEASES] [BATCH]
+//!     cargo run --release --workspace --example release_speed -- [RELEASES] [BATCH]
 //!
 //! Prints one JSON object. The home lies in a temporary folder (`TMPDIR`), on whatever disk that is.
 #![allow(clippy::print_stdout, reason = "its answer")]

@@ -543,18 +543,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
         let register = Register::create(&home).await.unwrap();
+        // One key, which remembers where the log ended: also an end that never came to be.
+        let key = key();
         for committed in [0, 300] {
             let releases: Vec<Release> = (committed..committed + 300).map(release).collect();
             let before = everything(&register).await;
             let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
-            let appended = append(&mut transaction, &key(), &releases.iter().collect::<Vec<_>>(), Timestamp::UNIX_EPOCH).await.unwrap();
+            let appended = append(&mut transaction, &key, &releases.iter().collect::<Vec<_>>(), Timestamp::UNIX_EPOCH).await.unwrap();
             sqlx::query("INSERT INTO mailbox (name, validity, last) VALUES ('beside', 1, 1)").execute(&mut *transaction).await.unwrap();
             drop((transaction, appended));
             assert_eq!(everything(&register).await, before);
             assert!(register.released(&format!("r-{committed}"), format!("content {committed}")).await.unwrap().is_none());
 
             let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
-            let appended = append(&mut transaction, &key(), &releases.iter().collect::<Vec<_>>(), Timestamp::UNIX_EPOCH).await.unwrap();
+            let appended = append(&mut transaction, &key, &releases.iter().collect::<Vec<_>>(), Timestamp::UNIX_EPOCH).await.unwrap();
             sqlx::query("INSERT INTO mailbox (name, validity, last) VALUES ($1, 1, 1)")
                 .bind(committed.to_string())
                 .execute(&mut *transaction)
