@@ -102,6 +102,9 @@ struct Part {
     words: [u32; 3],
 }
 
+/// A column that is narrowed: which, its place in the block, and which of its values are asked for.
+type Narrowed = (By, usize, Vec<bool>);
+
 impl Figures {
     /// Goes up with every change; equal numbers, equal sums.
     pub fn change(&self) -> i64 {
@@ -180,7 +183,7 @@ impl Figures {
     }
 
     /// The table that knows all of it, and for each condition which words fulfil it.
-    fn wanted(&self, asked: &Asked<'_>, by: Option<By>) -> Option<(usize, Vec<(By, usize, Vec<bool>)>)> {
+    fn wanted(&self, asked: &Asked<'_>, by: Option<By>) -> Option<(usize, Vec<Narrowed>)> {
         let conditions: Vec<(By, &str)> = By::ALL.into_iter().filter_map(|by| Some((by, asked.of(by)?))).collect();
         let knows = |table: &usize| conditions.iter().map(|(by, _)| *by).chain(by).all(|by| by.place(*table).is_some());
         // The smallest table that knows enough.

@@ -126,15 +126,30 @@ impl Browser {
     }
 
     pub(crate) async fn fill(&self, name: &str, value: &str) {
-        let field = self.page.find(By::Name(name)).await.unwrap_or_else(|error| panic!("no field {name}: {error}"));
-        field.clear().await.unwrap();
-        field.send_keys(value).await.unwrap();
+        self.on(&format!("[name={name}]"), async |field| {
+            field.clear().await?;
+            field.send_keys(value).await
+        })
+        .await;
     }
 
     /// Presses what a CSS selector names.
     pub(crate) async fn press(&self, selector: &str) {
-        let found = self.page.find(By::Css(selector)).await.unwrap_or_else(|error| panic!("nothing is {selector}: {error}"));
-        found.click().await.unwrap();
+        self.on(selector, async |found| found.click().await).await;
+    }
+
+    /// Does something with what a CSS selector names; once more when the page went away under it.
+    async fn on(&self, selector: &str, act: impl AsyncFn(WebElement) -> WebDriverResult<()>) {
+        let began = Instant::now();
+        loop {
+            let done = match self.page.find(By::Css(selector)).await {
+                Ok(found) => act(found).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = done else { return };
+            assert!(began.elapsed() < Duration::from_secs(30), "nothing can be done with {selector}: {error}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Waits until something is on the page.
@@ -146,8 +161,18 @@ impl Browser {
         }
     }
 
+    /// Waits until the page is another one.
+    pub(crate) async fn leaves(&self, path: &str) {
+        let began = Instant::now();
+        while self.path().await == path {
+            assert!(began.elapsed() < Duration::from_secs(60), "still at {path}: {}", self.text().await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     pub(crate) async fn text(&self) -> String {
-        self.page.find(By::Tag("body")).await.unwrap().text().await.unwrap()
+        let text = self.page.execute("return document.body ? document.body.innerText : ''", vec![]).await.unwrap();
+        text.json().as_str().unwrap_or_default().to_owned()
     }
 
     pub(crate) async fn path(&self) -> String {

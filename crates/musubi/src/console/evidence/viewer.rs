@@ -47,8 +47,8 @@ fn shown(visit: &Visit, name: &str, bytes: &[u8]) -> Markup {
         return mail(visit, bytes);
     }
     match text(bytes) {
-        Some(text) => html! { pre.evidence { (defanged(&cut(text))) } },
-        None => html! { pre.evidence.dump { (dump(bytes)) } },
+        Some(text) => html! { pre.evidence tabindex="0" { (defanged(&cut(text))) } },
+        None => html! { pre.evidence.dump tabindex="0" { (dump(bytes)) } },
     }
 }
 
@@ -70,10 +70,10 @@ fn mail(visit: &Visit, bytes: &[u8]) -> Markup {
         .unwrap_or(bytes.len());
     let head = String::from_utf8_lossy(&bytes[..head_end]);
     html! {
-        pre.evidence { (defanged(&cut(&head))) }
+        pre.evidence tabindex="0" { (defanged(&cut(&head))) }
         @for part in read.parts.iter().take(50) {
             @if part.media_type == "text/plain" {
-                pre.evidence { (defanged(&cut(&part.text()))) }
+                pre.evidence tabindex="0" { (defanged(&cut(&part.text()))) }
             } @else {
                 p.quiet { (visit.say("evidence-not-shown")) " " code { (part.media_type) } " " (part.name) }
             }
