@@ -519,10 +519,13 @@ fn changes_happen_once_and_on_top_of_what_was_read() {
     assert_eq!(plain.status, 415);
 }
 
+/// Headers and body.
+type Posted = (Vec<(String, String)>, Vec<u8>);
+
 /// Takes what is posted to it; answers with the codes it is given, one after the other.
 struct Sink {
     port: u16,
-    taken: Arc<Mutex<Vec<(Vec<(String, String)>, Vec<u8>)>>>,
+    taken: Arc<Mutex<Vec<Posted>>>,
 }
 
 impl Sink {
@@ -554,7 +557,7 @@ impl Sink {
         Self { port, taken }
     }
 
-    fn wait(&self, count: usize, at_most: Duration) -> Vec<(Vec<(String, String)>, Vec<u8>)> {
+    fn wait(&self, count: usize, at_most: Duration) -> Vec<Posted> {
         let began = Instant::now();
         while self.taken.lock().unwrap().len() < count && began.elapsed() < at_most {
             std::thread::sleep(Duration::from_millis(50));
@@ -654,8 +657,7 @@ fn listen(server: &Server, token: &Token, path: &str, last: Option<&str>, until:
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{last}\r\n", token.token).unwrap();
     let (mut all, mut part) = (Vec::new(), [0; 4096]);
     let mut meanwhile = Some(meanwhile);
-    loop {
-        let Ok(count) = stream.read(&mut part) else { break };
+    while let Ok(count) = stream.read(&mut part) {
         if count == 0 {
             break;
         }

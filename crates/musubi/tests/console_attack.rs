@@ -266,7 +266,7 @@ fn a_request_is_one_request() {
         format!("POST /sign-in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n{smuggled}"),
         format!("POST /sign-in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\nContent-Length: 0\r\n\r\n{smuggled}"),
         format!("POST /sign-in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n{smuggled}"),
-        format!("GET / HTTP/1.1\r\nHost: x\r\nX: a\n\r\nContent-Length: 0\r\n\r\n"),
+        "GET / HTTP/1.1\r\nHost: x\r\nX: a\n\r\nContent-Length: 0\r\n\r\n".to_owned(),
     ] {
         let answer = raw(server.address, head.as_bytes(), Duration::from_secs(2));
         let text = String::from_utf8_lossy(&answer);

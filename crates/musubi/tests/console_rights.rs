@@ -195,7 +195,7 @@ fn every_route_opens_for_whom_the_table_says_and_for_nobody_else() {
             }
         }
     }
-    println!("{asked} requests");
+    eprintln!("{asked} requests");
     assert!(faults.is_empty(), "{} of {asked}:\n{}", faults.len(), faults.join("\n"));
 }
 

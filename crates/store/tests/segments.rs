@@ -182,7 +182,7 @@ async fn segments_that_were_never_counted_are_counted_again() {
     use store::figures::{Asked, By, KeptFigures};
     let (_folder, home, register) = filled(900, 1).await;
     let by_feed = |figures: &store::figures::Figures| figures.by(By::Feed, &Asked::default(), None).unwrap();
-    let all = by_feed(&*KeptFigures::default().now(&register).await.unwrap());
+    let all = by_feed(&KeptFigures::default().now(&register).await.unwrap());
     let segments = register.segments().await.unwrap();
     let uncounted: Vec<_> =
         segments.iter().map(|s| segment::Segment { figures: Vec::new(), id: format!("{}-again", s.id), ..s.clone() }).collect();
@@ -193,7 +193,7 @@ async fn segments_that_were_never_counted_are_counted_again() {
     for segment in register.uncounted_segments().await.unwrap() {
         register.keep_figures(&segment.id, &compact::recount(&home, &segment).unwrap()).await.unwrap();
     }
-    assert_eq!(by_feed(&*kept.now(&register).await.unwrap()), all);
+    assert_eq!(by_feed(&kept.now(&register).await.unwrap()), all);
     assert!(register.uncounted_segments().await.unwrap().is_empty());
     register.keep_figures("nothing", b"").await.unwrap();
 }

@@ -121,7 +121,7 @@ mod tests {
         let with = World { parties: &parties, agreements: &with };
         let opened = differences(&without, &with, &scope);
         let expected = Difference { party: "isp".parse().unwrap(), terms: 1, gained: [Purpose::Notify].into(), lost: BTreeSet::new() };
-        assert_eq!(opened, [expected.clone()], "nobody else, and nothing stricter than the label allows");
+        assert_eq!(opened, std::slice::from_ref(&expected), "nobody else, and nothing stricter than the label allows");
         let closed = differences(&with, &without, &scope);
         assert_eq!(closed, [Difference { gained: BTreeSet::new(), lost: expected.gained, ..expected }]);
         assert_eq!(differences(&with, &with, &scope), []);

@@ -194,11 +194,14 @@ fn rows(visit: &Visit, newest: &[Value]) -> Markup {
     table(&visit.say("lookup-newest"), &heads, &rows)
 }
 
+/// Something made, and what it was made of.
+type Kept<K, T> = tokio::sync::Mutex<Option<(K, Arc<T>)>>;
+
 /// What look-ups need that is dear to make: kept as long as nothing of it changes.
 #[derive(Debug, Default)]
 pub(crate) struct Knowledge {
-    directory: tokio::sync::Mutex<Option<((i64, i64), Arc<Directory>)>>,
-    warnings: tokio::sync::Mutex<Option<(Vec<(String, i64)>, Arc<Warnings>)>>,
+    directory: Kept<(i64, i64), Directory>,
+    warnings: Kept<Vec<(String, i64)>, Warnings>,
 }
 
 impl Knowledge {

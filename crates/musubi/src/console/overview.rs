@@ -39,6 +39,9 @@ const KINDS: usize = 6;
 /// Rows of the short tables.
 const TOP: usize = 8;
 
+/// Values and how many events have each.
+type Counted = Vec<(Arc<str>, u64)>;
+
 /// What is shown of the sums, made once for each of their states and each day.
 #[derive(Debug)]
 pub(crate) struct Summary {
@@ -49,11 +52,11 @@ pub(crate) struct Summary {
     week: u64,
     all: u64,
     /// Of the days of the picture.
-    sources: Vec<(Arc<str>, u64)>,
-    victims: Vec<(Arc<str>, u64)>,
+    sources: Counted,
+    victims: Counted,
     /// Classes of the trend, and a number for each of its days; the last is all others.
     trend: Vec<(Option<Arc<str>>, Vec<u64>)>,
-    top: [(&'static str, Vec<(Arc<str>, u64)>); 3],
+    top: [(&'static str, Counted); 3],
     /// Seen first lately: what it is, its value, the day.
     new: Vec<(&'static str, Arc<str>, i32)>,
     deliveries: Vec<Delivered>,

@@ -54,10 +54,11 @@ async fn named(visit: &Visit, text: &str) -> Result<Option<String>, super::visit
         return Ok(Some(format!("/notices/{text}")));
     }
     let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if hexadecimal && matches!(text.len(), 12 | 32 | 64) {
-        if let Some(evidence) = register.evidence(&text.to_ascii_lowercase()).await? {
-            return Ok(Some(format!("/evidence/{}", evidence.id)));
-        }
+    if hexadecimal
+        && matches!(text.len(), 12 | 32 | 64)
+        && let Some(evidence) = register.evidence(&text.to_ascii_lowercase()).await?
+    {
+        return Ok(Some(format!("/evidence/{}", evidence.id)));
     }
     if let Ok(party) = text.parse()
         && visit.may(Right::ReadParties)

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use store::people::Person;
 use webauthn_rs::Webauthn;
 use webauthn_rs::prelude::{
-    CredentialID, DiscoverableAuthentication, Passkey, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Uuid,
+    DiscoverableAuthentication, Passkey, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Uuid,
 };
 
 /// Asks a browser for a new passkey of somebody; those they have already are not made again. Gives what is asked, and what is kept.
 pub(crate) fn ask_new(webauthn: &Webauthn, person: &Person, have: &[String]) -> Result<(Value, PasskeyRegistration)> {
     let id = Uuid::parse_str(&person.id).context("the id of a person is no UUID")?;
-    let have = have.iter().filter_map(|id| URL_SAFE_NO_PAD.decode(id).ok()).map(CredentialID::from).collect();
+    let have = have.iter().filter_map(|id| URL_SAFE_NO_PAD.decode(id).ok()).collect();
     let (asked, state) = webauthn.start_passkey_registration(id, &person.name, &person.shown, Some(have))?;
     let mut asked = serde_json::to_value(asked)?;
     // The device keeps who it is for, so that nobody has to type a name.
