@@ -116,6 +116,14 @@ impl Register {
                 .bind(now)
                 .execute(&mut *transaction)
                 .await?;
+            // Our own people go along; whoever had an account before we had a name was of `local`.
+            sqlx::query(
+                "UPDATE person SET party = $1 WHERE (party = 'local' OR party = $2) AND role NOT IN ('partner', 'partner-administrator')",
+            )
+            .bind(id.as_str())
+            .bind(same.as_deref())
+            .execute(&mut *transaction)
+            .await?;
         }
         transaction.commit().await?;
         Ok(())

@@ -204,8 +204,10 @@ async fn rows(visit: &Visit, query: &Query, wanted: &Takedowns) -> Result<Markup
     found.truncate(ROWS);
     let next = found.last().filter(|_| more).map(|row| format!("{}.{}", row.number, row.answer_due.unwrap_or_default()));
     if found.is_empty() {
+        // Without a question those that are over are left out.
+        let (counts, _) = visit.server.register.takedown_counts(visit.now.as_microsecond()).await?;
         let filtered = ["state", "party", "class", "after"].into_iter().any(|name| query.one(name).is_some());
-        return Ok(match filtered {
+        return Ok(match filtered || !counts.is_empty() {
             true => empty(&visit.say("takedowns-none-so"), Some(("/takedowns?state=all", &visit.say("table-clear")))),
             false => empty(&visit.say("takedowns-none"), Some(("/cases", &visit.say("nav-cases")))),
         });
