@@ -211,7 +211,16 @@ impl Browser {
 }
 
 impl Drop for Browser {
+    /// Asked to end, chromedriver ends its browser too; killed, it would leave it.
     fn drop(&mut self) {
+        if matches!(self.driver.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        let _ = Command::new("kill").args(["-TERM", &self.driver.id().to_string()]).status();
+        let began = Instant::now();
+        while matches!(self.driver.try_wait(), Ok(None)) && began.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
