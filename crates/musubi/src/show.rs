@@ -221,6 +221,11 @@ pub(crate) fn grouped(n: u64) -> String {
     out
 }
 
+/// Bytes as hexadecimal digits in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Bytes in a unit people read.
 pub(crate) fn size(bytes: u64) -> String {
     let mut value = bytes as f64;

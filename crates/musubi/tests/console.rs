@@ -183,7 +183,7 @@ async fn a_day_can_be_worked_by_keys_alone() {
 
 /// Pictures for the README, from the running program: `MUSUBI_PICTURES=docs/pictures cargo test -p musubi --test console pictures -- --ignored`.
 #[tokio::test]
-#[ignore = "writes files"]
+#[ignore = "makes the pictures of the README: it writes files, and asserts nothing"]
 async fn pictures_of_the_main_screens() {
     let Some(browser) = Browser::start().await else { return };
     let Some(folder) = std::env::var_os("MUSUBI_PICTURES").map(PathBuf::from) else { panic!("MUSUBI_PICTURES names no folder") };

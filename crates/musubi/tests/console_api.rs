@@ -480,6 +480,22 @@ fn kill_under_load_loses_no_upload_that_was_acknowledged() {
 }
 
 #[test]
+fn a_case_whose_takedown_runs_is_not_resolved_here_either() {
+    let desk = Desk::new("");
+    desk.home.json(&["case", "group", "--since", "2026-01-01", "--at", "2026-04-01T09:00:00Z"]);
+    let case = desk.home.json(&["case", "list"])[0]["id"].as_str().unwrap().to_owned();
+    desk.home.json(&["takedown", "request", "--case", &case, "--party", "isp", "--at", "2026-04-01T10:00:00Z"]);
+    let server = Server::start(&desk.home);
+    let us = desk.token("us", "member");
+    let entries = format!("/api/v1/cases/{case}/entries");
+    let close = |closing: &str| json!({"do": "close", "closing": closing, "why": "done"});
+    let refused = post(&server, &us, &entries, &[], &close("resolved"));
+    assert_eq!(refused.status, 409, "{}", text(&refused));
+    assert_eq!(post(&server, &us, &entries, &[], &json!({"do": "reopen", "why": "it is open"})).status, 409);
+    assert_eq!(post(&server, &us, &entries, &[], &close("given-up")).status, 200);
+}
+
+#[test]
 fn changes_happen_once_and_on_top_of_what_was_read() {
     let desk = Desk::new("");
     let server = Server::start(&desk.home);

@@ -164,7 +164,7 @@ fn with_peer(
 
 /// SHA-256 of a certificate, as `openssl x509 -fingerprint -sha256` prints it, without colons and in lower case.
 pub(crate) fn fingerprint(der: &[u8]) -> String {
-    Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::show::hex(&Sha256::digest(der))
 }
 
 /// TLS 1.2 and 1.3, without early data (TAXII 2.1 §8.4.1).

@@ -13,6 +13,7 @@ use store::register::Register;
 use store::releases::Logged;
 
 use super::Place;
+pub(crate) use crate::show::hex;
 use crate::show::{self, grouped, say, table};
 use crate::{keys, pipeline};
 
@@ -139,10 +140,6 @@ impl List {
             .collect();
         say(table(&["number", "id", "at", "to", "purpose", "channel", "decision"], &rows, &[0]).trim_end())
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn object(logged: &Logged) -> Value {

@@ -8,6 +8,8 @@ use casework::model::party::Language;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 
+pub(crate) use crate::show::grouped;
+
 /// Both files of a page.
 macro_rules! pages {
     ($($name:literal),+ $(,)?) => {
@@ -116,19 +118,6 @@ impl Words {
     }
 }
 
-/// `1234567` as `1,234,567`: both languages group so.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -205,13 +194,5 @@ mod tests {
         for (key, path) in found {
             assert!(Words::of(Language::En).has(&key), "{path}: no word for {key:?}");
         }
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1000), "1,000");
-        assert_eq!(grouped(1_234_567), "1,234,567");
     }
 }

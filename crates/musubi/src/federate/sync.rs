@@ -219,7 +219,7 @@ async fn pull(
                 exchanged.refused += outcome.failures.len() as u64;
             }
             if let Some((release, proof)) = received {
-                let content: String = Sha256::digest(&answer.body).iter().map(|byte| format!("{byte:02x}")).collect();
+                let content = crate::show::hex(&Sha256::digest(&answer.body));
                 register.keep_receipt(party.as_str(), &release, &content, &proof, now.as_microsecond()).await?;
                 exchanged.receipts += 1;
             }

@@ -4,6 +4,7 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use casework::model::case::{Case as Told, Closing, Did, Entry, replay};
 use casework::model::day::Day;
+use casework::model::deeds::Refusal;
 use casework::model::rights::Right;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -169,7 +170,7 @@ impl CaseFile {
 
 /// A case changes with its history and no other way.
 fn tag(row: &CaseRow) -> String {
-    let end: String = row.history_end.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let end = crate::show::hex(row.history_end.get(..8).unwrap_or_default());
     format!("W/\"{}-{}-{end}\"", row.id, row.history_length)
 }
 
@@ -266,39 +267,37 @@ enum Doing {
 }
 
 impl Doing {
-    /// As it stands in a history; with the reason when it makes no sense for this case.
-    fn did(self, case: &Told) -> Result<Did, String> {
+    /// As it stands in a history; with the reason when it makes no sense for this case. What may be done `model::deeds` decides.
+    fn did(self, case: &Told) -> Result<Vec<Did>, String> {
         let filled = |name: &str, text: String, most: usize| match text.trim() {
             "" => Err(format!("{name}: must say something")),
             text if text.chars().count() > most || text.contains('\0') => Err(format!("{name}: at most {most} characters")),
             text => Ok(text.to_owned()),
         };
         let open = case.closed.is_none();
-        let is_open = |did: Did| if open { Ok(did) } else { Err("the case is closed: open it again first".to_owned()) };
+        let is_open = |did: Did| if open { Ok(vec![did]) } else { Err("the case is closed: open it again first".to_owned()) };
+        let refused = |refusal: Refusal| refusal.to_string();
         match self {
-            Self::Note { text } => Ok(Did::Noted { text: filled("text", text, 20_000)? }),
+            Self::Note { text } => Ok(vec![Did::Noted { text: filled("text", text, 20_000)? }]),
             Self::Assign { to } => is_open(Did::Assigned { to: to.map(|to| filled("to", to, 100)).transpose()? }),
             Self::Due { at } => {
                 let at = at.map(|at| at.parse().map_err(|_| format!("at: {at:?} is no time (RFC 3339)"))).transpose()?;
                 is_open(Did::Due { at })
             }
             Self::AddTask { title, assignee } => {
-                let number = case.tasks.iter().map(|task| task.number).max().unwrap_or(0) + 1;
                 let assignee = assignee.map(|name| filled("assignee", name, 100)).transpose()?;
-                is_open(Did::TaskAdded { number, title: filled("title", title, 500)?, assignee, due: None })
+                is_open(case.task(filled("title", title, 500)?, assignee, None).1)
             }
-            Self::FinishTask { number } => match case.tasks.iter().find(|task| task.number == number) {
-                Some(task) if task.done_at.is_none() => Ok(Did::TaskDone { number }),
-                Some(_) => Err(format!("task {number} is done already")),
-                None => Err(format!("there is no task {number}")),
+            Self::FinishTask { number } => match case.finish(number, true).map_err(refused)? {
+                did if did.is_empty() => Err(format!("task {number} is done already")),
+                did => Ok(did),
             },
             Self::Close { closing, why } => {
                 let known = Closing::read(&closing).filter(|closing| *closing != Closing::Merged);
                 let closing = known.ok_or_else(|| format!("closing: {closing:?} is neither resolved, false-positive nor given-up"))?;
-                is_open(Did::Closed { closing, why: why.chars().take(2000).collect(), into: None })
+                case.close(closing, why.chars().take(2000).collect()).map_err(refused)
             }
-            Self::Reopen { why } if !open => Ok(Did::Reopened { why: why.chars().take(2000).collect() }),
-            Self::Reopen { .. } => Err("the case is open".to_owned()),
+            Self::Reopen { why } => case.reopen(why.chars().take(2000).collect()).map_err(refused),
         }
     }
 }
@@ -312,7 +311,7 @@ async fn change(visit: Visit, headers: HeaderMap, Path(id): Path<String>, body: 
             return outdated();
         }
         let who = visit.who()?;
-        let done = visit.server.register.change_case(&id, visit.now, &who.shown, |case| doing.did(case).map(|did| vec![did])).await;
+        let done = visit.server.register.change_case(&id, visit.now, &who.shown, |case| doing.did(case)).await;
         if let Err(StoreError::Refused(why)) = done {
             return Err(Fault::Conflict(why));
         }

@@ -9,16 +9,15 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use casework::indicate::decay::HalfLives;
-use casework::indicate::harm::Harm;
-use casework::indicate::indicator::{Doubt, IndicatorId, Ruling, Said, Source, Support, What, Worth};
+use casework::indicate::indicator::{IndicatorId, What, Worth};
 use casework::model::agreement::Purpose;
-use casework::model::observable::{Kind, Observable};
+use casework::model::observable::Kind;
 use casework::model::rights::Right;
 use casework::model::terms::{Terms, Tlp};
 use formats::rsit::Class;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::indicators::{Deed, Remembered, Wanted, Words};
+use store::indicators::{Remembered, Wanted};
 use utoipa::ToSchema;
 
 use super::answer::{Sent, Under, is_outdated, outdated, page};
@@ -26,6 +25,7 @@ use super::events::Eyes;
 use super::repeats::{MORE, once, read};
 use super::{Asked, Operation, time_text, write_cursor};
 use crate::console::visit::{Answer, Fault, Visit};
+use crate::jobs::indicators::{self, New, Voice};
 use crate::receive::lists;
 
 const LARGEST: usize = 64 * 1024;
@@ -286,42 +286,6 @@ struct NewIndicator {
     even_so: bool,
 }
 
-/// What somebody says at this moment, under these terms.
-fn by_hand(by: &str, held: i64, now: Timestamp) -> Support {
-    Support {
-        reporter: by.to_owned(),
-        terms: vec![held],
-        events: Vec::new(),
-        sighting: false,
-        confidence: 0,
-        first: now,
-        last: now,
-        times: 1,
-        valid_from: None,
-        valid_until: None,
-        class: None,
-        malware: None,
-        marked: None,
-    }
-}
-
-fn what(value: &str, kind: Option<&str>) -> Result<What, Fault> {
-    let wrong = |text: String| Fault::Wrong(text);
-    if value.trim_start().starts_with('[') {
-        formats::stix_pattern::Pattern::parse(value).map_err(|error| wrong(format!("value: the pattern: {error}")))?;
-        return What::pattern(value).ok_or_else(|| wrong("value: the pattern is too long".to_owned()));
-    }
-    match kind {
-        Some(kind) => {
-            let kind = Kind::read(kind).ok_or_else(|| wrong(format!("kind: there is no kind {kind:?}")))?;
-            Observable::read(kind, value).map(What::Value).map_err(|error| wrong(format!("value: {error}")))
-        }
-        None => Observable::guess(value)
-            .map(What::Value)
-            .ok_or_else(|| wrong(format!("value: {value:?} is no address, network, name, URL, mail address or hash: say kind"))),
-    }
-}
-
 fn short(name: &str, text: Option<String>, most: usize) -> Result<Option<String>, Fault> {
     match text {
         Some(text) if text.chars().count() > most || text.chars().any(char::is_control) => {
@@ -331,20 +295,14 @@ fn short(name: &str, text: Option<String>, most: usize) -> Result<Option<String>
     }
 }
 
-async fn held(visit: &Visit, terms: Option<&str>, otherwise: i64) -> Result<i64, Fault> {
-    match terms {
-        Some(text) => {
-            let terms: Terms = text.parse().map_err(|error| Fault::Wrong(format!("terms: {error}")))?;
-            Ok(visit.server.register.terms(&terms).await?)
-        }
-        None => Ok(otherwise),
-    }
+fn terms_of(text: Option<&str>) -> Result<Option<Terms>, Fault> {
+    text.map(|text| text.parse().map_err(|error| Fault::Wrong(format!("terms: {error}")))).transpose()
 }
 
 async fn add(visit: Visit, headers: HeaderMap, body: Body) -> Answer {
     once(&visit, &headers, body, LARGEST, |visit, bytes| async move {
         let new: NewIndicator = read(&bytes)?;
-        let what = what(&new.value, new.kind.as_deref())?;
+        let what = indicators::what(&new.value, new.kind.as_deref()).map_err(|wrong| Fault::Wrong(format!("value: {wrong}")))?;
         let class = match &new.class {
             Some(word) => Some(Class::of(word).ok_or_else(|| Fault::Wrong(format!("class: {word:?} is no RSIT type")))?),
             None => None,
@@ -361,35 +319,26 @@ async fn add(visit: Visit, headers: HeaderMap, body: Body) -> Answer {
         let because = short("because", new.because, 2000)?.unwrap_or_default();
         let register = &visit.server.register;
         let warnings = lists::warnings(&visit.server.home, register).await?;
-        let harm = match &what {
-            What::Value(observable) => Harm::of(observable, &warnings),
-            What::Pattern(_) => Harm::default(),
-        };
+        let harm = indicators::harm(&what, &warnings);
         if harm.never_block() && !new.even_so {
             let why = harm.because.join("; ");
             return Err(Fault::Conflict(format!("{what} must not be blocked: {why}; say even_so if you are sure")));
         }
-        let by = visit.who()?.shown.clone();
-        let unmarked = register.terms(&Terms::of(Tlp::UNMARKED)).await?;
-        let held = held(&visit, new.terms.as_deref(), unmarked).await?;
-        let source = case.map_or_else(|| Source::Foreign(format!("analyst {by}")), Source::Case);
-        let support = Support {
-            confidence: if harm.mark().is_some() { confidence * 3 / 5 } else { confidence },
-            valid_until: until,
-            class: class.map(|class| class.type_().to_owned()),
-            malware: malware.map(|name| name.to_lowercase()),
-            marked: harm.mark().map(str::to_owned),
-            ..by_hand(&by, held, visit.now)
-        };
-        let words = Words { what, said: vec![Said::For(source, support)] };
-        hear(&visit, words, &by, "added", &because, StatusCode::CREATED).await
+        let terms = terms_of(new.terms.as_deref())?;
+        let new = New { what, class, malware, confidence, terms, until, case, because };
+        let id = voice(&visit)?.add(new, &harm).await?;
+        told(&visit, id, StatusCode::CREATED).await
     })
     .await
 }
 
-async fn hear(visit: &Visit, words: Words, by: &str, what: &str, because: &str, status: StatusCode) -> Answer {
-    let id = words.what.id();
-    visit.server.register.hear(&[words], Deed { at: visit.now.as_microsecond(), by, what, because }).await?;
+/// Whoever asks, as somebody who says something of indicators.
+fn voice(visit: &Visit) -> Result<Voice<'_>, Fault> {
+    Ok(Voice { register: &visit.server.register, by: &visit.who()?.shown, now: visit.now })
+}
+
+/// How an indicator stands after something was said.
+async fn told(visit: &Visit, id: IndicatorId, status: StatusCode) -> Answer {
     let remembered = visit.server.register.indicator(id).await?.ok_or(Fault::NotFound)?;
     let eyes = Eyes::of(&visit.server, visit.who()?, Purpose::Defend, None, visit.now).await?;
     let (file, _) = file(visit, &remembered, &eyes).await?;
@@ -433,37 +382,25 @@ async fn say(visit: Visit, headers: HeaderMap, Path(id): Path<String>, body: Bod
         if is_outdated(&conditions, &tag(&remembered)) {
             return outdated();
         }
-        let (now, by) = (visit.now, visit.who()?.shown.clone());
-        let ruling =
-            |revoked, until, because: &str| Said::Ruled(Ruling { at: now, revoked, by: by.clone(), because: because.to_owned(), until });
+        let voice = voice(&visit)?;
         let why = |because: Option<String>| Ok::<String, Fault>(short("because", because, 2000)?.unwrap_or_default());
-        let (said, what, because) = match word {
+        let id = match word {
             Word::Seen { times, terms } => {
                 let times = times.unwrap_or(1);
                 if !(1..=1_000_000).contains(&times) {
                     return Err(Fault::Wrong("times: 1 to 1000000".to_owned()));
                 }
-                let held = held(&visit, terms.as_deref(), remembered.terms).await?;
-                let support = Support { sighting: true, times, ..by_hand(&by, held, now) };
-                // Each time that somebody sees it is a word of its own.
-                let source = Source::Foreign(format!("sighting by {by} at {now}"));
-                (Said::For(source, support), "sighted", format!("{times} times"))
+                voice.sight(&remembered, times, terms_of(terms.as_deref())?.as_ref()).await?
             }
             Word::FalsePositive { trust, because } => {
                 let (trust, because) = (trust.unwrap_or(100), why(because)?);
                 if !(1..=100).contains(&trust) {
                     return Err(Fault::Wrong("trust: 1 to 100".to_owned()));
                 }
-                (Said::Against(by.clone(), Doubt { at: now, trust, because: because.clone() }), "false-positive", because)
+                voice.doubt(&remembered, trust, &because).await?
             }
-            Word::Revoke { because } => {
-                let because = why(because)?;
-                (ruling(true, None, &because), "revoked", because)
-            }
-            Word::Restore { because } => {
-                let because = why(because)?;
-                (ruling(false, None, &because), "restored", because)
-            }
+            Word::Revoke { because } => voice.revoke(&remembered, true, &why(because)?).await?,
+            Word::Restore { because } => voice.revoke(&remembered, false, &why(because)?).await?,
             Word::Expire { on, because } => {
                 let because = why(because)?;
                 if remembered.indicator.ruling().is_some_and(|ruling| ruling.revoked) {
@@ -471,13 +408,12 @@ async fn say(visit: Visit, headers: HeaderMap, Path(id): Path<String>, body: Bod
                 }
                 let on = match &on {
                     Some(text) => text.parse().map_err(|_| Fault::Wrong(format!("on: {text:?} is no time (RFC 3339)")))?,
-                    None => now,
+                    None => visit.now,
                 };
-                (ruling(false, Some(on), &because), "expired", because)
+                voice.expire(&remembered, on, &because).await?
             }
         };
-        let words = Words { what: remembered.indicator.what().clone(), said: vec![said] };
-        hear(&visit, words, &by, what, &because, StatusCode::OK).await
+        told(&visit, id, StatusCode::OK).await
     })
     .await
 }

@@ -148,7 +148,7 @@ impl Release {
             purpose: release.purpose.as_str().to_owned(),
             channel: release.channel.as_str().to_owned(),
             at: release.at.to_string(),
-            content: release.content.iter().map(|byte| format!("{byte:02x}")).collect(),
+            content: crate::show::hex(&release.content),
             decision: release.basis.decision.clone(),
             reasons: release.basis.reasons.clone(),
         }

@@ -126,7 +126,7 @@ async fn received(asked: &Asked<'_>, giver: &PartyId, body: &[u8]) -> Result<Opt
 /// Keeps a receipt, when there is one.
 async fn keep(asked: &Asked<'_>, giver: &PartyId, receipt: Option<(String, String)>, body: &[u8]) -> Result<(), Refusal> {
     let Some((release, proof)) = receipt else { return Ok(()) };
-    let content: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let content = crate::show::hex(&Sha256::digest(body));
     asked.server.register.keep_receipt(giver.as_str(), &release, &content, &proof, asked.guest.now.as_microsecond()).await?;
     Ok(())
 }

@@ -91,7 +91,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
     let logged = visit.server.register.logged(&id).await?.ok_or(Fault::NotFound)?;
     let proof = visit.server.register.receipt(&id).await?;
     let release = &logged.release;
-    let content: String = release.content.iter().map(|byte| format!("{byte:02x}")).collect();
+    let content = crate::show::hex(&release.content);
     let pairs = vec![
         (visit.say("releases-number"), html! { (grouped(logged.number)) }),
         (visit.say("releases-at"), visit.stamp(release.at.as_microsecond())),

@@ -61,7 +61,7 @@ pub(super) async fn check(visit: Visit) -> Answer {
                         (visit.say("releases-size"), html! { (grouped(held.size)) }),
                         (visit.say("releases-to"), html! { (statement.recipient) }),
                         (visit.say("releases-at"), visit.stamp(statement.at.as_microsecond())),
-                        (visit.say("releases-content"), html! { code { @for byte in statement.content { (format!("{byte:02x}")) } } }),
+                        (visit.say("releases-content"), html! { code { (crate::show::hex(&statement.content)) } }),
                         (visit.say("releases-witnesses"), html! { (held.witnesses.join(", ")) }),
                     ]))
                 }
