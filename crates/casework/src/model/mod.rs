@@ -7,6 +7,7 @@ pub mod deeds;
 pub mod event;
 pub mod extra;
 pub mod field;
+pub mod given;
 pub mod identity;
 pub mod meaning;
 pub mod observable;

@@ -59,9 +59,12 @@ pub(crate) struct View {
 impl View {
     /// The reasons for what is under these terms.
     pub(crate) fn reasons(&self, terms: &[i64]) -> Vec<String> {
-        let given =
-            |terms: &i64| self.reasons.get(terms).cloned().unwrap_or_else(|| format!("terms {terms}: given by the recipient itself"));
-        terms.iter().map(given).collect()
+        terms.iter().map(|terms| self.reason(*terms)).collect()
+    }
+
+    /// The reason for what is under one.
+    pub(crate) fn reason(&self, terms: i64) -> String {
+        self.reasons.get(&terms).cloned().unwrap_or_else(|| format!("terms {terms}: given by the recipient itself"))
     }
 }
 

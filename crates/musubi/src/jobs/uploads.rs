@@ -2,15 +2,21 @@
 //!
 //! A batch holds uploads that say the same of feed, terms, giver and format. Whoever dies in the middle leaves them `reading`; the next start
 //! reads them again, and evidence that is known changes nothing.
+//!
+//! What an outside party gave is held as if it had come to us over any other channel (`casework::share`'s transfer), and the party hears what
+//! its bytes say: never what was known before, which others may have given.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use casework::model::given;
+use casework::model::party::PartyId;
 use casework::model::terms::Terms;
 use jiff::Timestamp;
 use store::commit::Counts;
+use store::evidence::Evidence;
 use store::uploads::Upload;
 use tokio::runtime::Handle;
 
@@ -18,6 +24,7 @@ use crate::api::Server;
 use crate::api::rest::uploads::Outcome;
 use crate::jobs::compact;
 use crate::pipeline::{self, Order, Watch};
+use crate::receive::counting::{self, Counted};
 use crate::receive::files::Found;
 use crate::receive::{knowledge, parts};
 
@@ -69,12 +76,19 @@ async fn once(server: &Arc<Server>, again: bool) -> Result<usize> {
         })
         .collect::<Result<_>>()?;
     let terms: Option<Terms> = first.terms.as_deref().map(str::parse).transpose().context("the terms of an upload")?;
+    let terms = match giver(&first)? {
+        Some(giver) => {
+            let said = terms.context("an outside party names its terms")?;
+            Some(server.desk.standing(pipeline::now()).await?.transferred(&said, &giver))
+        }
+        None => terms,
+    };
     let format = first.format.as_deref().and_then(parts::by_name);
     let knowledge = knowledge::load(&server.home, &[])?;
     let tables = knowledge::tables(&server.home, Some(&server.register)).await?;
     let defaults = server.register.terms_defaults().await?;
     let (worker, runtime) = (Arc::clone(server), Handle::current());
-    let files = found.clone();
+    let (files, from_outside) = (found.clone(), giver(&first)?.is_some());
     let reading = tokio::task::spawn_blocking(move || {
         let stop = AtomicBool::new(false);
         let order = Order {
@@ -103,28 +117,50 @@ async fn once(server: &Arc<Server>, again: bool) -> Result<usize> {
                 Some(sha256) => order.runtime.block_on(worker.register.evidence(sha256))?.is_some(),
                 None => false,
             };
-            known.push((sha256, before));
+            let counted = match before && from_outside {
+                true => Some(counting::count(&file.path, &file.name, &how_of(&order))?),
+                false => None,
+            };
+            known.push(Known { sha256, before, counted });
         }
         Ok::<_, anyhow::Error>((pipeline::ingest(&order, &Silent)?, known))
     });
     let (summary, known) = reading.await.context("the thread that reads uploads has ended")??;
-    for (upload, (sha256, before)) in uploads.iter().zip(known) {
-        end(server, upload, sha256.as_deref(), before, &summary.failures).await?;
+    for (upload, known) in uploads.iter().zip(known) {
+        end(server, upload, known, &summary.failures).await?;
     }
     compact::when_needed(&server.home, &server.register).await?;
     server.uploads.ended.notify_waiters();
     Ok(uploads.len())
 }
 
-/// Remembers what became of one, then its file goes.
-async fn end(server: &Server, upload: &Upload, sha256: Option<&str>, known: bool, failures: &[(String, String)]) -> Result<()> {
-    let evidence = match sha256 {
-        Some(sha256) => server.register.evidence(sha256).await?,
-        None => None,
-    };
-    let now = pipeline::now().as_microsecond();
-    let (state, outcome) = match &evidence {
-        Some(evidence) => {
+/// What was known of an upload before it was read.
+#[derive(Debug)]
+struct Known {
+    sha256: Option<String>,
+    before: bool,
+    /// What its bytes say, for an outside party that is not to hear that they were known.
+    counted: Option<Counted>,
+}
+
+/// The outside party that gave it of its own accord.
+fn giver(upload: &Upload) -> Result<Option<PartyId>> {
+    let party: PartyId = upload.party.parse().context("the party of an upload")?;
+    let own = upload.given_by.as_deref() == Some(party.as_str()) && upload.feed == Some(given::feed_of(&party));
+    Ok(own.then_some(party))
+}
+
+fn how_of<'a>(order: &Order<'a>) -> parts::How<'a> {
+    // The feed lives as long as the order; it tells nothing of how rows are counted.
+    let received = order.received.unwrap_or_else(pipeline::now);
+    parts::How { format: order.format, format_of: None, feed: None, received, knowledge: order.knowledge }
+}
+
+/// What became of its rows, as whoever brought it is told.
+async fn outcome(server: &Server, upload: &Upload, evidence: &Evidence, known: Known) -> Result<Outcome> {
+    let (counts, rejections) = match known.counted {
+        Some(counted) => (counted.counts, counted.rejections),
+        None => {
             let n = i64::unsigned_abs;
             let counts = Counts {
                 read: n(evidence.read_rows),
@@ -133,20 +169,33 @@ async fn end(server: &Server, upload: &Upload, sha256: Option<&str>, known: bool
                 rejected: n(evidence.rejected_rows),
             };
             // Known before: nothing of it was new.
-            let counts = if known { Counts { stored: 0, duplicate: counts.stored + counts.duplicate, ..counts } } else { counts };
-            let rejections = server.register.rejections(&evidence.id).await?;
-            let told = rejections.iter().take(TOLD);
-            let outcome = Outcome {
-                read: counts.read,
-                stored: counts.stored,
-                duplicate: counts.duplicate,
-                rejected: counts.rejected,
-                known,
-                rejections: told.map(|one| serde_json::json!({"path": one.path, "row": one.row_number, "reason": one.reason})).collect(),
-                error: None,
-            };
-            ("done", outcome)
+            let counts = if known.before { Counts { stored: 0, duplicate: counts.stored + counts.duplicate, ..counts } } else { counts };
+            (counts, server.register.rejections(&evidence.id).await?)
         }
+    };
+    let from_outside = giver(upload)?.is_some();
+    let (stored, duplicate) = if from_outside { (counts.read - counts.rejected, 0) } else { (counts.stored, counts.duplicate) };
+    let told = rejections.iter().take(TOLD);
+    Ok(Outcome {
+        read: counts.read,
+        stored,
+        duplicate,
+        rejected: counts.rejected,
+        known: known.before && !from_outside,
+        rejections: told.map(|one| serde_json::json!({"path": one.path, "row": one.row_number, "reason": one.reason})).collect(),
+        error: None,
+    })
+}
+
+/// Remembers what became of one, then its file goes.
+async fn end(server: &Server, upload: &Upload, known: Known, failures: &[(String, String)]) -> Result<()> {
+    let evidence = match &known.sha256 {
+        Some(sha256) => server.register.evidence(sha256).await?,
+        None => None,
+    };
+    let now = pipeline::now().as_microsecond();
+    let (state, outcome) = match &evidence {
+        Some(evidence) => ("done", outcome(server, upload, evidence, known).await?),
         None => {
             let why = failures.iter().find(|(name, _)| *name == upload.name).map(|(_, why)| why.clone());
             let why = why.unwrap_or_else(|| "it could not be read".to_owned());

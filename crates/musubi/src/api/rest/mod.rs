@@ -5,11 +5,13 @@
 //! releases before it is sent ([`answer`]).
 
 pub(crate) mod answer;
+pub(crate) mod arriving;
 mod cases;
 pub(crate) mod document;
 pub(crate) mod events;
 mod evidence;
 mod filter;
+pub(crate) mod giving;
 mod indicators;
 mod lookup;
 mod me;
@@ -17,7 +19,9 @@ pub(crate) mod n6;
 mod notices;
 mod parties;
 mod repeats;
+pub(crate) mod said;
 pub(crate) mod stream;
+mod tus;
 pub(crate) mod uploads;
 pub(crate) mod webhooks;
 
@@ -46,6 +50,8 @@ pub(crate) fn operations() -> Vec<Operation> {
         events::operations(),
         lookup::operations(),
         evidence::operations(),
+        giving::operations(),
+        tus::operations(),
         uploads::operations(),
         cases::operations(),
         parties::operations(),
