@@ -16,3 +16,4 @@ pub mod release;
 pub mod rights;
 pub mod terms;
 pub mod terms_text;
+pub mod writing;

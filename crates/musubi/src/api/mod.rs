@@ -3,6 +3,7 @@
 //! [`standing`] says who may see what now, [`scribe`] writes for many at once, and each face has a folder of its own.
 
 pub(crate) mod answer;
+pub(crate) mod effect;
 pub(crate) mod listen;
 mod lists;
 mod log;

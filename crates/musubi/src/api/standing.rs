@@ -239,6 +239,11 @@ impl Standing {
         self.universe.parties().map(decide).collect()
     }
 
+    /// The count of changes that it stands on.
+    pub(crate) fn change(&self) -> i64 {
+        self.change
+    }
+
     /// All agreements, also those not in force.
     pub(crate) fn agreements(&self) -> &[Agreement] {
         &self.agreements

@@ -442,7 +442,7 @@ async fn refuse(visit: &Visit, watch: &Watch, parts: &Parts) -> Option<Response>
     }
     let Needs::Right(right) = watch.needs else { return None };
     match &visit.who {
-        Some(who) if who.role.may(right) && (watch.method.is_safe() || !who.reads_only) => None,
+        Some(who) if who.role.may(right) && (watch.method.is_safe() || !who.reads_only || right.only_reads()) => None,
         // A partner is not told which doors there are.
         Some(who) if who.role.is_partner() => Some(Fault::NotFound.into_response()),
         Some(_) => Some(Fault::Denied.into_response()),

@@ -4,13 +4,16 @@
 //! Lists are paged by cursor, problems are those of RFC 9457, and what an outside party is given above TLP:CLEAR is in the log of
 //! releases before it is sent ([`answer`]).
 
+mod agreements;
 pub(crate) mod answer;
 pub(crate) mod arriving;
 mod cases;
 pub(crate) mod document;
 pub(crate) mod events;
 mod evidence;
+mod explain;
 mod filter;
+mod foreseen;
 pub(crate) mod giving;
 mod indicators;
 mod lookup;
@@ -55,6 +58,8 @@ pub(crate) fn operations() -> Vec<Operation> {
         uploads::operations(),
         cases::operations(),
         parties::operations(),
+        agreements::operations(),
+        explain::operations(),
         notices::operations(),
         indicators::operations(),
         stream::operations(),
