@@ -114,7 +114,7 @@ impl Default for Serve {
             questions: 4,
             largest_upload: 10 << 30,
             largest_outside_upload: 64 << 20,
-            outside_uploads_per_day: 500,
+            outside_uploads_per_day: 20_000,
             outside_bytes_per_day: 1 << 30,
             otlp: None,
             private_webhooks: false,

@@ -626,6 +626,9 @@ fn a_webhook_is_called_signed_until_it_hears_and_tells_a_party_its_own_only() {
         std::thread::sleep(Duration::from_millis(100));
     };
     assert_eq!((&calls[0]["attempts"], &calls[0]["status"]), (&json!(2), &json!(204)), "{calls}");
+    // The history names what was given with it.
+    let logged = get(&server, &us, &format!("/api/v1/releases/{}", calls[0]["release"].as_str().expect("a release")));
+    assert_eq!((&logged.json()["to"], &logged.json()["content"]), (&json!("isp"), &json!(content)), "{}", text(&logged));
     assert_eq!(call(&server, &isp, "DELETE", &format!("/api/v1/webhooks/{id}"), &[], b"").status, 204);
     assert_eq!(call(&server, &isp, "DELETE", &format!("/api/v1/webhooks/{id}"), &[], b"").status, 404);
 }
