@@ -152,8 +152,8 @@ fn the_recipes_for_users_of_intelmq_and_n6_work_with_their_own_clients() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     let stdout = String::from_utf8_lossy(&output.stdout);
-    let told: Value =
-        serde_json::from_str(stdout.lines().rfind(|line| line.starts_with('{')).unwrap_or_default()).unwrap_or_else(|error| panic!("{error}: {stdout} {errors}"));
+    let told: Value = serde_json::from_str(stdout.lines().rfind(|line| line.starts_with('{')).unwrap_or_default())
+        .unwrap_or_else(|error| panic!("{error}: {stdout} {errors}"));
 
     // All that is inside, and nothing that is another's.
     for from in ["intelmq", "json", "lines"] {

@@ -175,9 +175,17 @@ fn a_party_that_gives_what_another_gave_hears_what_the_first_one_heard() {
     let more = rows.clone() + &line("203.0.113.3", 4, "marker-second");
     let outcome = first(&desk.give(&desk.other, said, &more))["outcome"].clone();
     assert_eq!((&outcome["stored"], &outcome["duplicate"], &outcome["rejected"]), (&json!(3), &json!(0), &json!(1)));
-    // And our own people are told what is new.
-    let ours = first(&desk.give(&desk.us, said, &more))["outcome"].clone();
-    assert_eq!((&ours["known"], &ours["stored"]), (&json!(true), &json!(0)));
+    // Whoever gives first takes nothing from us: under our terms and in our feed it is new, however often others gave it.
+    let ours = first(&desk.give(&desk.us, &format!("{said}&feed=sensor"), &more))["outcome"].clone();
+    assert_eq!((&ours["known"], &ours["stored"]), (&json!(false), &json!(3)));
+    let feeds = |mark: &str| desk.events_with(mark).iter().map(|event| event["feed"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let mut of = feeds("marker-second");
+    of.sort();
+    assert_eq!(of, ["given by other", "sensor"]);
+    // The same party giving the same again changes nothing.
+    assert_eq!(plain(&first(&desk.give(&desk.other, &format!("{said}&name=x.jsonl"), &rows)), "x.jsonl"), plain(&two, "x.jsonl"));
+    assert_eq!(feeds("marker-first").len(), 6);
+    desk.home.must_be_well();
 }
 
 #[test]

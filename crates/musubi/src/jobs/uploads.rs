@@ -3,8 +3,8 @@
 //! A batch holds uploads that say the same of feed, terms, giver and format. Whoever dies in the middle leaves them `reading`; the next start
 //! reads them again, and evidence that is known changes nothing.
 //!
-//! What an outside party gave is held as if it had come to us over any other channel (`casework::share`'s transfer), and the party hears what
-//! its bytes say: never what was known before, which others may have given.
+//! What an outside party gave is held as if it had come to us over any other channel (`casework::share`'s transfer), kept apart from the same
+//! bytes of others ([`envelope`]), and the party hears what its bytes say: never what was known before.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,7 +15,6 @@ use casework::model::given;
 use casework::model::party::PartyId;
 use casework::model::terms::Terms;
 use jiff::Timestamp;
-use store::commit::Counts;
 use store::evidence::Evidence;
 use store::uploads::Upload;
 use tokio::runtime::Handle;
@@ -24,14 +23,15 @@ use crate::api::Server;
 use crate::api::rest::uploads::Outcome;
 use crate::jobs::compact;
 use crate::pipeline::{self, Order, Watch};
-use crate::receive::counting::{self, Counted};
 use crate::receive::files::Found;
-use crate::receive::{knowledge, parts};
+use crate::receive::{envelope, knowledge, parts};
 
 /// Uploads in one order.
 const TOGETHER: u32 = 256;
 /// Rejected rows that are told with an upload; all are counted, and the evidence has more.
 const TOLD: usize = 100;
+/// The ending of an envelope.
+const SEALED: &str = "sealed";
 /// An upload that nobody goes on with is forgotten.
 const FORGOTTEN: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
@@ -68,13 +68,10 @@ pub(crate) async fn work(server: Arc<Server>) {
 async fn once(server: &Arc<Server>, again: bool) -> Result<usize> {
     let uploads = server.register.take_uploads(again, TOGETHER).await?;
     let Some(first) = uploads.first().cloned() else { return Ok(0) };
-    let found: Vec<Found> = uploads
-        .iter()
-        .map(|upload| {
-            let path = server.home.uploads()?.join(&upload.id);
-            Ok(Found { path, name: upload.name.clone(), size_bytes: upload.offset_bytes.unsigned_abs(), spooled: false })
-        })
-        .collect::<Result<_>>()?;
+    let mut found = Vec::new();
+    for upload in &uploads {
+        found.push(file_of(server, upload).await?);
+    }
     let terms: Option<Terms> = first.terms.as_deref().map(str::parse).transpose().context("the terms of an upload")?;
     let terms = match giver(&first)? {
         Some(giver) => {
@@ -88,7 +85,7 @@ async fn once(server: &Arc<Server>, again: bool) -> Result<usize> {
     let tables = knowledge::tables(&server.home, Some(&server.register)).await?;
     let defaults = server.register.terms_defaults().await?;
     let (worker, runtime) = (Arc::clone(server), Handle::current());
-    let (files, from_outside) = (found.clone(), giver(&first)?.is_some());
+    let files = found;
     let reading = tokio::task::spawn_blocking(move || {
         let stop = AtomicBool::new(false);
         let order = Order {
@@ -117,30 +114,17 @@ async fn once(server: &Arc<Server>, again: bool) -> Result<usize> {
                 Some(sha256) => order.runtime.block_on(worker.register.evidence(sha256))?.is_some(),
                 None => false,
             };
-            let counted = match before && from_outside {
-                true => Some(counting::count(&file.path, &file.name, &how_of(&order))?),
-                false => None,
-            };
-            known.push(Known { sha256, before, counted });
+            known.push((sha256, before));
         }
         Ok::<_, anyhow::Error>((pipeline::ingest(&order, &Silent)?, known))
     });
     let (summary, known) = reading.await.context("the thread that reads uploads has ended")??;
-    for (upload, known) in uploads.iter().zip(known) {
-        end(server, upload, known, &summary.failures).await?;
+    for (upload, (sha256, before)) in uploads.iter().zip(known) {
+        end(server, upload, sha256.as_deref(), before, &summary.failures).await?;
     }
     compact::when_needed(&server.home, &server.register).await?;
     server.uploads.ended.notify_waiters();
     Ok(uploads.len())
-}
-
-/// What was known of an upload before it was read.
-#[derive(Debug)]
-struct Known {
-    sha256: Option<String>,
-    before: bool,
-    /// What its bytes say, for an outside party that is not to hear that they were known.
-    counted: Option<Counted>,
 }
 
 /// The outside party that gave it of its own accord.
@@ -150,46 +134,44 @@ fn giver(upload: &Upload) -> Result<Option<PartyId>> {
     Ok(own.then_some(party))
 }
 
-fn how_of<'a>(order: &Order<'a>) -> parts::How<'a> {
-    // The feed lives as long as the order; it tells nothing of how rows are counted.
-    let received = order.received.unwrap_or_else(pipeline::now);
-    parts::How { format: order.format, format_of: None, feed: None, received, knowledge: order.knowledge }
+/// The file that is read: of an outside party in an envelope.
+async fn file_of(server: &Server, upload: &Upload) -> Result<Found> {
+    let path = server.home.uploads()?.join(&upload.id);
+    let path = match giver(upload)? {
+        Some(party) => {
+            let (sealed, name) = (path.with_extension(SEALED), upload.name.clone());
+            let into = sealed.clone();
+            tokio::task::spawn_blocking(move || envelope::seal(&path, &party, &name, &into)).await??;
+            sealed
+        }
+        None => path,
+    };
+    Ok(Found { path, name: upload.name.clone(), size_bytes: upload.offset_bytes.unsigned_abs(), spooled: false })
 }
 
 /// What became of its rows, as whoever brought it is told.
-async fn outcome(server: &Server, upload: &Upload, evidence: &Evidence, known: Known) -> Result<Outcome> {
-    let (counts, rejections) = match known.counted {
-        Some(counted) => (counted.counts, counted.rejections),
-        None => {
-            let n = i64::unsigned_abs;
-            let counts = Counts {
-                read: n(evidence.read_rows),
-                stored: n(evidence.stored_rows),
-                duplicate: n(evidence.duplicate_rows),
-                rejected: n(evidence.rejected_rows),
-            };
-            // Known before: nothing of it was new.
-            let counts = if known.before { Counts { stored: 0, duplicate: counts.stored + counts.duplicate, ..counts } } else { counts };
-            (counts, server.register.rejections(&evidence.id).await?)
-        }
+async fn outcome(server: &Server, upload: &Upload, evidence: &Evidence, known: bool) -> Result<Outcome> {
+    let n = i64::unsigned_abs;
+    let (read, rejected) = (n(evidence.read_rows), n(evidence.rejected_rows));
+    let (stored, duplicate) = (n(evidence.stored_rows), n(evidence.duplicate_rows));
+    let rejections = server.register.rejections(&evidence.id).await?;
+    let told = |path: &dyn Fn(&str) -> String| {
+        let told = rejections.iter().take(TOLD);
+        told.map(|one| serde_json::json!({"path": path(&one.path), "row": one.row_number, "reason": one.reason})).collect()
     };
-    let from_outside = giver(upload)?.is_some();
-    let (stored, duplicate) = if from_outside { (counts.read - counts.rejected, 0) } else { (counts.stored, counts.duplicate) };
-    let told = rejections.iter().take(TOLD);
-    Ok(Outcome {
-        read: counts.read,
-        stored,
-        duplicate,
-        rejected: counts.rejected,
-        known: known.before && !from_outside,
-        rejections: told.map(|one| serde_json::json!({"path": one.path, "row": one.row_number, "reason": one.reason})).collect(),
-        error: None,
-    })
+    if let Some(party) = giver(upload)? {
+        let inside = envelope::inside(&party, &evidence.name);
+        let rejections = told(&|path| path.strip_prefix(&inside).unwrap_or(path).to_owned());
+        return Ok(Outcome { read, stored: read - rejected, rejected, rejections, ..Outcome::default() });
+    }
+    // Known before: nothing of it was new.
+    let (stored, duplicate) = if known { (0, stored + duplicate) } else { (stored, duplicate) };
+    Ok(Outcome { read, stored, duplicate, rejected, known, rejections: told(&str::to_owned), error: None })
 }
 
 /// Remembers what became of one, then its file goes.
-async fn end(server: &Server, upload: &Upload, known: Known, failures: &[(String, String)]) -> Result<()> {
-    let evidence = match &known.sha256 {
+async fn end(server: &Server, upload: &Upload, sha256: Option<&str>, known: bool, failures: &[(String, String)]) -> Result<()> {
+    let evidence = match sha256 {
         Some(sha256) => server.register.evidence(sha256).await?,
         None => None,
     };
@@ -209,10 +191,13 @@ async fn end(server: &Server, upload: &Upload, known: Known, failures: &[(String
 
 fn remove(server: &Server, id: &str) -> Result<()> {
     let path = server.home.uploads()?.join(id);
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).with_context(|| path.display().to_string()),
-        Ok(()) | Err(_) => Ok(()),
+    for path in [path.with_extension(SEALED), path] {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).with_context(|| path.display().to_string()),
+            Ok(()) | Err(_) => {}
+        }
     }
+    Ok(())
 }
 
 /// Uploads that were begun long ago and never became whole; and files that no upload that goes on has.
