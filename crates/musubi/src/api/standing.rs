@@ -57,12 +57,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// The reasons for what is under these terms.
-    pub(crate) fn reasons(&self, terms: &[i64]) -> Vec<String> {
-        terms.iter().map(|terms| self.reason(*terms)).collect()
-    }
-
-    /// The reason for what is under one.
+    /// The reason for what is under these terms.
     pub(crate) fn reason(&self, terms: i64) -> String {
         self.reasons.get(&terms).cloned().unwrap_or_else(|| format!("terms {terms}: given by the recipient itself"))
     }
