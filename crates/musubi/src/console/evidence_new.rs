@@ -13,15 +13,13 @@ use super::elements::table::{Column, table};
 use super::elements::{empty, facts};
 use super::visit::{Answer, Detail, Fault, Visit};
 use super::words::grouped;
-use crate::api::rest::arriving::{Stopped, wait};
+use crate::api::rest::arriving::{LATER, Stopped, wait};
 use crate::api::rest::giving::form;
 use crate::api::rest::said::Said;
 use crate::api::rest::uploads::{Outcome, own, whose};
 
 /// A form waits this long for what becomes of small files.
 const WAIT: Duration = Duration::from_secs(5);
-/// Whoever brings too much is told to come again after this time.
-const LATER: Duration = Duration::from_secs(3600);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

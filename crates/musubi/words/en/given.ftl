@@ -1,4 +1,4 @@
-given-lead = Reports, mails and archives of what you have seen. They stand on record as given by you ({ $feed }), under the terms you choose here.
+given-lead = Reports, mails and archives of what you have seen. They stand on record in your name, in the feed “{ $feed }”, under the terms you choose here.
 given-terms = Under which terms do you give it?
 given-tlp-clear = Everybody may know it.
 given-tlp-green = The communities that we both belong to may know it.

@@ -23,7 +23,7 @@ use crate::console::visit::{Fault, Visit, Who};
 /// A client that sends nothing for so long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Whoever has brought all it may is told to come again after this time.
-const LATER: Duration = Duration::from_secs(3600);
+pub(crate) const LATER: Duration = Duration::from_secs(3600);
 
 /// Who writes where, and a bell for what waits to be read.
 #[derive(Debug, Default)]

@@ -71,9 +71,11 @@ fn terms(visit: &Visit, lens: &Lens) -> Markup {
                 @let held = lens.standing.transferred(&Terms::of(tlp), &lens.party.id);
                 label.choice {
                     input type="radio" name="tlp" value=(tlp.label()) required; " "
-                    strong { (tlp) } " "
-                    (visit.say(&format!("given-tlp-{}", tlp.label().to_ascii_lowercase().replace('+', "-"))))
-                    @if held.tlp != tlp { " " span.quiet { (visit.say_with("given-held", &[("terms", held.tlp.to_string().into())])) } }
+                    span {
+                        strong { (tlp) } " "
+                        (visit.say(&format!("given-tlp-{}", tlp.label().to_ascii_lowercase().replace('+', "-"))))
+                        @if held.tlp != tlp { " " span.quiet { (visit.say_with("given-held", &[("terms", held.tlp.to_string().into())])) } }
+                    }
                 }
             }
         }
