@@ -129,7 +129,7 @@ fn with(standing: &Standing, becomes: &Party) -> Vec<Party> {
 
 /// How many events are held under which terms.
 async fn held(server: &Server) -> Result<BTreeMap<i64, u64>> {
-    let questions = Questions::open(&server.home, &server.register).await?;
+    let questions = Questions::open_page(&server.home, &server.register).await?;
     let mut held = BTreeMap::new();
     for batch in questions.sql("SELECT terms, count(*) AS events FROM events GROUP BY terms").await?.collect().await? {
         let column = |at: usize| cast(batch.column(at), &DataType::Int64);
