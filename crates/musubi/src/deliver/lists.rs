@@ -89,7 +89,7 @@ pub(crate) async fn listed(
         terms.extend(support.flat_map(|(_, support)| support.terms.iter().copied()).filter(|id| open.contains(id)));
     }
     let giving = Giving {
-        party: &asked.to,
+        party: asked.to,
         purpose: Purpose::Defend,
         channel: asked.channel,
         how: format!("block list as {}: {} entries", asked.format.as_str(), files.said),
