@@ -4,6 +4,7 @@
 //! Nothing here follows where somebody outside leads: names are asked of the resolver that is set up, files are fetched only where that is
 //! switched on, only over TLS, only from public addresses that were looked up here, and a little of them.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -11,7 +12,6 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use casework::act::token::Token;
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::{Claim, Language, Party};
-use casework::model::release::{Basis, Release};
 use formats::mail_address::Address;
 use formats::value::{self, Network};
 use futures::StreamExt as _;
@@ -23,6 +23,7 @@ use store::claims::NetworkClaim;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
+use crate::api::release::Giving;
 use crate::config::{Config, Serve};
 use crate::console::visit::{Fault, Visit};
 use crate::deliver::keys::OurKey;
@@ -317,19 +318,14 @@ pub(super) async fn mail(visit: &Visit, config: &Config, party: &Party, claim: &
     })?;
     let key = OurKey::of(visit.server.home.root(), &mail.organisation, &mail.from)?;
     let bytes = seal::sign(&unsealed, &key, OsRng)?.into_bytes();
-    let release = Release {
-        id: format!("claim-{token}"),
-        recipient,
+    let giving = Giving {
+        party: &recipient,
         purpose: Purpose::Notify,
         channel: Channel::Mail,
-        content: Sha256::digest(&bytes).into(),
-        at: visit.now,
-        basis: Basis {
-            decision: String::from("allow"),
-            terms: Vec::new(),
-            reasons: vec![format!("a code to prove that {claim} is of {}", party.id)],
-        },
+        how: format!("a code to prove that {claim} is of {}", party.id),
+        why: BTreeMap::new(),
     };
+    let release = giving.release(format!("claim-{token}"), Sha256::digest(&bytes).into(), visit.now);
     let log = keys::log_key(&visit.server.home, None)?;
     let released = register.release(&log, vec![(release, bytes)], visit.now).await?;
     let released = released.into_iter().next().context("nothing was logged")?;
