@@ -28,6 +28,7 @@ pages! {
     "evidence",
     "lookup",
     "cases",
+    "tasks",
     "frame",
     "graph",
     "indicators",

@@ -7,6 +7,7 @@ cases-due = Due
 cases-due-by = due
 cases-late = overdue
 cases-overdue = Overdue
+cases-tasks-overdue = Overdue tasks
 cases-events = Events
 cases-seen = Seen
 cases-tasks = Tasks
