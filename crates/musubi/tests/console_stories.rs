@@ -359,6 +359,7 @@ async fn an_auditor_traces_a_release_by_keys_alone_and_can_change_nothing() {
     auditor.tabs_through("main a[href^='/explain?']").await;
     auditor.reads("allow").await;
     auditor.reads("us-isp-a").await;
+    // As every browser goes back by keys of its own.
     auditor.browser.page.back().await.unwrap();
     // The leaf, and its receipt.
     auditor.tabs_through("main form[action='/releases/receipt'] button").await;

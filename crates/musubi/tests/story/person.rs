@@ -199,13 +199,13 @@ impl Person {
         self.sends(async || self.types(Key::Enter).await).await;
     }
 
-    /// Goes to a field by keys, writes, and sends its form.
+    /// Goes to a field by keys and writes.
     pub(crate) async fn tabs_and_writes(&self, selector: &str, text: &str) {
         self.tabs_to(selector).await;
         self.types(text).await;
     }
 
-    /// Goes to another page by keys; for forms as for links.
+    /// Sends the form of the field that has the focus.
     pub(crate) async fn enters(&self) {
         self.sends(async || self.types(Key::Enter).await).await;
     }
