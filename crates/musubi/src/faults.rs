@@ -2,7 +2,8 @@
 //!
 //! `MUSUBI_FAULT` in a debug build, several separated by commas: `ack-before-commit` acknowledges files before their transaction and
 //! dwells there (so that the crash tests can prove they see a loss); `die-at=PLACE:N` kills the process at the N-th pass of a place;
-//! `commit-events=N`, `batch-events=N`, `small=BYTES` make steps short, so that little evidence passes many of them.
+//! `commit-events=N`, `batch-events=N`, `small=BYTES` make steps short, so that little evidence passes many of them; `clock-ahead=HOURS`
+//! lets the clock go before that of the house, so that days can pass in a test.
 
 #[cfg(debug_assertions)]
 fn wish(name: &str) -> Option<&'static str> {
@@ -26,6 +27,14 @@ pub(crate) fn size<T: std::str::FromStr>(_name: &str, ordinary: T) -> T {
     return wish(_name).and_then(|size| size.parse().ok()).unwrap_or(ordinary);
     #[cfg(not(debug_assertions))]
     ordinary
+}
+
+/// How far the clock is wrong.
+pub(crate) fn clock_ahead() -> jiff::SignedDuration {
+    #[cfg(debug_assertions)]
+    return wish("clock-ahead").and_then(|hours| hours.parse().ok()).map_or(jiff::SignedDuration::ZERO, jiff::SignedDuration::from_hours);
+    #[cfg(not(debug_assertions))]
+    jiff::SignedDuration::ZERO
 }
 
 /// A place between two steps that must not be told apart by who comes after.

@@ -629,7 +629,7 @@ fn counts_of(known: &evidence::Evidence) -> Counts {
 
 /// The clock.
 pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
+    Timestamp::now() + faults::clock_ahead()
 }
 
 // ----------------------------------------------------------------------------------------------- remember

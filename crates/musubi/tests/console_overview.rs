@@ -51,6 +51,26 @@ impl Console {
     }
 }
 
+impl Console {
+    /// How many there are behind a door: as its page says, and where it says nothing, row by row and page by page.
+    fn behind(&self, to: &str) -> u64 {
+        let (mut counted, mut said, mut at) = (0, None, Some(to.to_owned()));
+        while let Some(path) = at {
+            let page = self.get(&path);
+            let is_first = counted == 0;
+            counted += rows(&page);
+            said = said.or(total(&page));
+            // Pages of events are many, and say how many; their rows are counted elsewhere.
+            if is_first && to.starts_with("/events") {
+                return said.unwrap_or_else(|| panic!("{to} says no number"));
+            }
+            at = ids(&page).1;
+        }
+        assert!(said.is_none_or(|said| said == counted), "{to} says {said:?} and has {counted}");
+        counted
+    }
+}
+
 /// Links that say how many rows they lead to.
 fn doors(page: &str) -> BTreeSet<(String, u64)> {
     let tags = page.split("<a ").skip(1).filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag);
@@ -58,6 +78,12 @@ fn doors(page: &str) -> BTreeSet<(String, u64)> {
         tag.split_once(&format!("{name}=\"")).and_then(|(_, rest)| rest.split_once('"')).map(|(value, _)| value.replace("&amp;", "&"))
     };
     tags.filter_map(|tag| Some((attribute(tag, "href")?, attribute(tag, "data-count")?.parse().ok()?))).collect()
+}
+
+/// Rows of the first table of a page.
+fn rows(page: &str) -> u64 {
+    let body = page.split_once("<tbody>").map_or("", |(_, rest)| rest.split("</tbody>").next().unwrap());
+    body.matches("<tr>").count() as u64
 }
 
 fn total(page: &str) -> Option<u64> {
@@ -87,9 +113,12 @@ fn every_number_of_the_overview_is_the_number_of_its_rows() {
         let doors = doors(&page);
         assert!(doors.len() > 20, "{path}: {} links", doors.len());
         assert!(doors.contains(&(String::from("/events"), all)), "{path}: all {all} events");
+        // Work that waits has its doors as events have.
+        for to in ["/cases", "/cases?state=overdue", "/cases/tasks?state=overdue", "/takedowns?state=overdue", "/notices?pending=1"] {
+            assert!(doors.iter().any(|(door, _)| door == to), "{path} has no {to}");
+        }
         for (to, count) in doors {
-            let shown = console.get(&to);
-            assert_eq!(total(&shown), Some(count), "{path} → {to}");
+            assert_eq!(console.behind(&to), count, "{path} → {to}");
             followed += 1;
         }
     }
@@ -98,6 +127,46 @@ fn every_number_of_the_overview_is_the_number_of_its_rows() {
     let before = doors(&console.get("/"));
     console.home.ok(&["compact"]);
     assert_eq!(doors(&console.get("/")), before);
+}
+
+/// A task is late for as long as it waits, in a case that is open: then it is on the overview, and behind its number.
+#[test]
+fn a_task_is_overdue_until_it_is_done_or_its_case_is_over() {
+    let console = Console::with(20);
+    let late = || {
+        let doors = doors(&console.get("/"));
+        let door = doors.into_iter().find(|(to, _)| to == "/cases/tasks?state=overdue").expect("a door to late tasks");
+        assert_eq!(console.behind(&door.0), door.1);
+        door.1
+    };
+    let home = &console.home;
+    assert_eq!(late(), 0);
+    assert!(console.get("/cases/tasks").contains("Nothing is to be done"));
+    let case = |title: &str| home.json(&["case", "open", title])["id"].as_str().unwrap().to_owned();
+    let (one, two) = (case("a camera"), case("a router"));
+    let task = |case: &str, more: &[&str]| home.ok(&[&["case", "task", case], more].concat());
+    task(&one, &["ask the owner", "--due", "2026-01-05"]);
+    task(&one, &["<b>write</b> it down", "--due", "2026-01-04"]);
+    task(&two, &["some day"]);
+    task(&two, &["far ahead", "--due", "2099-01-01"]);
+    assert_eq!(late(), 2);
+    let page = console.get("/cases/tasks?state=overdue");
+    assert!(page.find("&lt;b&gt;write").unwrap() < page.find("ask the owner").unwrap() && !page.contains("<b>write"), "{page}");
+    assert_eq!(total(&console.get("/cases/tasks")), Some(4));
+    assert!(console.get("/").contains("ask the owner"), "on the overview itself");
+    // More than a page holds: each once.
+    for n in 0..50 {
+        task(&two, &[&format!("step {n}"), "--due", "2026-01-06"]);
+    }
+    assert_eq!(late(), 52);
+    home.ok(&["case", "close", &two, "--as", "given-up"]);
+    assert_eq!(late(), 2);
+    task(&one, &["--done", "1"]);
+    assert_eq!(late(), 1);
+    home.ok(&["case", "close", &two, "--reopen"]);
+    task(&one, &["--undone", "1"]);
+    assert_eq!(late(), 52);
+    home.ok(&["case", "verify-history"]);
 }
 
 #[test]

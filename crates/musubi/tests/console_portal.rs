@@ -136,6 +136,8 @@ fn world() -> World {
             // In the network of A, but B answers for it by a more specific entry.
             ("198.51.100.200", 22, &format!("{OF_B}-1"), 1),
             ("203.0.113.9", 22, &format!("{OF_B}-2"), 1),
+            // Nobody's yet.
+            ("198.18.7.9", 22, "marker-claimed", 1),
         ]),
     );
     home.ok(&["ingest", "--format", "shadowserver", "--tlp", "GREEN", green.to_str().unwrap()]);
@@ -423,14 +425,19 @@ fn a_claim_counts_once_it_is_proved_and_a_notice_is_answered_with_and_without_an
     check(400);
     let held = |home: &Home| home.json(&["party", "show", "isp-a"]).to_string();
     assert!(!held(&world.home).contains("198.18.7.0/24"));
+    let problems = || text(&a.get("/portal/problems"));
+    assert!(!problems().contains("marker-claimed"));
     record.lock().unwrap().1 = format!("musubi-claim={code}");
     check(303);
     let shown = held(&world.home);
     assert!(shown.contains("198.18.7.0/24") && shown.contains("claimed"), "{shown}");
+    // With the very next question, and until it is taken back, not a minute longer.
+    assert!(problems().contains("marker-claimed"));
     // Proved once is proved; taken back is gone.
     check(400);
     assert_eq!(a.post(&format!("/portal/networks/{id}/withdraw"), "").status, 303);
     assert!(!held(&world.home).contains("198.18.7.0/24"));
+    assert!(!problems().contains("marker-claimed"));
 
     // With an account.
     let notice = world.notice_of("isp-a");

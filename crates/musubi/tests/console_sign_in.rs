@@ -4,6 +4,8 @@
 #[allow(dead_code, reason = "each story uses what it needs")]
 mod browser;
 mod story;
+#[path = "story/telephone.rs"]
+mod telephone;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -286,6 +288,11 @@ fn a_code_opens_once_and_codes_on_paper_once_each() {
     let text = page.text();
     let secret = text.split_once("data-copy=\"").unwrap().1.split('"').next().unwrap().to_owned();
     assert!(text.contains("otpauth://totp/Musubi:hanako?secret="), "{text}");
+    // A telephone reads from the picture what the link and the text say.
+    let link = text.split_once("href=\"otpauth:").unwrap().1.split('"').next().unwrap().replace("&amp;", "&");
+    let scanned = telephone::read(&text);
+    assert_eq!(scanned, format!("otpauth:{link}"));
+    assert!(scanned.contains(&format!("secret={secret}&")), "{scanned}");
     assert_eq!(me.post("/account/second", &[("code", "000000")]).status, 422);
     let used = code(&secret, 0);
     let shown = me.post("/account/second", &[("code", &used)]).text();

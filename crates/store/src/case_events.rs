@@ -93,6 +93,24 @@ impl Questions {
         Ok(found)
     }
 
+    /// How many events there are of a case on each day, as grouping counts them.
+    ///
+    /// # Errors
+    /// When events cannot be read.
+    pub async fn case_days(&self, key: &CaseKey, from: Day, through: Day) -> Result<Vec<(Day, u64)>, StoreError> {
+        let sql = format!(
+            "SELECT date_trunc('day', time) AS day, count(*) FROM events WHERE {} GROUP BY day ORDER BY day",
+            condition(key, from, through)
+        );
+        let mut found = Vec::new();
+        for batch in self.sql(&sql).await?.collect().await? {
+            let days =
+                (0..batch.num_rows()).map(|row| (Day::of(time(&batch, 0, row)), number(&batch, 1, row).unwrap_or_default().unsigned_abs()));
+            found.extend(days);
+        }
+        Ok(found)
+    }
+
     /// Which evidence tells of a case, under which terms, the newest first.
     ///
     /// # Errors

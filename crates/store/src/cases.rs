@@ -20,6 +20,7 @@ use crate::StoreError;
 use crate::events::Questions;
 use crate::home::Home;
 use crate::register::Register;
+use crate::tasks;
 
 /// A case as lists show it.
 #[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
@@ -284,6 +285,18 @@ impl Register {
         Ok(grouped)
     }
 
+    /// Brings what is known of one key to the case that was opened by hand for it, as grouping would; opens none.
+    ///
+    /// # Errors
+    /// When the register cannot be written.
+    pub async fn gather_case(&self, key: &CaseKey, days: &[(Day, u64)], at: Timestamp, by: &str) -> Result<(), StoreError> {
+        let Some((since, _)) = days.first() else { return Ok(()) };
+        let mut activity = Activity::default();
+        days.iter().for_each(|(day, events)| activity.note(*day, *events));
+        let grouping = Grouping { since: *since, classes: BTreeSet::new(), window: Window::default(), min_events: u64::MAX };
+        self.bring_groups(&[Group { key: key.to_string(), activity }], &grouping, at, by, &mut Grouped::default()).await
+    }
+
     /// Brings groups sorted by key to their cases in one transaction.
     async fn bring_groups(
         &self,
@@ -500,6 +513,7 @@ async fn write(
             }
         }
     }
+    tasks::keep(transaction, &row.id, &case, did).await?;
     let row = CaseRow::of(&row.id, row.number, &case, end);
     sqlx::query(
         "UPDATE case_file SET title = $2, key = $3, opened_at = $4, assignee = $5, due = $6, events = $7, first_day = $8, last_day = $9, \

@@ -13,6 +13,8 @@ use crate::register::Register;
 pub struct WhichNotices<'a> {
     pub party: Option<&'a str>,
     pub state: Option<State>,
+    /// Only what is being gathered, or is written and not let out.
+    pub pending: bool,
     pub problem: Option<&'a str>,
     /// Only what left the house.
     pub out: bool,
@@ -42,6 +44,9 @@ impl Register {
         }
         if which.state.is_some() {
             conditions.push("state = $2");
+        }
+        if which.pending {
+            conditions.push("state IN ('waiting', 'ready')");
         }
         if which.problem.is_some() {
             conditions.push("problem = $3");

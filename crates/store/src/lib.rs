@@ -57,6 +57,7 @@ pub mod shared;
 pub mod shared_releases;
 pub mod tables;
 pub mod takedowns;
+pub mod tasks;
 pub mod terms;
 pub mod today;
 pub mod tokens;

@@ -9,6 +9,8 @@ pub struct Desk {
     pub open_cases: i64,
     /// Open and past their deadline.
     pub overdue_cases: i64,
+    /// Of open cases: to be done by now, and not done.
+    pub overdue_tasks: i64,
     /// Asked for, not answered in time.
     pub overdue_takedowns: i64,
     /// Drafts that a person has to approve, and digests that are being gathered.
@@ -43,10 +45,11 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn desk(&self, now: i64, verified_since: i64) -> Result<Desk, StoreError> {
-        let (open_cases, overdue_cases, overdue_takedowns, waiting_notices, verified) = sqlx::query_as(
+        let (open_cases, overdue_cases, overdue_tasks, overdue_takedowns, waiting_notices, verified) = sqlx::query_as(
             "SELECT (SELECT count(*) FROM case_file WHERE closed_at IS NULL), \
              (SELECT count(*) FROM case_file WHERE closed_at IS NULL AND due < $1), \
-             (SELECT count(*) FROM takedown WHERE answer_due < $1 AND answered_at IS NULL AND state NOT IN ('verified', 'withdrawn')), \
+             (SELECT count(*) FROM case_task WHERE waits = 1 AND coalesce(due, 9223372036854775807) < $1), \
+             (SELECT count(*) FROM takedown WHERE answer_due < $1 AND state NOT IN ('verified', 'withdrawn')), \
              (SELECT count(*) FROM notice WHERE state IN ('waiting', 'ready')), \
              (SELECT count(*) FROM takedown WHERE state = 'verified' AND verified_at >= $2)",
         )
@@ -54,7 +57,7 @@ impl Register {
         .bind(verified_since)
         .fetch_one(&self.pool)
         .await?;
-        Ok(Desk { open_cases, overdue_cases, overdue_takedowns, waiting_notices, verified })
+        Ok(Desk { open_cases, overdue_cases, overdue_tasks, overdue_takedowns, waiting_notices, verified })
     }
 
     /// Takedowns that should have been answered, the longest overdue first.
@@ -63,7 +66,7 @@ impl Register {
     /// When the register cannot be read.
     pub async fn takedowns_overdue(&self, now: i64, most: u32) -> Result<Vec<Matter>, StoreError> {
         Ok(sqlx::query_as(
-            "SELECT id, place AS title, party AS whose, answer_due AS at FROM takedown WHERE answer_due < $1 AND answered_at IS NULL \
+            "SELECT id, place AS title, party AS whose, answer_due AS at FROM takedown WHERE answer_due < $1 \
              AND state NOT IN ('verified', 'withdrawn') ORDER BY answer_due, number LIMIT $2",
         )
         .bind(now)

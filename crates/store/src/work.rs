@@ -37,6 +37,8 @@ pub struct Takedowns {
     pub class: Option<String>,
     /// An answer was awaited before this moment; the longest overdue first.
     pub overdue: Option<i64>,
+    /// Verified from this moment on.
+    pub verified_since: Option<i64>,
     /// Behind this one: its number and when an answer was awaited.
     pub after: Option<(i64, i64)>,
     pub most: u32,
@@ -186,6 +188,9 @@ impl Register {
         if wanted.overdue.is_some() {
             parts.push("answer_due IS NOT NULL AND answer_due < $3 AND state NOT IN ('verified', 'withdrawn')".to_owned());
         }
+        if wanted.verified_since.is_some() {
+            parts.push("state = 'verified' AND verified_at >= $7".to_owned());
+        }
         match (wanted.after, wanted.overdue) {
             (Some(_), Some(_)) => parts.push("(answer_due, number) > ($5, $4)".to_owned()),
             (Some(_), None) => parts.push("number < $4".to_owned()),
@@ -201,6 +206,7 @@ impl Register {
             .bind(wanted.after.map(|(number, _)| number))
             .bind(wanted.after.map(|(_, due)| due))
             .bind(i64::from(wanted.most))
+            .bind(wanted.verified_since)
             .fetch_all(&self.pool)
             .await?)
     }

@@ -507,6 +507,9 @@ impl VerifyHistory {
         for id in ids {
             let (row, entries) = register.case(&id).await?;
             faults.extend(row.faults(&entries).into_iter().map(|fault| json!({"case": id, "fault": fault})));
+            if !register.tasks_are_as_told(&id, &replay(&entries)).await? {
+                faults.push(json!({"case": id, "fault": "its tasks differ from what its history says"}));
+            }
             checked += 1;
         }
         if place.json {

@@ -12,6 +12,7 @@ use casework::observe::delivery::Delivery;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use store::figures::{Asked, By, Figures};
+use store::tasks::{TaskRow, Tasks};
 use store::today::{Delivered, Desk, Matter};
 
 use super::Route;
@@ -122,17 +123,21 @@ struct Lists {
     desk: Desk,
     takedowns: Vec<Matter>,
     cases: Vec<Matter>,
+    tasks: Vec<TaskRow>,
     verified: Vec<Matter>,
 }
 
-async fn lists(visit: &Visit) -> Result<Lists, Fault> {
+/// `since` is the day from which on what was verified counts.
+async fn lists(visit: &Visit, since: i32) -> Result<Lists, Fault> {
     let register = &visit.server.register;
     let now = visit.now.as_microsecond();
-    let month = now - i64::from(DAYS) * 86_400_000_000;
+    let month = i64::from(since) * 86_400_000_000;
+    let late = Tasks { overdue: Some(now), most: TOP as u32, ..Tasks::default() };
     Ok(Lists {
         desk: register.desk(now, month).await?,
         takedowns: register.takedowns_overdue(now, TOP as u32).await?,
         cases: register.cases_overdue(now, TOP as u32).await?,
+        tasks: register.task_page(&late).await?,
         verified: register.takedowns_verified(month, TOP as u32).await?,
     })
 }
@@ -140,7 +145,7 @@ async fn lists(visit: &Visit) -> Result<Lists, Fault> {
 async fn page(visit: Visit) -> Answer {
     let figures = visit.server.figures().await?;
     let summary = summary(&visit, &figures).await?;
-    let lists = lists(&visit).await?;
+    let lists = lists(&visit, summary.today - DAYS + 1).await?;
     let day = |days: i32| Day::from_number(summary.today - days + 1).to_string();
     let today = day(1);
     let late = summary.deliveries.iter().filter(|feed| delivery(feed).is_some_and(|feed| feed.is_late(visit.now))).count() as u64;
@@ -148,15 +153,17 @@ async fn page(visit: Visit) -> Answer {
     let body = html! {
         @if figures.uncounted() > 0 { p.banner { (visit.say_with("overview-counting", &[("number", grouped(figures.uncounted()).into())])) } }
         @if summary.all == 0 { (empty(&visit.say("overview-nothing"), Some(("/evidence", &visit.say("nav-evidence"))))) }
-        div.figures.eight {
+        div.figures.ten {
             (events(&[("from", &day(2)), ("to", &today)], summary.since_yesterday, &visit.say("overview-since-yesterday")))
             (events(&[("from", &day(7)), ("to", &today)], summary.week, &visit.say("overview-week")))
             (events(&[], summary.all, &visit.say("overview-all")))
             (desk("/cases", number(lists.desk.open_cases), &visit.say("overview-open-cases"), false))
             (desk("/takedowns?state=overdue", number(lists.desk.overdue_takedowns), &visit.say("overview-overdue"), true))
-            (desk("/takedowns?state=verified", number(lists.desk.verified), &visit.say("overview-verified"), false))
-            (desk("/notices", number(lists.desk.waiting_notices), &visit.say("overview-notices"), false))
-            (desk("#feeds", late, &visit.say("overview-late"), true))
+            (desk("/cases?state=overdue", number(lists.desk.overdue_cases), &visit.say("overview-overdue-cases"), true))
+            (desk("/cases/tasks?state=overdue", number(lists.desk.overdue_tasks), &visit.say("overview-overdue-tasks"), true))
+            (desk(&format!("/takedowns?state=verified&since={}", day(DAYS)), number(lists.desk.verified), &visit.say("overview-verified"), false))
+            (desk("/notices?pending=1", number(lists.desk.waiting_notices), &visit.say("overview-notices"), false))
+            a.figure.alarming[late > 0] href="#feeds" { b { (grouped(late)) } span { (visit.say("overview-late")) } }
         }
         (whereabouts(&visit, &summary, &day(DAYS), &today))
         (trend(&visit, &summary))
@@ -171,9 +178,7 @@ async fn page(visit: Visit) -> Answer {
                 } }
             }
             section.card { h2 { (visit.say("overview-overdue-all")) }
-                @if lists.takedowns.is_empty() && lists.cases.is_empty() { p.quiet { (visit.say("overview-nothing-overdue")) } }
-                (matters(&visit, "/takedowns/", &lists.takedowns))
-                (matters(&visit, "/cases/", &lists.cases))
+                (overdue(&visit, &lists))
             }
             section.card { h2 { (visit.say("overview-verified-gone")) }
                 @if lists.verified.is_empty() { p.quiet { (visit.say("overview-none-verified")) } }
@@ -192,7 +197,7 @@ fn events(conditions: &[(&str, &str)], number: u64, word: &str) -> Markup {
 
 /// A number of the desk; one that should be nothing stands out when it is not.
 fn desk(to: &str, number: u64, word: &str, alarming: bool) -> Markup {
-    html! { a.figure.alarming[alarming && number > 0] href=(to) { b { (grouped(number)) } span { (word) } } }
+    html! { a.figure.alarming[alarming && number > 0] href=(to) data-count=(number) { b { (grouped(number)) } span { (word) } } }
 }
 
 /// The map, of sources or of victims, and its table.
@@ -301,6 +306,39 @@ fn matters(visit: &Visit, path: &str, matters: &[Matter]) -> Markup {
         ul.plain {
             @for matter in matters {
                 li { a href={ (path) (matter.id) } { (matter.id) } " " (matter.title) @if let Some(whose) = &matter.whose { " → " (whose) } " " span.quiet { (visit.stamp(matter.at)) } }
+            }
+        }
+    }
+}
+
+/// What is late, by what it is; each kind with a way to all of it.
+fn overdue(visit: &Visit, lists: &Lists) -> Markup {
+    let desk = &lists.desk;
+    let tasks: Vec<Matter> = lists
+        .tasks
+        .iter()
+        .map(|task| Matter {
+            id: task.case_id.clone(),
+            title: task.title.clone(),
+            whose: task.assignee.clone(),
+            at: task.due.unwrap_or_default(),
+        })
+        .collect();
+    let kinds = [
+        ("/takedowns", "/takedowns/", visit.say("overview-overdue-kind-takedowns"), &lists.takedowns, desk.overdue_takedowns),
+        ("/cases", "/cases/", visit.say("overview-overdue-kind-cases"), &lists.cases, desk.overdue_cases),
+        ("/cases/tasks", "/cases/", visit.say("overview-overdue-kind-tasks"), &tasks, desk.overdue_tasks),
+    ];
+    html! {
+        @if kinds.iter().all(|(.., shown, _)| shown.is_empty()) { p.quiet { (visit.say("overview-nothing-overdue")) } }
+        @for (list, path, word, shown, all) in &kinds {
+            @if !shown.is_empty() {
+                h3 { (word) }
+                (matters(visit, path, shown))
+                @if *all > shown.len() as i64 {
+                    @let all = all.unsigned_abs();
+                    p { a href={ (list) "?state=overdue" } data-count=(all) { (visit.say_with("overview-overdue-more", &[("number", grouped(all).into())])) } }
+                }
             }
         }
     }

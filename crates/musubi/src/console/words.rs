@@ -29,6 +29,7 @@ pages! {
     "evidence",
     "lookup",
     "cases",
+    "tasks",
     "frame",
     "graph",
     "indicators",

@@ -71,6 +71,12 @@ impl Named {
         self.folder.path().join(name)
     }
 
+    /// Lets it read its zones anew, and waits until it serves the one of this serial.
+    pub(crate) fn reload(&self, serial: &str) {
+        Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap();
+        self.until(&format!("loaded serial {serial}"));
+    }
+
     /// Waits until it says so.
     pub(crate) fn until(&self, words: &str) {
         let end = Instant::now() + Duration::from_secs(60);

@@ -59,9 +59,18 @@ impl Server {
         Self::start_at_told(home, "127.0.0.1:0")
     }
 
+    /// The same so many hours later: its clock goes before that of the house.
+    pub(crate) fn start_ahead(home: &Home, hours: i64) -> Self {
+        Self::start_with(home, "127.0.0.1:0", &format!("clock-ahead={hours}")).0
+    }
+
     fn start_at_told(home: &Home, address: &str) -> (Self, Value) {
-        let mut child =
-            home.command(&["--json", "serve", "--listen", address]).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        Self::start_with(home, address, "")
+    }
+
+    fn start_with(home: &Home, address: &str, fault: &str) -> (Self, Value) {
+        let mut command = home.command(&["--json", "serve", "--listen", address]);
+        let mut child = command.env("MUSUBI_FAULT", fault).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));

@@ -4,6 +4,7 @@ events-to = to
 events-asked = Search
 events-find = Find
 events-read-as = Read as
+events-open-case = Open a case
 events-look-up = All that is known of it
 events-as-words = Search for it as words
 events-kind-address = an address

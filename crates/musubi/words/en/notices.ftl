@@ -1,6 +1,7 @@
 notices-cannot-send = Nothing can be sent: config.toml names no [smtp]. Notices can be read, held and cancelled.
 notices-none = No notice was drafted yet. “musubi notice prepare” drafts them from what came in.
 notices-none-such = No notice fits.
+notices-pending = not let out yet
 notices-state = State
 notices-party = Party
 notices-recipient = Recipient

@@ -65,7 +65,10 @@ setup-table = Table
 setup-table-date = Of
 setup-age = Age
 setup-entries = Entries
-setup-days = { $number } days
+setup-days = { $count ->
+        [one] { $number } day
+       *[other] { $number } days
+    }
 setup-registry = contacts of a registry
 setup-warning-list = warning list
 setup-builtin = Built in, approximate

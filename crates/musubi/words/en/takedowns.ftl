@@ -3,6 +3,7 @@ takedowns-lead = Who was asked to end what. What people say is a claim; the netw
 takedowns-about = About
 takedowns-case = Case
 takedowns-party = Asked
+takedowns-since = Verified since
 takedowns-class = Class
 takedowns-quiet = Quiet days
 takedowns-reason = Why it stands so

@@ -7,6 +7,7 @@ cases-due = 期限
 cases-due-by = 期限
 cases-late = 期限超過
 cases-overdue = 期限超過
+cases-tasks-overdue = 期限超過の作業
 cases-events = イベント
 cases-seen = 観測期間
 cases-tasks = 作業

@@ -4,6 +4,7 @@ events-to = 終了日
 events-asked = 検索語
 events-find = 検索
 events-read-as = 解釈:
+events-open-case = 事案を登録
 events-look-up = 判明している情報をすべて見る
 events-as-words = 語句として検索
 events-kind-address = IP アドレス

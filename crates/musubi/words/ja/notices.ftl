@@ -1,6 +1,7 @@
 notices-cannot-send = config.toml に [smtp] の設定がないため、何も送信できません。通知の閲覧、保留、取り消しは行えます。
 notices-none = 通知はまだありません。「musubi notice prepare」で受信内容から作成されます。
 notices-none-such = 該当する通知はありません。
+notices-pending = 未送信
 notices-state = 状態
 notices-party = 組織
 notices-recipient = 宛先

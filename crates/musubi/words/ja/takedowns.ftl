@@ -3,6 +3,7 @@ takedowns-lead = 停止を依頼した案件の一覧です。相手の回答は
 takedowns-about = 対象
 takedowns-case = 事案
 takedowns-party = 依頼先
+takedowns-since = 停止確認日（以降）
 takedowns-class = 分類
 takedowns-quiet = 静穏日数
 takedowns-reason = 判断の理由

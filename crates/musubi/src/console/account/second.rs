@@ -14,6 +14,7 @@ use super::{Place, me, page, rotated};
 use crate::api::Server;
 use crate::console::Route;
 use crate::console::elements::form::{Field, field};
+use crate::console::picture::qr::qr;
 use crate::console::visit::{Answer, Fault, Visit};
 use crate::sign_in::ceremony::{self, Kind};
 use crate::sign_in::{password, second};
@@ -92,7 +93,18 @@ fn form(server: &Server, visit: &Visit, me: &Person, secret: String, wrong: Opti
     let body = html! {
         p.lead { (visit.say("account-second-lead")) }
         ol {
-            li { (visit.say("account-second-step-app")) p.secret { code { (spaced.join(" ")) } " " button type="button" data-copy=(fresh.secret) { (visit.say("account-copy")) } } p { a href=(fresh.address) { (visit.say("account-second-open")) } } }
+            li {
+                (visit.say("account-second-step-app"))
+                div.ways-in {
+                    @if let Some(picture) = qr(&fresh.address, &visit.say("account-second-qr")) { (picture) }
+                    div {
+                        p { (visit.say("account-second-by-hand")) }
+                        p.secret { code { (spaced.join(" ")) } " " button type="button" data-copy=(fresh.secret) { (visit.say("account-copy")) } }
+                        p.hint { (visit.say("account-second-kind")) }
+                        p { a href=(fresh.address) { (visit.say("account-second-open")) } }
+                    }
+                }
+            }
             li { (visit.say("account-second-step-code")) }
         }
         form.stack method="post" action="/account/second" {

@@ -4,6 +4,7 @@ mod events;
 mod one;
 mod paper;
 mod report;
+mod tasks;
 mod timeline;
 mod work;
 
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/cases", Right::ReadCases, list),
         Route::get("/cases/new", Right::WorkCases, work::blank),
         Route::post("/cases/new", Right::WorkCases, work::open),
+        Route::get("/cases/tasks", Right::ReadCases, tasks::page),
         Route::get("/cases/{id}", Right::ReadCases, one::page),
         Route::get("/cases/{id}/report", Right::ReadCases, report::page),
         Route::get("/cases/{id}/report.pdf", Right::Export, paper::file).exporting(),
@@ -142,13 +144,16 @@ async fn list(visit: Visit) -> Answer {
         return Ok(visit.on_to(&format!("/cases/{number}")));
     }
     let people = Colleagues::of(&visit).await?;
-    let (counts, overdue) = visit.server.register.case_counts(visit.now.as_microsecond()).await?;
+    let now = visit.now.as_microsecond();
+    let (counts, overdue) = visit.server.register.case_counts(now).await?;
+    let (_, late_tasks) = visit.server.register.task_counts(now, None).await?;
     let shown = match asked.board {
         true => board(&visit, &asked, &people, &counts).await?,
         false => rows(&visit, &asked, &people).await?,
     };
     let body = html! {
-        (standing(&visit, &counts, overdue))
+        (standing(&visit, &counts, overdue, late_tasks))
+        (ways(&visit, &query, &asked))
         (filter(&visit, &query, &asked, &people))
         (shown)
     };
@@ -156,13 +161,28 @@ async fn list(visit: Visit) -> Answer {
 }
 
 /// How many there are, each a way to its rows.
-fn standing(visit: &Visit, counts: &[(Stage, u64)], overdue: u64) -> Markup {
+fn standing(visit: &Visit, counts: &[(Stage, u64)], overdue: u64, late_tasks: u64) -> Markup {
     html! {
         div.figures {
             @for (stage, count) in counts {
                 (super::elements::figure(&format!("/cases?state={}", stage.as_str()), *count, &stage_word(visit, *stage)))
             }
             (super::elements::figure("/cases?state=overdue", overdue, &visit.say("cases-overdue")))
+            (super::elements::figure("/cases/tasks?state=overdue", late_tasks, &visit.say("cases-tasks-overdue")))
+        }
+    }
+}
+
+/// What else can be done from here.
+fn ways(visit: &Visit, query: &Query, asked: &Asked) -> Markup {
+    html! {
+        p.actions {
+            @if visit.may(Right::WorkCases) { a.button.first href="/cases/new" { (visit.say("cases-new")) } }
+            @match asked.board {
+                true => a.button href=(query.with("as", None).with("after", None).link("/cases")) { (visit.say("cases-as-table")) },
+                false => a.button href=(query.with("as", Some("board")).with("after", None).link("/cases")) { (visit.say("cases-as-board")) },
+            }
+            a.button href="/cases/tasks" { (visit.say("tasks-all")) }
         }
     }
 }
@@ -192,11 +212,6 @@ fn filter(visit: &Visit, query: &Query, asked: &Asked, people: &Colleagues) -> M
             }
             @if asked.board { input type="hidden" name="as" value="board"; }
             button type="submit" { (visit.say("table-filter")) }
-            @match asked.board {
-                true => a.button href=(query.with("as", None).with("after", None).link("/cases")) { (visit.say("cases-as-table")) },
-                false => a.button href=(query.with("as", Some("board")).with("after", None).link("/cases")) { (visit.say("cases-as-board")) },
-            }
-            @if visit.may(Right::WorkCases) { a.button.first href="/cases/new" { (visit.say("cases-new")) } }
         }
     }
 }

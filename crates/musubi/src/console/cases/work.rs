@@ -1,9 +1,12 @@
 //! What is done to a case. Each change is entries of its history under the name of whoever did it.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::Path;
 use casework::correlate::key::CaseKey;
 use casework::model::case::{Case, Closing, Did};
+use casework::model::day::Day;
 use casework::model::deeds::Refusal;
 use casework::model::party::PartyId;
 use casework::model::rights::Right;
@@ -11,6 +14,7 @@ use casework::model::writing::Field;
 use jiff::Timestamp;
 use maud::html;
 use store::StoreError;
+use store::events::Questions;
 
 use super::super::Route;
 use super::super::elements::form::{self, field, lines, written, written_if};
@@ -18,6 +22,10 @@ use super::super::elements::query::Query;
 use super::super::people::{Colleagues, acting};
 use super::super::visit::{Answer, Fault, Visit};
 use super::{end_of_day, found, id};
+
+/// Days back in which a case that is opened by hand looks for its events, and how long it looks.
+const SEEN_DAYS: i32 = 90;
+const PATIENCE: Duration = Duration::from_secs(4);
 
 pub(super) fn routes() -> Vec<Route> {
     let work = Right::WorkCases;
@@ -233,5 +241,21 @@ pub(super) async fn open(visit: Visit, body: Bytes) -> Answer {
     if !more.is_empty() {
         visit.server.register.change_case(&id, visit.now, &by, |_| Ok(more)).await?;
     }
+    if let Some(key) = &key {
+        gather(&visit, key, &by).await?;
+    }
     Ok(visit.on_to(&format!("/cases/{id}")))
+}
+
+/// What was seen of it already belongs to the case from the start. When that takes long, the next grouping brings it.
+async fn gather(visit: &Visit, key: &CaseKey, by: &str) -> Result<(), Fault> {
+    let today = Day::of(visit.now);
+    let look = async {
+        let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
+        questions.case_days(key, today.plus(-SEEN_DAYS), today).await
+    };
+    if let Ok(days) = tokio::time::timeout(PATIENCE, look).await {
+        visit.server.register.gather_case(key, &days?, visit.now, by).await?;
+    }
+    Ok(())
 }

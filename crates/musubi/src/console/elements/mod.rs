@@ -46,6 +46,15 @@ pub(crate) fn empty(why: &str, next: Option<(&str, &str)>) -> Markup {
     }
 }
 
+/// Pages that belong together; the one that is open is marked.
+pub(crate) fn tabs(here: &str, label: &str, pages: &[(&str, String)]) -> Markup {
+    html! {
+        nav.tabs aria-label=(label) {
+            @for (to, word) in pages { a href=(to) aria-current=[(here == *to).then_some("page")] { (word) } }
+        }
+    }
+}
+
 /// A figure that leads to its rows.
 pub(crate) fn figure(to: &str, number: u64, word: &str) -> Markup {
     html! { a.figure href=(to) { b { (super::words::grouped(number)) } span { (word) } } }

@@ -1,6 +1,8 @@
 //! `/events/{id}`: one event whole, the original it was read from, its terms, who may know it and who was told.
 
 use axum::extract::Path;
+use casework::correlate::key::CaseKey;
+use casework::model::rights::Right;
 use maud::{Markup, html};
 use serde_json::Value;
 use store::columns::COLUMNS;
@@ -15,6 +17,8 @@ use crate::console::picture::map;
 use crate::console::visit::{Answer, Fault, Visit};
 use crate::receive::original;
 
+/// What a case with this event in it is about.
+const KEY: &str = "case_key(type, source_ip, source_port, source_fqdn, source_url, malware, identifier, extra)";
 /// Bytes of a report whose row is shown without being asked for.
 const AT_ONCE: i64 = 4 << 20;
 /// Characters of an original that are shown.
@@ -30,7 +34,7 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Answer {
     let at = query.one("at").and_then(|text| jiff::Timestamp::from_microsecond(text.parse().ok()?).ok());
     let when = at.map_or(String::new(), |at| format!("time = timestamp '{at}' AND "));
     let asking = visit.server.asking().await?;
-    let found = asking.rows(&format!("SELECT * FROM events WHERE {when}{}", equals("id", &id)), 1, LONGEST).await;
+    let found = asking.rows(&format!("SELECT *, {KEY} AS case_key FROM events WHERE {when}{}", equals("id", &id)), 1, LONGEST).await;
     drop(asking);
     let event = match found {
         Ok(found) => found.objects()?.into_iter().next().ok_or(Fault::NotFound)?,
@@ -45,10 +49,12 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Answer {
         event["source_ip"].as_str().or(event["source_fqdn"].as_str()).unwrap_or(&id[..12])
     );
     let told = told(&visit, &event).await?;
+    let key = event["case_key"].as_str().and_then(CaseKey::read);
     let body = html! {
         p { @if let Some(terms) = terms { (badge(Tone::Plain, &terms.terms.to_string())) } " "
             a.button href={ "/explain?event=" (id) } { (visit.say("events-who-may")) } " "
-            @if let Some(ip) = event["source_ip"].as_str() { a.button href=(lookup_link(ip)) { (visit.say("events-look-up")) } }
+            @if let Some(ip) = event["source_ip"].as_str() { a.button href=(lookup_link(ip)) { (visit.say("events-look-up")) } " " }
+            @if let Some(key) = key.filter(|_| visit.may(Right::WorkCases)) { a.button href=(case_link(&key)) { (visit.say("events-open-case")) } }
         }
         (facts(&columns(&visit, &event)))
         h2 { (visit.say("events-extra")) }
@@ -62,6 +68,13 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Answer {
         (original_of(&visit, &query, &event).await)
     };
     Ok(visit.page(&title, &body))
+}
+
+/// The form of a new case that is about it.
+fn case_link(key: &CaseKey) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("title", &key.title()).append_pair("key", &key.to_string());
+    format!("/cases/new?{}", query.finish())
 }
 
 fn plain(value: &Value) -> String {

@@ -57,6 +57,7 @@ async fn list(visit: Visit) -> Answer {
     let filtered = ["since", "feed", "from", "rejected"].iter().any(|name| query.one(name).is_some());
     let body = html! {
         p.lead { (visit.say("evidence-lead")) }
+        @if visit.may(Right::GiveEvidence) { p.actions { a.button.first href="/evidence/new" { (visit.say("evidence-new-title")) } } }
         form.filter method="get" action="/evidence" {
             label for="since" { (visit.say("evidence-since")) }
             input #since name="since" type="date" value=(query.one("since").unwrap_or_default());

@@ -52,7 +52,7 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Answer {
             html! { @match &worth.malware { Some(name) => a href={ "/indicators?malware=" (form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>()) } { (name) }, None => "–" } },
         ),
         (visit.say("indicators-seen"), html! { (at(worth.first_seen)) " – " (at(worth.last_seen)) }),
-        (visit.say("indicators-valid"), html! { (at(worth.valid_from)) " – " (at(worth.valid_until)) }),
+        (visit.say("indicators-valid"), html! { (at(worth.valid_from)) " – " @if worth.valid_until.is_some() { (at(worth.valid_until)) } }),
         (visit.say("indicators-until"), at(worth.holds_until(1))),
         (visit.say("indicators-sightings"), html! { (grouped(worth.sightings)) }),
         (visit.say("indicators-reporters"), html! { (grouped(worth.reporters as u64)) }),

@@ -62,11 +62,13 @@ async fn list(visit: Visit) -> Answer {
     let query = Query::of(&visit.uri);
     let party = query.one("party");
     let held = query.one("state") == Some("held");
+    let pending = query.one("pending").is_some();
     let wanted = query.one("state").and_then(State::read);
     let problem = query.one("kind").and_then(Problem::read);
     let which = WhichNotices {
         party,
         state: wanted,
+        pending,
         problem: problem.map(Problem::as_str),
         out: query.one("out").is_some(),
         held,
@@ -90,23 +92,28 @@ async fn list(visit: Visit) -> Answer {
                 html! { a href={ "/parties/" (notice.digest.party) } { (notice.digest.party) } },
                 html! { (visit.say(&format!("told-problem-{}", notice.digest.problem.as_str()))) },
                 html! { (grouped(notice.findings.unsigned_abs())) },
-                html! { @if notice.state.is_out() { (answered(&visit, notice)) } @else { span.quiet { (notice.reason.as_deref().unwrap_or_default()) } } },
+                html! { @if notice.state.is_out() { (answered(&visit, notice)) } @else if let Some(why) = &notice.reason { span.quiet { (why) } } },
             ]
         })
         .collect();
     let mut kinds = vec![("", visit.say("problems-all"))];
     kinds.extend(Problem::ALL.iter().map(|problem| (problem.as_str(), visit.say(&format!("told-problem-{}", problem.as_str())))));
-    let plain = query.with("after", None);
+    let plain = query.with("after", None).with("pending", None);
+    let gathered = State::ALL.iter().filter(|state| matches!(state, State::Waiting | State::Ready));
+    let gathered =
+        gathered.filter_map(|state| counts.iter().find(|(known, _)| known == state)).map(|(_, count)| count.unsigned_abs()).sum();
     let body = html! {
         (cannot_send(&visit, &config))
         nav.tabs aria-label=(visit.say("notices-state")) {
-            a href=(plain.with("state", None).link("/notices")) aria-current=[(wanted.is_none() && !held).then_some("page")] { (visit.say("told-all")) " " span.quiet { (grouped(counts.iter().map(|(_, count)| count.unsigned_abs()).sum())) } }
+            a href=(plain.with("state", None).link("/notices")) aria-current=[(wanted.is_none() && !held && !pending).then_some("page")] { (visit.say("told-all")) " " span.quiet { (grouped(counts.iter().map(|(_, count)| count.unsigned_abs()).sum())) } }
+            a href=(plain.with("state", None).with("pending", Some("1")).link("/notices")) aria-current=[pending.then_some("page")] { (visit.say("notices-pending")) " " span.quiet { (grouped(gathered)) } }
             @for (state, count) in State::ALL.iter().filter_map(|state| counts.iter().find(|(known, _)| known == state)) {
                 a href=(plain.with("state", Some(state.as_str())).link("/notices")) aria-current=[(wanted == Some(*state)).then_some("page")] { (visit.say(&format!("notice-{}", state.as_str()))) " " span.quiet { (grouped(count.unsigned_abs())) } }
             }
             a href=(plain.with("state", Some("held")).link("/notices")) aria-current=[held.then_some("page")] { (visit.say("notice-held")) }
         }
         form.filter method="get" action="/notices" {
+            @if pending { input type="hidden" name="pending" value="1"; }
             @if let Some(state) = query.one("state") { input type="hidden" name="state" value=(state); }
             (form::field(&form::Field { name: "party", label: &visit.say("notices-party"), value: party.unwrap_or_default(), ..form::Field::default() }))
             (form::choice("kind", &visit.say("portal-problem"), problem.map_or("", Problem::as_str), &kinds))

@@ -4,6 +4,7 @@
 pub(crate) mod bars;
 pub(crate) mod histogram;
 pub(crate) mod map;
+pub(crate) mod qr;
 
 use maud::{Markup, html};
 

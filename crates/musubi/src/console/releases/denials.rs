@@ -30,7 +30,7 @@ pub(super) async fn list(visit: Visit) -> Answer {
             let party = denial.digest.party.as_str();
             vec![
                 html! { a href={ "/parties/" (party) } { (party) } },
-                html! { (denial.digest.problem.as_str()) },
+                html! { (visit.say(&format!("told-problem-{}", denial.digest.problem.as_str()))) },
                 html! { (grouped(denial.findings.unsigned_abs())) },
                 html! { code { (denial.rule) } },
                 html! { (denial.reason) },

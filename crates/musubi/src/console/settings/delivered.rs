@@ -56,7 +56,7 @@ fn row(visit: &Visit, feed: &Delivered) -> Vec<Markup> {
         html! { a href=(Query::default().with("feed", Some(&feed.feed)).link("/events")) { (feed.feed) } },
         state,
         visit.stamp(feed.last_at),
-        html! { @if let Some(usual) = usual { (every(visit, usual)) } },
+        html! { @if let Some(usual) = usual { span.one-line { (every(visit, usual)) } } },
         number(feed.deliveries),
         number(feed.rows),
         number(feed.with_rejections),

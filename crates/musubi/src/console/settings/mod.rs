@@ -15,7 +15,7 @@ use store::jobs::Job;
 
 use super::Route;
 use super::elements::table::{Column, table};
-use super::elements::{Tone, badge, empty, facts};
+use super::elements::{Tone, badge, empty, facts, tabs};
 use super::visit::{Answer, Fault, Visit};
 use super::words::grouped;
 use crate::api::Server;
@@ -36,16 +36,15 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// The ways between the pages of what is set up.
 fn ways(visit: &Visit) -> Markup {
-    html! {
-        p.actions {
-            a.button href="/settings" { (visit.say("setup-health")) }
-            a.button href="/settings/feeds" { (visit.say("setup-feeds")) }
-            a.button href="/settings/tables" { (visit.say("setup-tables")) }
-            a.button href="/settings/keys" { (visit.say("setup-keys")) }
-            a.button href="/settings/tokens" { (visit.say("setup-tokens")) }
-            a.button href="/settings/jobs" { (visit.say("setup-jobs")) }
-        }
-    }
+    let pages = [
+        ("/settings", visit.say("setup-health")),
+        ("/settings/feeds", visit.say("setup-feeds")),
+        ("/settings/tables", visit.say("setup-tables")),
+        ("/settings/keys", visit.say("setup-keys")),
+        ("/settings/tokens", visit.say("setup-tokens")),
+        ("/settings/jobs", visit.say("setup-jobs")),
+    ];
+    tabs(visit.uri.path(), &visit.say("setup-title"), &pages)
 }
 
 async fn show(State(server): State<Arc<Server>>, visit: Visit) -> Answer {

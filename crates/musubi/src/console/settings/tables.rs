@@ -60,7 +60,7 @@ pub(super) async fn show(State(server): State<Arc<Server>>, visit: Visit) -> Ans
 fn days(visit: &Visit, days: Option<i64>) -> Markup {
     html! {
         @if let Some(days) = days {
-            @let text = visit.say_with("setup-days", &[("number", days.to_string().into())]);
+            @let text = visit.say_with("setup-days", &[("number", days.to_string().into()), ("count", days.into())]);
             @if days > i64::from(OLD) { (badge(Tone::Waiting, &text)) } @else { (text) }
         }
     }

@@ -6,6 +6,7 @@ mod work;
 pub(super) use one::state_meaning;
 
 use casework::correlate::key::CaseKey;
+use casework::model::day::Day;
 use casework::model::rights::Right;
 use casework::verify::takedown::State;
 use maud::{Markup, html};
@@ -144,11 +145,18 @@ fn wanted(visit: &Visit, query: &Query) -> Takedowns {
             };
         }
     }
+    wanted.verified_since = since(query).map(|day| i64::from(day.number()) * 86_400_000_000);
     wanted.after = query.one("after").and_then(|text| {
         let (number, due) = text.split_once('.').unwrap_or((text, "0"));
         Some((number.parse().ok()?, due.parse().ok()?))
     });
     wanted
+}
+
+/// The day, in UTC, from which on it was verified.
+fn since(query: &Query) -> Option<Day> {
+    let date: jiff::civil::Date = query.one("since")?.parse().ok()?;
+    Some(Day::of(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()))
 }
 
 async fn list(visit: Visit) -> Answer {
@@ -188,6 +196,8 @@ fn filter(visit: &Visit, query: &Query, is_board: bool) -> Markup {
             input #party name="party" value=(query.one("party").unwrap_or_default()) autocomplete="off" spellcheck="false";
             label for="class" { (visit.say("takedowns-class")) }
             input #class name="class" value=(query.one("class").unwrap_or_default()) autocomplete="off" spellcheck="false";
+            label for="since" { (visit.say("takedowns-since")) }
+            input #since name="since" type="date" value=(query.one("since").unwrap_or_default());
             @if is_board { input type="hidden" name="as" value="board"; }
             button type="submit" { (visit.say("table-filter")) }
             @match is_board {
@@ -206,7 +216,7 @@ async fn rows(visit: &Visit, query: &Query, wanted: &Takedowns) -> Result<Markup
     if found.is_empty() {
         // Without a question those that are over are left out.
         let (counts, _) = visit.server.register.takedown_counts(visit.now.as_microsecond()).await?;
-        let filtered = ["state", "party", "class", "after"].into_iter().any(|name| query.one(name).is_some());
+        let filtered = ["state", "party", "class", "since", "after"].into_iter().any(|name| query.one(name).is_some());
         return Ok(match filtered || !counts.is_empty() {
             true => empty(&visit.say("takedowns-none-so"), Some(("/takedowns?state=all", &visit.say("table-clear")))),
             false => empty(&visit.say("takedowns-none"), Some(("/cases", &visit.say("nav-cases")))),
