@@ -12,6 +12,7 @@ mod federate;
 mod jobs;
 mod keys;
 mod lookup;
+mod outward;
 mod pipeline;
 mod receive;
 mod show;

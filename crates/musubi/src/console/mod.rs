@@ -12,6 +12,7 @@ pub(crate) mod asking;
 mod assets;
 mod audit;
 mod cases;
+mod claims;
 mod effect;
 pub(crate) mod elements;
 mod events;
@@ -130,6 +131,7 @@ pub(crate) fn routes() -> Vec<Route> {
         explain::routes(),
         notices::routes(),
         parties::routes(),
+        claims::routes(),
         account::routes(),
         audit::routes(),
         accounts::routes(),

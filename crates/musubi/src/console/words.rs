@@ -46,6 +46,7 @@ pages! {
     "downloads",
     "partner",
     "parties",
+    "claims",
     "agreements",
     "explain",
     "notices",
