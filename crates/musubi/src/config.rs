@@ -358,7 +358,10 @@ impl Config {
         }
         ensure!(serve.connections >= 1, "[serve] connections: at least 1");
         ensure!(serve.claim_files.port != 0, "[serve.claim_files] port: 1 to 65535");
-        ensure!(!serve.fetch_claims || serve.resolver.is_some(), "[serve] fetch_claims needs resolver: names of web servers are asked there");
+        ensure!(
+            !serve.fetch_claims || serve.resolver.is_some(),
+            "[serve] fetch_claims needs resolver: names of web servers are asked there"
+        );
         Ok(config)
     }
 }

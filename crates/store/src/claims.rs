@@ -117,8 +117,9 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn claims_of(&self, party: &str, most: i64) -> Result<Vec<NetworkClaim>, StoreError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM network_claim WHERE party = $1 AND (withdrawn_at IS NULL OR decided_at = withdrawn_at) ORDER BY made_at DESC, id LIMIT $2");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM network_claim WHERE party = $1 AND (withdrawn_at IS NULL OR decided_at = withdrawn_at) ORDER BY made_at DESC, id LIMIT $2"
+        );
         Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(party).bind(most).fetch_all(&self.pool).await?)
     }
 
@@ -209,9 +210,7 @@ impl Register {
                 "UPDATE network_claim SET confirmed_at = $2, decided_at = $2, decided_by = $3 \
                  WHERE id = $1 AND contested_at IS NOT NULL AND confirmed_at IS NULL AND withdrawn_at IS NULL"
             }
-            false => {
-                "UPDATE network_claim SET withdrawn_at = $2, decided_at = $2, decided_by = $3 WHERE id = $1 AND withdrawn_at IS NULL"
-            }
+            false => "UPDATE network_claim SET withdrawn_at = $2, decided_at = $2, decided_by = $3 WHERE id = $1 AND withdrawn_at IS NULL",
         };
         let done = sqlx::query(sql).bind(id).bind(now).bind(by).execute(&self.pool).await?;
         Ok(done.rows_affected() == 1)

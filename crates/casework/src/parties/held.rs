@@ -61,7 +61,9 @@ pub fn held<'a>(parties: impl IntoIterator<Item = &'a Party>, me: &PartyId, clai
             })
         })
         .collect();
-    found.sort_by(|a, b| (!a.contests(), a.lies, &a.party, a.claim.to_string()).cmp(&(!b.contests(), b.lies, &b.party, b.claim.to_string())));
+    found.sort_by(|a, b| {
+        (!a.contests(), a.lies, &a.party, a.claim.to_string()).cmp(&(!b.contests(), b.lies, &b.party, b.claim.to_string()))
+    });
     found
 }
 

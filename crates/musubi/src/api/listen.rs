@@ -41,7 +41,7 @@ const OWN_FILES: u64 = 512;
 /// Refusals that are told at once, and how long each may take; beyond it a connection is closed without a word.
 const REFUSALS: usize = 64;
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
-const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 26\r\nRetry-After: 10\r\n\
+const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 27\r\nRetry-After: 10\r\n\
     Connection: close\r\n\r\ntoo many connections here\r\n";
 /// The log tells this often that connections are refused.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
@@ -160,13 +160,12 @@ async fn refuse(mut stream: TcpStream) -> std::io::Result<()> {
 /// Raises the limit of open files of this process as far as it may go: a service is given 1,024 where 2,000 connections are set up. What
 /// the limit is then.
 pub(crate) fn raise_open_files() -> Option<u64> {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => Some(limit),
-        Err(error) => {
-            tracing::warn!("the limit of open files is left as it is: {error}");
-            None
-        }
-    }
+    #[cfg(unix)]
+    return rlimit::increase_nofile_limit(u64::MAX)
+        .inspect_err(|error| tracing::warn!("the limit of open files is left as it is: {error}"))
+        .ok();
+    #[cfg(not(unix))]
+    None
 }
 
 /// Connections that each of so many doors takes at once: as many as are wanted, or as the limit of open files has room for.
@@ -198,8 +197,8 @@ impl Drop for Opened {
 }
 
 /// Comes when a connection has wanted nothing for too long.
-async fn idle(mut open: watch::Receiver<usize>) {
-    let mut patience = HEADERS;
+async fn idle(mut open: watch::Receiver<usize>, first: Duration, later: Duration) {
+    let mut patience = first;
     loop {
         if open.wait_for(|open| *open == 0).await.is_err() {
             return std::future::pending().await;
@@ -208,7 +207,7 @@ async fn idle(mut open: watch::Receiver<usize>) {
             Err(_) => return,
             Ok(Err(_)) => return std::future::pending().await,
             // Also a request that came and went unseen.
-            Ok(Ok(())) => patience = IDLE,
+            Ok(Ok(())) => patience = later,
         }
     }
 }
@@ -256,24 +255,27 @@ async fn connection(
     let ip = address.ip().to_canonical();
     let (counter, requests) = watch::channel(0);
     let open = Open(Arc::new(counter));
-    let served = async { match acceptor {
-        None => {
-            let service = TowerToHyperService::new(with_peer(router, Peer { address: ip, certificate: None, secure: false }, proxy, open));
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-            watcher.watch(connection).await.map_err(|error| anyhow!(error))
+    let served = async {
+        match acceptor {
+            None => {
+                let service =
+                    TowerToHyperService::new(with_peer(router, Peer { address: ip, certificate: None, secure: false }, proxy, open));
+                let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+                watcher.watch(connection).await.map_err(|error| anyhow!(error))
+            }
+            Some(acceptor) => {
+                let stream = tokio::time::timeout(HEADERS, acceptor.accept(stream)).await.context("the TLS handshake took too long")??;
+                let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let certificate = certificate.map(|der| fingerprint(der).into());
+                let service = TowerToHyperService::new(with_peer(router, Peer { address: ip, certificate, secure: true }, proxy, open));
+                let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+                watcher.watch(connection).await.map_err(|error| anyhow!(error))
+            }
         }
-        Some(acceptor) => {
-            let stream = tokio::time::timeout(HEADERS, acceptor.accept(stream)).await.context("the TLS handshake took too long")??;
-            let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let certificate = certificate.map(|der| fingerprint(der).into());
-            let service = TowerToHyperService::new(with_peer(router, Peer { address: ip, certificate, secure: true }, proxy, open));
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-            watcher.watch(connection).await.map_err(|error| anyhow!(error))
-        }
-    } };
+    };
     tokio::select! {
         ended = served => ended,
-        () = idle(requests) => bail!("nothing was asked for too long"),
+        () = idle(requests, HEADERS, IDLE) => bail!("nothing was asked for too long"),
     }
 }
 
@@ -291,19 +293,19 @@ fn with_peer(
 > + Clone
 + Send
 + 'static {
-    let router = router.map_future(move |answer| {
-        let opened = open.one();
-        async move {
-            let response: axum::response::Response = answer.await?;
-            Ok(response.map(|body| axum::body::Body::new(Answering { body, _open: opened })))
-        }
-    });
-    router.map_request(move |request: hyper::Request<hyper::body::Incoming>| {
+    let told = router.map_request(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         let behind = proxy && peer.address.is_loopback();
         let peer = if behind { peer.behind_proxy(request.headers()) } else { peer.clone() };
         request.extensions_mut().insert(peer);
         request
+    });
+    tower::ServiceExt::<hyper::Request<hyper::body::Incoming>>::map_future(told, move |answer| {
+        let opened = open.one();
+        async move {
+            let response: axum::response::Response = answer.await?;
+            Ok::<_, std::convert::Infallible>(response.map(|body| axum::body::Body::new(Answering { body, _open: opened })))
+        }
     })
 }
 
@@ -408,23 +410,18 @@ mod tests {
         assert_eq!(affordable(2000, 2, Some(1)), 1);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_connection_that_wants_nothing_is_let_go_and_one_that_works_is_not() {
         let (counter, requests) = watch::channel(0);
         let open = Open(Arc::new(counter));
-        let began = tokio::time::Instant::now();
-        idle(requests.clone()).await;
-        assert_eq!(began.elapsed(), HEADERS);
-        // A request that takes longer than anybody may be idle, then one that came and went unseen, then silence.
-        let began = tokio::time::Instant::now();
-        let working = async {
-            let one = open.one();
-            tokio::time::sleep(IDLE * 3).await;
-            drop(one);
-            tokio::time::sleep(IDLE / 2).await;
-            drop(open.one());
-        };
-        tokio::join!(working, idle(requests));
-        assert_eq!(began.elapsed(), IDLE * 3 + IDLE / 2 + IDLE);
+        let moment = Duration::from_millis(5);
+        idle(requests.clone(), moment, moment).await;
+        let one = open.one();
+        let kept = tokio::time::timeout(moment * 20, idle(requests.clone(), moment, moment)).await;
+        assert!(kept.is_err(), "a request is open");
+        drop(one);
+        // After the first request it is kept longer, also when that came and went unseen.
+        let seen = idle(requests.clone(), Duration::from_secs(3600), moment);
+        tokio::join!(seen, async { drop(open.one()) });
     }
 }

@@ -33,6 +33,7 @@ pub(crate) mod picture;
 pub(crate) mod portal;
 mod releases;
 mod search;
+mod sentence;
 mod settings;
 mod sign_in;
 mod takedowns;

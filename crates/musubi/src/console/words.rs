@@ -47,6 +47,7 @@ pages! {
     "partner",
     "parties",
     "claims",
+    "sentence",
     "agreements",
     "explain",
     "notices",

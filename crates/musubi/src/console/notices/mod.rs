@@ -10,6 +10,7 @@ use casework::act::problem::Problem;
 use casework::act::state::State;
 use casework::model::agreement::Channel;
 use casework::model::rights::Right;
+use casework::told::Place;
 use maud::{Markup, html};
 use store::StoreError;
 use store::desk::{WhichNotices, listed_at};
@@ -89,7 +90,7 @@ async fn list(visit: Visit) -> Answer {
                 html! { a href={ "/parties/" (notice.digest.party) } { (notice.digest.party) } },
                 html! { (visit.say(&format!("told-problem-{}", notice.digest.problem.as_str()))) },
                 html! { (grouped(notice.findings.unsigned_abs())) },
-                html! { @if notice.state.is_out() { (answered(&visit, notice)) } @else { span.quiet { (notice.reason.as_deref().unwrap_or_default()) } } },
+                html! { @if notice.state.is_out() { (answered(&visit, notice)) } @else { span.quiet { (notice.reason.as_deref().map_or_else(String::new, |reason| visit.told(Place::Notice, reason))) } } },
             ]
         })
         .collect();
@@ -151,7 +152,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
     let pairs = vec![
         (
             visit.say("notices-state"),
-            html! { (state(&visit, &notice)) @if let Some(reason) = &notice.reason { " " (reason) } @if let Some(by) = &notice.held_by { " " (by) } },
+            html! { (state(&visit, &notice)) @if let Some(reason) = &notice.reason { " " (visit.told(Place::Notice, reason)) } @if let Some(by) = &notice.held_by { " " (by) } },
         ),
         (
             visit.say("notices-party"),
@@ -182,7 +183,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
             ul { @for answer in &answers { li { (visit.stamp(answer.received_at)) " " a href={ "/answers/" (answer.id) } { (said(&visit, &answer.says)) } " " span.quiet { (answer.sender.as_deref().unwrap_or_default()) } } } }
         }
         h2 { (visit.say("notices-history")) }
-        ol.history { @for (at, what, detail) in &history { li { (visit.stamp(*at)) " " (happened(&visit, what)) @if let Some(detail) = detail { " " span.quiet { (detail) } } } } }
+        ol.history { @for (at, what, detail) in &history { li { (visit.stamp(*at)) " " (happened(&visit, what)) @if let Some(detail) = detail { " " span.quiet { (visit.told(Place::Notice, detail)) } } } } }
     };
     Ok(visit.page(&notice.id, &body))
 }

@@ -1,5 +1,6 @@
 //! `/releases/denied`: what was not told, to whom, and the one rule that decided it.
 
+use casework::told::Place;
 use maud::html;
 
 use super::ways;
@@ -30,10 +31,10 @@ pub(super) async fn list(visit: Visit) -> Answer {
             let party = denial.digest.party.as_str();
             vec![
                 html! { a href={ "/parties/" (party) } { (party) } },
-                html! { (denial.digest.problem.as_str()) },
+                html! { (visit.say(&format!("told-problem-{}", denial.digest.problem.as_str()))) },
                 html! { (grouped(denial.findings.unsigned_abs())) },
                 html! { code { (denial.rule) } },
-                html! { (denial.reason) },
+                html! { (visit.told(Place::Policy, &denial.reason)) },
                 visit.stamp(*at),
             ]
         })

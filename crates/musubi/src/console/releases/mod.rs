@@ -6,6 +6,7 @@ mod receipt;
 
 use axum::extract::Path;
 use casework::model::rights::Right;
+use casework::told::Place;
 use maud::html;
 
 use super::Route;
@@ -64,7 +65,7 @@ async fn list(visit: Visit) -> Answer {
                 html! { a href={ "/parties/" (recipient) } { (recipient) } },
                 html! { (release.channel.as_str()) },
                 html! { (release.basis.decision) },
-                html! { (release.basis.reasons.first().map_or("", String::as_str)) },
+                html! { (release.basis.reasons.first().map_or_else(String::new, |reason| visit.told(Place::Policy, reason))) },
             ]
         })
         .collect();
@@ -99,7 +100,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
         (visit.say("releases-purpose"), html! { (release.purpose.as_str()) }),
         (visit.say("releases-channel"), html! { (release.channel.as_str()) }),
         (visit.say("releases-decision"), html! { (release.basis.decision) }),
-        (visit.say("releases-why"), html! { ul { @for reason in &release.basis.reasons { li { (reason) } } } }),
+        (visit.say("releases-why"), html! { ul { @for reason in &release.basis.reasons { li { (visit.told(Place::Policy, reason)) } } } }),
         (visit.say("releases-content"), html! { code { (content) } }),
     ];
     let body = html! {

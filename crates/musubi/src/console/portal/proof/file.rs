@@ -56,7 +56,7 @@ pub(super) async fn shows(limits: &Serve, claim: &NetworkClaim) -> Result<bool> 
         .user_agent(concat!("musubi/", env!("CARGO_PKG_VERSION")));
     if let Some(path) = &limits.claim_files.ca {
         let pem = tokio::fs::read(path).await.with_context(|| path.display().to_string())?;
-        builder = builder.add_root_certificate(Certificate::from_pem(&pem)?);
+        builder = builder.tls_certs_merge(Certificate::from_pem_bundle(&pem).with_context(|| path.display().to_string())?);
     }
     let response = builder.build()?.get(file_address(limits, domain)).send().await?;
     ensure!(response.status() == reqwest::StatusCode::OK, "{domain} answers {}", response.status());

@@ -21,7 +21,13 @@ use crate::receive::registry_in;
 
 /// Mails a code to whom a registry names for abuse of what is claimed; to which address. `None`: no registry names anybody, or the mail
 /// could not be handed over.
-pub(in crate::console::portal) async fn mail(visit: &Visit, config: &Config, party: &Party, claim: &Claim, code: &str) -> Result<Option<String>, Fault> {
+pub(in crate::console::portal) async fn mail(
+    visit: &Visit,
+    config: &Config,
+    party: &Party,
+    claim: &Claim,
+    code: &str,
+) -> Result<Option<String>, Fault> {
     let register = &visit.server.register;
     let (mail, smtp) = post::sender(config)?;
     let registries = registry_in::registries(&visit.server.home, register).await?;
