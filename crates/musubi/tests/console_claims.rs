@@ -35,7 +35,16 @@ struct Who<'s> {
 
 impl<'s> Who<'s> {
     fn of(home: &Home, server: &'s Server, party: &str) -> Self {
-        Self { server, bearer: format!("Bearer {}", Token::create(home, party, "manager").token) }
+        Self::with(home, server, party, "manager")
+    }
+
+    /// One who reads what was done.
+    fn auditor(home: &Home, server: &'s Server) -> Self {
+        Self::with(home, server, "us", "reader")
+    }
+
+    fn with(home: &Home, server: &'s Server, party: &str, role: &str) -> Self {
+        Self { server, bearer: format!("Bearer {}", Token::create(home, party, role).token) }
     }
 
     fn get(&self, path: &str) -> Answer {
@@ -220,7 +229,7 @@ fn a_code_mailed_to_the_contact_of_a_registry_proves_a_network_once() {
     assert!(a.post("/portal/networks", &[("value", "AS64499"), ("way", "mail")]).text().contains("could not be handed over"));
 
     // All of it stands in the audit, wrong tries too, and no code does.
-    let audit = us.page("/settings/audit.csv");
+    let audit = Who::auditor(&home, &server).page("/settings/audit.csv");
     for told in [
         "192.0.2.0/25 by mail\r\n",
         "192.0.2.0/25 by mail: not shown",
@@ -440,7 +449,7 @@ fn a_file_proves_a_domain_and_leads_us_nowhere_else() {
     );
     home.write("home/config.toml", &config);
     let server = Server::start(&home);
-    let (us, a) = (Who::of(&home, &server, "us"), Who::of(&home, &server, "isp-a"));
+    let a = Who::of(&home, &server, "isp-a");
 
     // The file as it should be; before that, none and a wrong one.
     names.leads("good.example", &[&[HERE]]);
@@ -490,7 +499,7 @@ fn a_file_proves_a_domain_and_leads_us_nowhere_else() {
     assert_eq!((a.check(&turning, ""), names.asked("turning.example")), (400, 2));
     assert_eq!(inside.connected.load(Ordering::SeqCst), 0, "nothing inside was called");
 
-    let audit = us.page("/settings/audit.csv");
+    let audit = Who::auditor(&home, &server).page("/settings/audit.csv");
     for told in ["good.example by file: proved", "good.example by file: not shown", "inside.example by file: not reached"] {
         assert!(audit.contains(told), "{told} in {audit}");
     }
@@ -530,6 +539,6 @@ fn what_two_have_proved_goes_to_whom_we_give_it() {
     assert_eq!(us.post(&format!("/claims/{second}/end"), &[]).status, 303);
     let left = held(&home, "isp-a");
     assert!(!left.contains("\"shared.example\"") && left.contains("shop.shared.example"), "{left}");
-    let audit = us.page("/settings/audit.csv");
+    let audit = Who::auditor(&home, &server).page("/settings/audit.csv");
     assert!(audit.contains("shared.example is of isp-a, no longer of isp-b") && audit.contains("shared.example of isp-a ended"), "{audit}");
 }
