@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 use sink::Sink;
 use store::claims::NetworkClaim;
@@ -108,8 +109,11 @@ fn held(home: &Home, party: &str) -> String {
 /// The code in the newest mail: a line of its own.
 fn mailed(sink: &Sink) -> String {
     let mail = sink.mails().pop().unwrap().mail;
+    let part = mail.split("Content-Transfer-Encoding: base64\r\n\r\n").nth(1).unwrap_or_else(|| panic!("no text in {mail}"));
+    let packed: String = part.split("\r\n--").next().unwrap().split_whitespace().collect();
+    let text = String::from_utf8(base64::engine::general_purpose::STANDARD.decode(packed).unwrap()).unwrap();
     let is_code = |line: &&str| line.len() == 10 && line.bytes().all(|b| b.is_ascii_alphanumeric());
-    mail.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("no code in {mail}")).to_owned()
+    text.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("no code in {text}")).to_owned()
 }
 
 #[test]

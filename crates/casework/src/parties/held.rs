@@ -98,7 +98,7 @@ mod tests {
         draft.add("id", [id.to_owned()]);
         draft.add("kind", ["provider".to_owned()]);
         draft.add(key, [value.to_owned()]);
-        let mut party = draft.party(Timestamp::UNIX_EPOCH).expect("a party").party;
+        let mut party = draft.party().expect("a party").party;
         party.constituency.iter_mut().for_each(|part| part.provenance = provenance.clone());
         party
     }
