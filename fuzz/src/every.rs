@@ -1,4 +1,4 @@
-//! Every target in one program, without libFuzzer: `cargo run --release --no-default-features --bin every -- [SECONDS] [TARGET…]`.
+//! Every target in one program, without libFuzzer: `fuzz/every.sh [SECONDS] [TARGET…]`.
 
 #[path = "../fuzz_targets/answer.rs"]
 mod answer;

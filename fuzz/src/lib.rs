@@ -23,10 +23,18 @@ pub use libfuzzer_sys::fuzz_target;
 #[cfg(not(feature = "run"))]
 #[macro_export]
 macro_rules! fuzz_target {
+    (|$input:ident: &str| $body:expr) => {
+        $crate::fuzz_target!(|input: &[u8]| {
+            let run = |$input: &str| $body;
+            if let Ok(text) = std::str::from_utf8(input) {
+                run(text);
+            }
+        });
+    };
     (|$input:ident: &[u8]| $body:expr) => {
         pub fn target(input: &[u8]) {
             let run = |$input: &[u8]| $body;
-            let _: () = run(input);
+            run(input);
         }
 
         #[allow(dead_code, reason = "one of many has no program of its own")]

@@ -39,7 +39,7 @@ pub(crate) async fn set(home: &Home, register: &Register, folder: &Path, now: Ti
     let hours = |hours: i64| now - SignedDuration::from_hours(hours);
     let green = register.terms(&Terms::of(Tlp::Green)).await?;
     let indicators =
-        collection(register, "indicators", "Indicators of the community", "What we would block, with when it ends.", green, hours(150))
+        collection(register, "community", "Indicators of the community", "What we would block, with when it ends.", green, hours(150))
             .await?;
     let events =
         collection(register, misp::ALIAS, "Events of partners", "What MISPs of partners give and fetch.", green, hours(150)).await?;
