@@ -203,7 +203,8 @@ fn can_be(name: &str, value: &str) -> bool {
         "way" => ["dns", "mail", "file"].contains(&value),
         "purpose" => crate::model::agreement::Purpose::read(value).is_some(),
         "channel" => crate::model::agreement::Channel::read(value).is_some(),
-        "role" => word && value.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
+        // Of people, and of programs.
+        "role" => crate::model::rights::Role::read(value).is_some() || ["reader", "member", "manager"].contains(&value),
         "count" | "days" | "needed" | "claims" | "terms" => word && value.bytes().all(|b| b.is_ascii_digit()),
         "tlp" => value.starts_with("TLP:") && word,
         "code" | "notice" | "rule" | "agreement" | "party" | "collection" | "token" | "format" | "value" | "at" | "now" | "day"
@@ -225,6 +226,7 @@ mod tests {
         match name {
             "effect" => "allow",
             "way" => "dns",
+            "role" => "analyst",
             "purpose" | "purposes" => "notify",
             "channel" => "mail",
             "count" | "days" | "needed" | "claims" | "terms" => "7",
