@@ -8,7 +8,7 @@ use casework::model::day::Day;
 use casework::model::meaning::Meaning;
 use datafusion::arrow::array::{RecordBatch, TimestampMicrosecondArray};
 use serde_json::{Map, Value, json};
-use store::columns::{FILE_SCHEMA, position};
+use store::columns::{COLUMNS, FILE_SCHEMA, position};
 use store::events::Questions;
 use store::filter::means;
 use store::home::Home;
@@ -16,19 +16,21 @@ use store::lookup::{COUNTED, Sightings, by_ip};
 use store::register::Register;
 
 use crate::cli::view::View;
+use crate::glance::Back;
 use crate::receive::knowledge;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Eyes<'a> {
     Ourselves,
-    /// One page of many, in little memory.
-    Page,
+    /// One page of many, in little memory: days that have events, each with how many, where that is known, and whether somebody wants to
+    /// look at all of them.
+    Page { days: Option<&'a [(i32, u64)]>, far: bool },
     Party(&'a View),
 }
 
 /// Events that a page reads of a value; beyond these it tells that there are more.
-pub(crate) const PAGE_EVENTS: usize = 10_000;
+pub(crate) const PAGE_EVENTS: usize = 2_000;
 
 /// What is known of a value, in the words of `musubi lookup`, and its newest events.
 pub(crate) async fn about(
@@ -65,15 +67,23 @@ pub(crate) async fn about(
         return Ok((about, Vec::new()));
     };
     // The way of 32 bytes per segment; for somebody else the whole row decides what may be seen of it.
-    if let (Meaning::Address(ip), Eyes::Ourselves | Eyes::Page) = (value, eyes) {
+    if let (Meaning::Address(ip), Eyes::Ourselves | Eyes::Page { .. }) = (value, eyes) {
         let (home, segments, ip) = (home.clone(), register.segments().await?, *ip);
-        let sightings = tokio::task::spawn_blocking(move || by_ip(&home, &segments, ip, limit)).await??;
+        let sightings = tokio::task::spawn_blocking(move || by_ip(&home, &segments, ip, &COUNTED, limit)).await??;
         let newest = objects(&sightings.newest)?;
         tell(&mut about, sightings)?;
         about.insert("newest".into(), Value::Array(newest.clone()));
         return Ok((about, newest));
     }
-    let mut rows = ask(home, register, eyes, &means(value)).await?;
+    let whole = matches!(value, Meaning::Hash(..) | Meaning::Mail(_));
+    let mut rows = match eyes {
+        Eyes::Page { days, far } => {
+            let (rows, glanced) = glance(home, register, days, far, whole, &means(value)).await?;
+            about.insert("since".into(), glanced.map(|day| Day::from_number(day).to_string()).into());
+            rows
+        }
+        _ => ask(home, register, eyes, &means(value)).await?,
+    };
     if let Meaning::Hash(_, text) | Meaning::Mail(text) = value {
         rows.retain(|row| mentions(&row["extra"], text));
     }
@@ -86,14 +96,46 @@ pub(crate) async fn about(
 }
 
 async fn ask(home: &Home, register: &Register, eyes: Eyes<'_>, condition: &str) -> Result<Vec<Value>> {
-    let (questions, most) = match eyes {
-        Eyes::Party(view) => (Questions::open_for(home, register, |known| view.admits(known)).await?, 100_000),
-        Eyes::Ourselves => (Questions::open(home, register).await?, 100_000),
-        Eyes::Page => (Questions::open_page(home, register).await?, PAGE_EVENTS),
+    let questions = match eyes {
+        Eyes::Party(view) => Questions::open_for(home, register, |known| view.admits(known)).await?,
+        Eyes::Ourselves | Eyes::Page { .. } => Questions::open(home, register).await?,
     };
     // All of them are counted, so all are fetched; values that match millions are asked with `query` instead.
-    let sql = format!("SELECT * FROM events WHERE {condition} ORDER BY time DESC LIMIT {most}");
+    let sql = format!("SELECT * FROM events WHERE {condition} ORDER BY time DESC LIMIT 100000");
     objects(&questions.sql(&sql).await?.collect().await?)
+}
+
+/// The newest events, from the newest day back; and the day back to which was looked, when that was not all.
+async fn glance(
+    home: &Home,
+    register: &Register,
+    days: Option<&[(i32, u64)]>,
+    far: bool,
+    whole: bool,
+    condition: &str,
+) -> Result<(Vec<Value>, Option<i32>)> {
+    let questions = Questions::open_page(home, register).await?;
+    // What else a report said is long, and looked into only for what has no column.
+    let columns: Vec<&str> = COLUMNS.iter().map(|column| column.name).filter(|name| whole || *name != "extra").collect();
+    let columns = columns.join(", ");
+    let newest = async |condition: &str, most: usize| {
+        let sql = format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC LIMIT {most}");
+        objects(&questions.sql(&sql).await?.collect().await?)
+    };
+    let Some(days) = days else { return Ok((newest(condition, PAGE_EVENTS).await?, None)) };
+    let (mut back, mut rows) = (Back::new(days.to_vec()), Vec::new());
+    while let Some((first, last)) = back.next(None) {
+        let (from, until) = (Day::from_number(first).start(), Day::from_number(last).next().start());
+        let condition = format!("time >= timestamp '{from}' AND time < timestamp '{until}' AND ({condition})");
+        rows.extend(newest(&condition, PAGE_EVENTS - rows.len()).await?);
+        if rows.len() >= PAGE_EVENTS {
+            return Ok((rows, None));
+        }
+        if let Some(day) = back.glanced().filter(|_| !far) {
+            return Ok((rows, Some(day)));
+        }
+    }
+    Ok((rows, None))
 }
 
 /// Rows as JSON objects; `extra` becomes an object, an identity its hexadecimal text.

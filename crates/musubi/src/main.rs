@@ -9,6 +9,7 @@ mod deliver;
 mod demo;
 mod faults;
 mod federate;
+mod glance;
 mod jobs;
 mod keys;
 mod lookup;

@@ -127,8 +127,8 @@ impl Questions {
     pub async fn ties(&self, condition: &Ties<'_>, most: usize) -> Result<Vec<Tie>, StoreError> {
         let sql = format!(
             "SELECT source_ip, source_fqdn, source_url, destination_ip, destination_fqdn, malware, type, count(*) AS n, min(time), max(time), \
-             max(feed) FROM events WHERE {} GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY n DESC, 1, 2, 3, 4, 5, 6, 7 LIMIT {most}",
-            condition.sql()
+             max(feed) FROM ({}) GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY n DESC, 1, 2, 3, 4, 5, 6, 7 LIMIT {most}",
+            condition.events()
         );
         let mut found = Vec::new();
         for batch in self.sql(&sql).await?.collect().await? {
@@ -162,20 +162,26 @@ pub enum Ties<'a> {
 }
 
 impl Ties<'_> {
-    fn sql(&self) -> String {
+    /// The events as a table. Each end of an address is a question of its own, since each has its own filters in the files.
+    fn events(&self) -> String {
+        const COLUMNS: &str = "source_ip, source_fqdn, source_url, destination_ip, destination_fqdn, malware, type, time, feed";
+        let of = |condition: &str| format!("SELECT {COLUMNS} FROM events WHERE {condition}");
         match self {
-            Self::Case(key, from, through) => condition(key, *from, *through),
             Self::Address(ip, since) => {
-                format!("time >= timestamp '{}' AND (source_ip = '{ip}' OR destination_ip = '{ip}')", since.start())
+                let time = format!("time >= timestamp '{}'", since.start());
+                let source = of(&format!("{time} AND source_ip = '{ip}'"));
+                let destination = of(&format!("{time} AND destination_ip = '{ip}' AND source_ip IS DISTINCT FROM '{ip}'"));
+                format!("{source} UNION ALL {destination}")
             }
+            Self::Case(key, from, through) => of(&condition(key, *from, *through)),
             Self::Host(host, since) => {
                 let host = quoted(host);
-                format!(
+                of(&format!(
                     "time >= timestamp '{}' AND (source_fqdn = '{host}' OR destination_fqdn = '{host}' OR strpos(source_url, '://{host}/') > 0)",
                     since.start()
-                )
+                ))
             }
-            Self::Malware(name, since) => format!("time >= timestamp '{}' AND malware = '{}'", since.start(), quoted(name)),
+            Self::Malware(name, since) => of(&format!("time >= timestamp '{}' AND malware = '{}'", since.start(), quoted(name))),
         }
     }
 }

@@ -14,6 +14,7 @@ use datafusion::catalog::{MemTable, Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, RowGroupAccess};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -32,7 +33,7 @@ use crate::columns::{COLUMNS, Kind};
 use crate::door::{Door, SeenSegments};
 use crate::functions;
 use crate::home::{Home, create_private, unique};
-use crate::lookup::{End, may_hold};
+use crate::lookup::{End, groups_with_id, may_hold};
 use crate::register::{Register, segments};
 use crate::segment::Segment;
 use crate::terms::{KnownTerms, all_terms};
@@ -41,8 +42,9 @@ use crate::terms::{KnownTerms, all_terms};
 #[allow(missing_debug_implementations)] // the session of the engine has none
 pub struct Questions {
     session: SessionContext,
-    /// Somebody asks who does not have the machine.
-    for_party: bool,
+    home: Home,
+    /// Where the register's views are read when they are asked for; `None` when somebody asks who does not have the machine.
+    register: Option<Register>,
     _spill: Option<Spill>,
 }
 
@@ -126,13 +128,13 @@ impl Questions {
         let rows: i64 = segments.iter().map(|s| s.row_count).sum();
         tracing::debug!(segments = segments.len(), rows, "opened for questions");
         let segments = Segments { home: home.clone(), segments, schema: table_schema() };
-        let for_party = !matches!(purpose, For::Ourselves);
+        let views = matches!(purpose, For::Ourselves).then(|| register.clone());
         match purpose {
             For::Page => drop(session.register_table("events", events(Arc::new(segments))?)?),
             For::Ourselves => {
                 session.register_table("events", events(Arc::new(segments))?)?;
                 for view in VIEWS {
-                    session.register_table(view.name, view.table(&mut snapshot).await?)?;
+                    session.register_table(view.name, view.nothing()?)?;
                 }
             }
             For::Party(admits) => {
@@ -141,7 +143,27 @@ impl Questions {
             }
         }
         snapshot.rollback().await?;
-        Ok(Self { session, for_party, _spill: spill })
+        Ok(Self { session, home: home.clone(), register: views, _spill: spill })
+    }
+
+    /// Reads those of the register's views that a question names, and what segments there are at the same moment, so that events and
+    /// register never tell of different ones.
+    async fn read_views(&self, register: &Register, views: Vec<&'static View>) -> Result<(), StoreError> {
+        if views.is_empty() {
+            return Ok(());
+        }
+        let mut snapshot = register.pool.begin().await?;
+        let segments = Segments { home: self.home.clone(), segments: segments(&mut snapshot).await?, schema: table_schema() };
+        let mut tables = vec![("events", events(Arc::new(segments))?)];
+        for view in views {
+            tables.push((view.name, view.table(&mut snapshot).await?));
+        }
+        for (name, table) in tables {
+            self.session.deregister_table(name)?;
+            self.session.register_table(name, table)?;
+        }
+        snapshot.rollback().await?;
+        Ok(())
     }
 
     /// For tables that a question of our own is joined with.
@@ -156,10 +178,17 @@ impl Questions {
     pub async fn sql(&self, sql: &str) -> Result<datafusion::dataframe::DataFrame, StoreError> {
         let options =
             datafusion::execution::context::SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        let plan = self.session.state().create_logical_plan(sql).await?;
+        let state = self.session.state();
+        let statement = state.sql_to_statement(sql, &state.config().options().sql_parser.dialect)?;
+        if let Some(register) = &self.register {
+            let named = state.resolve_table_references(&statement)?;
+            let views = VIEWS.iter().filter(|view| named.iter().any(|name| name.table() == view.name)).collect();
+            self.read_views(register, views).await?;
+        }
+        let plan = self.session.state().statement_to_plan(statement).await?;
         options.verify_plan(&plan)?;
         // A plan tells which files there are, and its measures how many rows were not shown.
-        if self.for_party && matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) {
+        if self.register.is_none() && matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) {
             return Err(StoreError::Refused("EXPLAIN is not for this view".into()));
         }
         Ok(self.session.execute_logical_plan(plan).await?)
@@ -241,7 +270,7 @@ impl Segments {
         predicate: Option<(Arc<dyn PhysicalExpr>, bool)>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let wanted = Wanted::of(filters);
-        let segments: Vec<&Segment> = self.segments.iter().filter(|s| wanted.may_be_in(&self.home, s)).collect();
+        let segments = wanted.places(&self.home, &self.segments);
         if segments.is_empty() {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema.project(columns)?),
@@ -253,11 +282,15 @@ impl Segments {
         let groups = state.config().target_partitions().clamp(1, segments.len());
         let mut spread: Vec<(i64, FileGroup)> = (0..groups).map(|_| (0, FileGroup::default())).collect();
         let mut by_size = segments;
-        by_size.sort_by_key(|s| std::cmp::Reverse(s.size_bytes));
-        for segment in by_size {
+        by_size.sort_by_key(|(s, _)| std::cmp::Reverse(s.size_bytes));
+        for (segment, groups) in by_size {
             let path = self.home.resolve(&segment.path);
             let path = std::path::absolute(&path).unwrap_or(path);
-            let file = PartitionedFile::new(path.to_string_lossy(), segment.size_bytes.unsigned_abs());
+            let mut file = PartitionedFile::new(path.to_string_lossy(), segment.size_bytes.unsigned_abs());
+            if let Some(groups) = groups {
+                let access = |may: bool| if may { RowGroupAccess::Scan } else { RowGroupAccess::Skip };
+                file = file.with_extension(ParquetAccessPlan::new(groups.into_iter().map(access).collect()));
+            }
             if let Some(least) = spread.iter_mut().min_by_key(|g| g.0) {
                 least.0 += segment.size_bytes;
                 least.1.push(file);
@@ -286,6 +319,12 @@ struct Wanted {
     ip_max: Option<String>,
     /// Any of these addresses; empty when none is required.
     ips: Vec<String>,
+    /// An address that is required as destination, and one that is at either end.
+    destination: Option<String>,
+    either: Option<String>,
+    /// The least identity, and the one that is too much.
+    id_least: Option<u128>,
+    id_end: Option<u128>,
 }
 
 impl Wanted {
@@ -295,6 +334,7 @@ impl Wanted {
             match filter {
                 Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (&**left, &**right) {
                     (Expr::Column(column), Expr::Literal(value, _)) => wanted.compare(&column.name, *op, value),
+                    _ if *op == Operator::Or => wanted.either = at_either_end(left, right).or(wanted.either),
                     (Expr::Literal(value, _), Expr::Column(column)) => {
                         if let Some(op) = op.swap() {
                             wanted.compare(&column.name, op, value);
@@ -335,6 +375,16 @@ impl Wanted {
                     self.time_max = Some(self.time_max.map_or(time, |t| t.min(time)));
                 }
             }
+            "id" => {
+                let ScalarValue::FixedSizeBinary(16, Some(bytes)) = value else { return };
+                let Ok(id) = bytes[..].try_into().map(u128::from_be_bytes) else { return };
+                match op {
+                    Operator::GtEq => self.id_least = Some(id),
+                    Operator::Lt => self.id_end = Some(id),
+                    _ => {}
+                }
+            }
+            "destination_ip" if op == Operator::Eq => self.destination = value.try_as_str().flatten().map(str::to_owned),
             "source_ip" => {
                 let Some(Some(text)) = value.try_as_str() else { return };
                 match op {
@@ -348,16 +398,46 @@ impl Wanted {
         }
     }
 
+    /// The segments that may hold what is asked, and of each the groups that may where these are known.
+    fn places<'s>(&self, home: &Home, segments: &'s [Segment]) -> Vec<(&'s Segment, Option<Vec<bool>>)> {
+        let one = self.id_least.filter(|least| least.checked_add(1).is_some_and(|next| self.id_end == Some(next))).map(u128::to_be_bytes);
+        let may = segments.iter().filter(|segment| self.may_be_in(home, segment));
+        let Some(id) = one else { return may.map(|segment| (segment, None)).collect() };
+        may.map(|segment| (segment, groups_with_id(home, segment, &id)))
+            .filter(|(_, groups)| groups.as_ref().is_none_or(|groups| groups.contains(&true)))
+            .collect()
+    }
+
     fn may_be_in(&self, home: &Home, segment: &Segment) -> bool {
         let time = self.time_min.is_none_or(|t| segment.time_max >= t) && self.time_max.is_none_or(|t| segment.time_min <= t);
         let asks_ip = self.ip_min.is_some() || self.ip_max.is_some() || !self.ips.is_empty();
         if !time || (asks_ip && segment.ip_min.is_none()) {
             return time && !asks_ip;
         }
+        let may = |ip: &String, end| may_hold(home, segment, ip, end);
+        if self.destination.as_ref().is_some_and(|ip| !may(ip, End::Destination))
+            || self.either.as_ref().is_some_and(|ip| !may(ip, End::Source) && !may(ip, End::Destination))
+        {
+            return false;
+        }
         let above = self.ip_min.as_ref().is_none_or(|low| segment.ip_max.as_ref().is_none_or(|max| max >= low));
         let below = self.ip_max.as_ref().is_none_or(|high| segment.ip_min.as_ref().is_none_or(|min| min <= high));
-        above && below && (self.ips.is_empty() || self.ips.iter().any(|ip| may_hold(home, segment, ip, End::Source)))
+        above && below && (self.ips.is_empty() || self.ips.iter().any(|ip| may(ip, End::Source)))
     }
+}
+
+/// The address of `source_ip = 'x' OR destination_ip = 'x'`.
+fn at_either_end(left: &Expr, right: &Expr) -> Option<String> {
+    let equal = |expr: &Expr| match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => match (&**left, &**right) {
+            (Expr::Column(column), literal) | (literal, Expr::Column(column)) => Some((column.name.clone(), literal_text(literal)?)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let ((one, text), (other, same)) = (equal(left)?, equal(right)?);
+    let ends = [one.as_str(), other.as_str()];
+    (text == same && (ends == ["source_ip", "destination_ip"] || ends == ["destination_ip", "source_ip"])).then_some(text)
 }
 
 fn literal_text(expr: &Expr) -> Option<String> {
@@ -430,13 +510,32 @@ const VIEWS: &[View] = &[
     },
 ];
 
+impl Holds {
+    fn kind(self) -> DataType {
+        match self {
+            Text => DataType::Utf8,
+            Number => DataType::Int64,
+            Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        }
+    }
+}
+
 impl View {
+    fn schema(&self) -> SchemaRef {
+        let fields: Vec<Field> = self.columns.iter().map(|(name, holds)| Field::new(*name, holds.kind(), true)).collect();
+        Arc::new(Schema::new_with_metadata(fields, HashMap::new()))
+    }
+
+    /// The table without its rows.
+    fn nothing(&self) -> Result<Arc<dyn TableProvider>, StoreError> {
+        Ok(Arc::new(MemTable::try_new(self.schema(), vec![Vec::new()])?))
+    }
+
     async fn table(&self, snapshot: &mut sqlx::SqliteConnection) -> Result<Arc<dyn TableProvider>, StoreError> {
         use sqlx::Row as _;
         let rows = sqlx::query(self.sql).fetch_all(snapshot).await?;
-        let mut fields = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
-        for (at, (name, holds)) in self.columns.iter().enumerate() {
+        for (at, (_, holds)) in self.columns.iter().enumerate() {
             let numbers = || rows.iter().map(|row| row.try_get::<Option<i64>, _>(at)).collect::<Result<Vec<_>, _>>();
             let array: ArrayRef = match holds {
                 Text => {
@@ -446,15 +545,9 @@ impl View {
                 Number => Arc::new(Int64Array::from(numbers()?)),
                 Time => Arc::new(TimestampMicrosecondArray::from(numbers()?).with_timezone("UTC")),
             };
-            let kind = match holds {
-                Text => DataType::Utf8,
-                Number => DataType::Int64,
-                Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            };
-            fields.push(Field::new(*name, kind, true));
             arrays.push(array);
         }
-        let schema = Arc::new(Schema::new_with_metadata(fields, HashMap::new()));
+        let schema = self.schema();
         let rows = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
         Ok(Arc::new(MemTable::try_new(schema, vec![vec![rows]])?))
     }

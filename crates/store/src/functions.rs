@@ -13,6 +13,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::execution::FunctionRegistry as _;
+use datafusion::logical_expr::interval_arithmetic::Interval;
+use datafusion::logical_expr::preimage::PreimageResult;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
@@ -34,6 +36,12 @@ pub(crate) fn register(session: &SessionContext) {
 /// Shows the 16 bytes of an identity as 32 hexadecimal digits.
 pub(crate) fn id_text() -> ScalarUDF {
     udf(Does::IdText)
+}
+
+/// The bytes of an identity as it is shown; `None` for what no identity is shown as.
+fn id_bytes(text: &str) -> Option<[u8; 16]> {
+    let digits = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(u128::to_be_bytes)
 }
 
 fn udf(does: Does) -> ScalarUDF {
@@ -103,6 +111,18 @@ impl ScalarUDFImpl for Function {
             }
             None => checked,
         }))
+    }
+
+    /// Identities compare as their texts do, so a comparison with a text is one with 16 bytes; no text is made for it.
+    fn preimage(&self, args: &[Expr], text: &Expr, _: &SimplifyContext) -> Result<PreimageResult> {
+        let (Does::IdText, [id], Expr::Literal(text, _)) = (self.does, args, text) else { return Ok(PreimageResult::None) };
+        let bytes = text.try_as_str().flatten().and_then(id_bytes);
+        let Some((id_is, next)) = bytes.and_then(|bytes| Some((bytes, u128::from_be_bytes(bytes).checked_add(1)?))) else {
+            return Ok(PreimageResult::None);
+        };
+        let value = |bytes: [u8; 16]| ScalarValue::FixedSizeBinary(16, Some(bytes.to_vec()));
+        let interval = Box::new(Interval::try_new(value(id_is), value(next.to_be_bytes()))?);
+        Ok(PreimageResult::Range { expr: id.clone(), interval })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -16,7 +16,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 
 use crate::StoreError;
-use crate::columns::{COLUMNS, position};
+use crate::columns::{COLUMNS, ID, position};
 use crate::home::Home;
 use crate::pages::{Footer, GroupRows, Pages, read_at};
 use crate::segment::{DAY, Segment};
@@ -28,7 +28,7 @@ pub(crate) enum End {
     Destination,
 }
 
-/// The columns whose values are counted.
+/// The columns whose values are counted when nobody says which.
 pub const COUNTED: [&str; 4] = ["type", "identifier", "malware", "feed"];
 
 /// What is remembered of an address.
@@ -41,21 +41,22 @@ pub struct Sightings {
     pub last_seen: Option<i64>,
     /// Events of each day, by days since 1970, UTC.
     pub days: BTreeMap<i32, u64>,
-    /// For each of [`COUNTED`], how often its values occur.
-    pub counts: [BTreeMap<String, u64>; COUNTED.len()],
+    /// For each of the columns that are counted, how often its values occur.
+    pub counts: Vec<BTreeMap<String, u64>>,
     /// The newest events, newest first, each a batch of one row; columns as in [`crate::columns::FILE_SCHEMA`].
     pub newest: Vec<RecordBatch>,
 }
 
-/// What is remembered of this address at either end, with so many of the newest events whole.
+/// What is remembered of this address at either end, with the values of `counted` (columns of text), and so many of the newest events
+/// whole.
 ///
 /// # Errors
 /// When a segment cannot be read.
-pub fn by_ip(home: &Home, segments: &[Segment], ip: IpAddr, newest: usize) -> Result<Sightings, StoreError> {
+pub fn by_ip(home: &Home, segments: &[Segment], ip: IpAddr, counted: &[&str], newest: usize) -> Result<Sightings, StoreError> {
     let text = ip.to_string();
     let doubts: Vec<Doubt> = segments.iter().rev().filter_map(|segment| Doubt::of(home, segment, &text)).collect();
-    let found = side_by_side(&doubts, |doubt| doubt.resolve(&text, newest))?;
-    let mut sightings = Sightings::default();
+    let found = side_by_side(&doubts, |doubt| doubt.resolve(&text, counted, newest))?;
+    let mut sightings = Sightings::of(counted);
     let mut latest = Latest::new(newest);
     for (segment, found) in found.iter().enumerate() {
         sightings.add(&found.seen);
@@ -111,12 +112,12 @@ impl Doubt {
         let in_range = segment.ip_min.as_deref().is_some_and(|min| min <= ip) && segment.ip_max.as_deref().is_some_and(|max| max >= ip);
         // A file that cannot be opened is in doubt: the reading that follows says what is wrong with it.
         let file = File::open(&path).ok();
-        let may = |end| file.as_ref().is_none_or(|file| filter(segment, end).is_none_or(|filter| filter.may_hold(file, ip)));
+        let may = |end| file.as_ref().is_none_or(|file| filter(segment, end).is_none_or(|filter| filter.may_hold(file, ip.as_bytes())));
         let (source, destination) = (in_range && may(End::Source), may(End::Destination));
         (source || destination).then_some(Self { path, source, destination })
     }
 
-    fn resolve(&self, ip: &str, newest: usize) -> Result<Found, StoreError> {
+    fn resolve(&self, ip: &str, counted: &[&str], newest: usize) -> Result<Found, StoreError> {
         let pages = Pages::open(&self.path)?;
         let mut rows = Vec::new();
         for (end, name, asked) in [(End::Source, "source_ip", self.source), (End::Destination, "destination_ip", self.destination)] {
@@ -127,9 +128,9 @@ impl Doubt {
             };
             rows = united(rows, pages.rows_with(column, ip, among)?);
         }
-        let mut found = Found { seen: Sightings::default(), latest: Latest::new(newest), footer: None };
+        let mut found = Found { seen: Sightings::of(counted), latest: Latest::new(newest), footer: None };
         if !rows.is_empty() {
-            found.note(&pages, &rows)?;
+            found.note(&pages, counted, &rows)?;
         }
         Ok(found)
     }
@@ -142,7 +143,7 @@ fn groups_with(pages: &Pages, column: usize, text: &str) -> Vec<GroupRows> {
         .filter(|group| {
             let chunk = pages.chunk(*group, column);
             let filter = chunk.and_then(|c| Filter::at(c.bloom_filter_offset()?, i64::from(c.bloom_filter_length()?)));
-            chunk.is_some() && filter.is_none_or(|filter| filter.may_hold(pages.file(), text))
+            chunk.is_some() && filter.is_none_or(|filter| filter.may_hold(pages.file(), text.as_bytes()))
         })
         .map(|group| GroupRows { group, rows: std::iter::once(0..count(group)).collect() })
         .collect()
@@ -180,8 +181,8 @@ struct Found {
 
 impl Found {
     /// Counts these rows. An address that is the destination of millions is read group by group.
-    fn note(&mut self, pages: &Pages, rows: &[GroupRows]) -> Result<(), StoreError> {
-        let columns: Vec<usize> = std::iter::once("time").chain(COUNTED).filter_map(position).collect();
+    fn note(&mut self, pages: &Pages, counted: &[&str], rows: &[GroupRows]) -> Result<(), StoreError> {
+        let columns: Vec<usize> = std::iter::once("time").chain(counted.iter().copied()).filter_map(position).collect();
         for group in rows {
             let read = pages.read(&columns, std::slice::from_ref(group))?;
             let times = read.column(0).as_primitive::<TimestampMicrosecondType>().values();
@@ -207,6 +208,10 @@ impl Found {
 }
 
 impl Sightings {
+    fn of(counted: &[&str]) -> Self {
+        Self { counts: vec![BTreeMap::new(); counted.len()], ..Self::default() }
+    }
+
     fn add(&mut self, other: &Self) {
         self.events += other.events;
         self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
@@ -301,7 +306,18 @@ fn filter(segment: &Segment, end: End) -> Option<Filter> {
 pub(crate) fn may_hold(home: &Home, segment: &Segment, ip: &str, end: End) -> bool {
     let Some(filter) = filter(segment, end) else { return true };
     // The reading that follows says what is wrong with the file.
-    File::open(home.resolve(&segment.path)).map_or(true, |file| filter.may_hold(&file, ip))
+    File::open(home.resolve(&segment.path)).map_or(true, |file| filter.may_hold(&file, ip.as_bytes()))
+}
+
+/// The groups of a segment that may hold an identity, for each whether it may; `None` when the file cannot be read, of which
+/// the reading that follows tells.
+pub(crate) fn groups_with_id(home: &Home, segment: &Segment, id: &[u8; 16]) -> Option<Vec<bool>> {
+    let pages = Pages::open(&home.resolve(&segment.path)).ok()?;
+    let may = (0..pages.groups().len()).map(|group| {
+        let chunk = pages.chunk(group, ID)?;
+        Some(Filter::at(chunk.bloom_filter_offset()?, i64::from(chunk.bloom_filter_length()?))?.may_hold(pages.file(), id))
+    });
+    Some(may.map(|may| may.unwrap_or(true)).collect())
 }
 
 impl Filter {
@@ -310,9 +326,9 @@ impl Filter {
         (length >= 32).then(|| Self { offset: offset.unsigned_abs(), length: length.unsigned_abs() })
     }
 
-    fn may_hold(self, file: &File, text: &str) -> bool {
+    fn may_hold(self, file: &File, value: &[u8]) -> bool {
         let bitset = 1_u64 << self.length.ilog2();
-        let hash = twox_hash::XxHash64::oneshot(0, text.as_bytes());
+        let hash = twox_hash::XxHash64::oneshot(0, value);
         let block = ((hash >> 32) * (bitset / 32)) >> 32;
         let mut words = [0_u8; 32];
         if read_at(file, &mut words, self.offset + (self.length - bitset) + block * 32).is_err() {

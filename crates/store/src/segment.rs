@@ -30,6 +30,19 @@ pub(crate) const ROWS_PER_GROUP: usize = 1 << 20;
 const ROWS_PER_PAGE: usize = 8192;
 const BYTES_PER_PAGE: usize = 64 << 10;
 
+/// Columns of long texts, many of them different.
+const LONG: [&str; 9] = [
+    "source_ip",
+    "source_network",
+    "source_fqdn",
+    "source_url",
+    "source_reverse_dns",
+    "destination_fqdn",
+    "destination_url",
+    "destination_reverse_dns",
+    "extra",
+];
+
 /// What the register remembers of a segment.
 #[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
 pub struct Segment {
@@ -61,7 +74,8 @@ pub(crate) fn properties(rows: usize) -> WriterProperties {
     let path = |name: &str| ColumnPath::from(name.to_owned());
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("musubi ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("level 1 exists")))
+        // What a dictionary or packing has left of a column hardly compresses, and who looks up a row would unpack all that is beside it.
+        .set_compression(Compression::UNCOMPRESSED)
         .set_data_page_row_count_limit(ROWS_PER_PAGE)
         // The size of a page is looked at after so many rows.
         .set_write_batch_size(1024)
@@ -73,7 +87,6 @@ pub(crate) fn properties(rows: usize) -> WriterProperties {
         .set_column_index_truncate_length(Some(64))
         .set_bloom_filter_position(BloomFilterPosition::End)
         // Hashes do not compress; plain and bare they are read at the speed of memory.
-        .set_column_compression(path("id"), Compression::UNCOMPRESSED)
         .set_column_dictionary_enabled(path("id"), false)
         .set_column_encoding(path("id"), Encoding::PLAIN)
         .set_column_statistics_enabled(path("id"), EnabledStatistics::None);
@@ -81,10 +94,15 @@ pub(crate) fn properties(rows: usize) -> WriterProperties {
     for name in ["time", "row", "source_port"] {
         builder = builder.set_column_dictionary_enabled(path(name), false).set_column_encoding(path(name), Encoding::DELTA_BINARY_PACKED);
     }
-    // What packing has left of times does not compress, and most questions read them all.
-    builder = builder.set_column_compression(path("time"), Compression::UNCOMPRESSED);
-    for name in ["source_ip", "source_reverse_dns", "source_url", "destination_url"] {
+    // Texts that are like the one before, since rows are sorted by source.
+    for name in ["source_ip", "source_network", "source_reverse_dns", "source_url", "destination_url"] {
         builder = builder.set_column_dictionary_enabled(path(name), false).set_column_encoding(path(name), Encoding::DELTA_BYTE_ARRAY);
+    }
+    // Each row has its own: a dictionary would be read for nothing.
+    builder = builder.set_column_dictionary_enabled(path("extra"), false);
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(1).expect("level 1 exists"));
+    for name in LONG {
+        builder = builder.set_column_compression(path(name), zstd);
     }
     builder = builder
         .set_column_statistics_enabled(path("source_ip"), EnabledStatistics::Page)
@@ -96,6 +114,11 @@ pub(crate) fn properties(rows: usize) -> WriterProperties {
             .set_column_bloom_filter_fpp(path(name), 0.02)
             .set_column_bloom_filter_max_ndv(path(name), rows.max(64) as u64);
     }
+    // A byte for each event: which group holds an identity is known without reading millions of them.
+    builder = builder
+        .set_column_bloom_filter_enabled(path("id"), true)
+        .set_column_bloom_filter_fpp(path("id"), 0.03)
+        .set_column_bloom_filter_max_ndv(path("id"), rows.max(64) as u64);
     builder.build()
 }
 

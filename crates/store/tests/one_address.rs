@@ -102,7 +102,7 @@ fn agrees(home: &Home, segments: &[Segment]) {
         let with: Vec<usize> =
             (0..all.num_rows()).filter(|at| [sources, destinations].iter().any(|end| end.is_valid(*at) && end.value(*at) == ip)).collect();
         for limit in [0, 7, usize::MAX] {
-            let sightings = by_ip(home, segments, ip.parse().unwrap(), limit).unwrap();
+            let sightings = by_ip(home, segments, ip.parse().unwrap(), &COUNTED, limit).unwrap();
             assert_eq!(sightings.events, with.len() as u64, "{ip}");
             assert_eq!(sightings.first_seen, with.iter().map(|at| times.value(*at)).min(), "{ip}");
             assert_eq!(sightings.last_seen, with.iter().map(|at| times.value(*at)).max(), "{ip}");
@@ -204,6 +204,6 @@ async fn a_segment_that_is_gone_is_an_error_and_not_an_absence() {
     let (_folder, home, register) = filled(6, 1, 300).await;
     let segments = register.segments().await.unwrap();
     std::fs::remove_file(home.resolve(&segments[0].path)).unwrap();
-    let error = by_ip(&home, &segments, "192.0.2.1".parse().unwrap(), 20).unwrap_err();
+    let error = by_ip(&home, &segments, "192.0.2.1".parse().unwrap(), &COUNTED, 20).unwrap_err();
     assert!(error.to_string().contains(&segments[0].path), "{error}");
 }

@@ -89,6 +89,35 @@ async fn sql_finds_what_was_written() {
     assert_eq!(ask(&home, &register, &format!("SELECT count(*) FROM events WHERE id = '{id}'")).await, "1");
 }
 
+#[tokio::test]
+async fn an_identity_is_found_without_reading_those_of_all_events() {
+    let (_folder, home, register) = filled(5000, 4).await;
+    let files = register.segments().await.unwrap().len();
+    assert_eq!(files, 12);
+    let ids = ask(&home, &register, "SELECT id FROM events ORDER BY id").await;
+    let ids: Vec<&str> = ids.split(';').collect();
+    let questions = Questions::open(&home, &register).await.unwrap();
+    let mut read = 0;
+    for at in (0..5000).step_by(500) {
+        let id = ids[at];
+        assert_eq!(ask(&home, &register, &format!("SELECT id FROM events WHERE id = '{id}'")).await, id);
+        assert_eq!(ask(&home, &register, &format!("SELECT count(*) FROM events WHERE '{id}' = id AND source_port >= 0")).await, "1");
+        // They compare as their texts do, also where no event has them.
+        for (op, count) in [("<", at), ("<=", at + 1), (">", 4999 - at), (">=", 5000 - at), ("<>", 4999)] {
+            assert_eq!(ask(&home, &register, &format!("SELECT count(*) FROM events WHERE id {op} '{id}'")).await, count.to_string(), "{op} {id}");
+        }
+        let plan = questions.sql(&format!("EXPLAIN SELECT * FROM events WHERE id = '{id}'")).await.unwrap().collect().await.unwrap();
+        read += arrow::util::pretty::pretty_format_batches(&plan).unwrap().to_string().matches(".parquet").count();
+    }
+    // Three of a hundred files are read in vain; without the filters it would be all of them.
+    assert!((10..=30).contains(&read), "{read} files for ten identities");
+    let two = format!("SELECT count(*) FROM events WHERE id IN ('{}', '{}')", ids[7], ids[4242]);
+    assert_eq!(ask(&home, &register, &two).await, "2");
+    for nobody in ["00000000000000000000000000000000", "ffffffffffffffffffffffffffffffff", "", "x", &ids[3].to_uppercase(), &ids[3][1..]] {
+        assert_eq!(ask(&home, &register, &format!("SELECT count(*) FROM events WHERE id = '{nobody}'")).await, "0", "{nobody:?}");
+    }
+}
+
 /// The engine has a slow road for counting distinct fixed-size bytes beside another aggregate; our columns are text and avoid it.
 #[tokio::test]
 async fn counting_distinct_addresses_beside_another_aggregate_is_right() {

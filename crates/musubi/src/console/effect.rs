@@ -62,7 +62,7 @@ pub(super) async fn of(
 
 /// How many events are held under which terms.
 async fn held(visit: &Visit) -> Result<BTreeMap<i64, u64>, Fault> {
-    let questions = Questions::open(&visit.server.home, &visit.server.register).await?;
+    let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
     let mut held = BTreeMap::new();
     for batch in questions.sql("SELECT terms, count(*) AS events FROM events GROUP BY terms").await?.collect().await? {
         let column = |at: usize| cast(batch.column(at), &DataType::Int64);

@@ -43,7 +43,7 @@ async fn page(visit: Visit) -> Answer {
     let text = query.one("value").unwrap_or_default();
     let value = Meaning::value(text).filter(|value| !matches!(value, Meaning::Asn(_)) && text.len() <= 2048);
     let found = match &value {
-        Some(value) => Some(found(&visit, value).await?),
+        Some(value) => Some(found(&visit, value, query.one("far").is_some()).await?),
         None => None,
     };
     let body = html! {
@@ -68,9 +68,13 @@ async fn page(visit: Visit) -> Answer {
     Ok(visit.page(&title, &body))
 }
 
-async fn found(visit: &Visit, value: &Meaning) -> Result<Markup, Fault> {
+async fn found(visit: &Visit, value: &Meaning, far: bool) -> Result<Markup, Fault> {
     let server = &visit.server;
-    let known = tokio::time::timeout(LONGEST, about(&server.home, Some(&server.register), Eyes::Page, value, NEWEST)).await;
+    let figures = server.figures().await?;
+    // Before all are counted, no day is known to be empty.
+    let days = figures.by_day(&store::figures::Asked::default(), None).filter(|_| figures.uncounted() == 0);
+    let eyes = Eyes::Page { days: days.as_deref(), far };
+    let known = tokio::time::timeout(LONGEST, about(&server.home, Some(&server.register), eyes, value, NEWEST)).await;
     let (about, newest) = match known {
         Ok(known) => known?,
         Err(_) => return Ok(empty(&visit.say("events-late"), Some((&filter::link(&[("q", &value.text())]), &visit.say("nav-events"))))),
@@ -84,6 +88,12 @@ async fn found(visit: &Visit, value: &Meaning) -> Result<Markup, Fault> {
     let count = about.get("events").and_then(Value::as_u64).unwrap_or(0);
     Ok(html! {
         (sightings(visit, &text, &about, count))
+        @if let Some(day) = about.get("since").and_then(Value::as_str) {
+            p.glance {
+                (visit.say_with("lookup-glanced", &[("day", day.to_owned().into())])) " "
+                a.button href=(filter::address("/lookup", &[("value", &text), ("far", "1")])) { (visit.say("lookup-far")) }
+            }
+        }
         div.cards {
             section.card { h2 { (visit.say("lookup-indicators")) }
                 @if indicators.is_empty() { p.quiet { (visit.say("lookup-no-indicator")) } }

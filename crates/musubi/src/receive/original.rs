@@ -38,12 +38,15 @@ pub(crate) fn row(home: &Home, evidence: &Evidence, parts: &[Part], mappings: &[
     };
     let within = row - part.first_row.unsigned_abs();
     let Some((marked_row, offset)) = Marks::before(&part.marks, within) else { bail!("nothing was read from this row") };
-    let mut bytes = Vec::new();
-    store::evidence::open(home, &evidence.kept)?.read_to_end(&mut bytes)?;
     let knowledge = super::knowledge::load(home, mappings)?;
     let received = jiff::Timestamp::from_microsecond(evidence.received_at)?;
     let source = parts::by_name(&part.format);
     let how = How { format: source, format_of: Some(&part.path), feed: None, received, knowledge: &knowledge };
+    if let Some(found) = near(home, evidence, part, &how, within)? {
+        return Ok(found);
+    }
+    let mut bytes = Vec::new();
+    store::evidence::open(home, &evidence.kept)?.read_to_end(&mut bytes)?;
     let mut seeker =
         Seeker { path: &part.path, inside: false, row: within, marked: (marked_row, offset), found: None, offsets: Vec::new() };
     // The walk gives the part's bytes; the source tells where its rows begin.
@@ -55,6 +58,32 @@ pub(crate) fn row(home: &Home, evidence: &Evidence, parts: &[Part], mappings: &[
     let mut cutter = Cutter { path: &part.path, start, end, out: Vec::new() };
     formats::unpack::walk(&evidence.name, &mut Cursor::new(&bytes), &formats::unpack::Limits::default(), &mut cutter)?;
     Ok(Original { path: part.path.clone(), row: within, bytes: cutter.out })
+}
+
+/// Bytes from a mark on that hold the thousand rows until the next one, in all that is usual.
+const NEAR: u64 = 4 << 20;
+
+/// The row, read from the mark before it behind the report's own head: of a long report of lines, which is no part of anything else, little
+/// is looked at. `None` when it must be read from its beginning.
+fn near(home: &Home, evidence: &Evidence, part: &Part, how: &How<'_>, within: u64) -> Result<Option<Original>> {
+    let (Some((first_row, head)), Some((marked_row, offset))) = (Marks::before(&part.marks, 1), Marks::before(&part.marks, within)) else {
+        return Ok(None);
+    };
+    if part.path != evidence.name || first_row != 1 || offset <= head || head > NEAR {
+        return Ok(None);
+    }
+    let mut kept = store::evidence::open(home, &evidence.kept)?;
+    let mut bytes = Vec::new();
+    kept.by_ref().take(head).read_to_end(&mut bytes)?;
+    io::copy(&mut kept.by_ref().take(offset - head), &mut io::sink())?;
+    kept.take(NEAR).read_to_end(&mut bytes)?;
+    let wanted = within - marked_row + 1;
+    let mut seeker = Seeker { path: &part.path, inside: false, row: wanted, marked: (1, head), found: None, offsets: Vec::new() };
+    let _ = parts::read(&evidence.name, &mut Cursor::new(&bytes), how, &mut seeker);
+    // Without a row behind it, it may have been cut.
+    let (Some(start), Some(end)) = (seeker.found, seeker.offsets.first().copied()) else { return Ok(None) };
+    let piece = usize::try_from(start).ok().zip(usize::try_from(end).ok()).and_then(|(start, end)| bytes.get(start..end));
+    Ok(piece.map(|piece| Original { path: part.path.clone(), row: within, bytes: piece.to_vec() }))
 }
 
 /// Notes where the wanted row and the one after it begin.

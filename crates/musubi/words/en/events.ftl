@@ -63,3 +63,7 @@ events-no-original = The original cannot be shown: it was removed after its rete
 events-told = Cases and takedowns
 events-told-nobody = No case and no takedown names its source.
 events-told-more = Who was told of it
+events-glanced = Looked through the events back to { $day }.
+events-far = Look at all that is older too
+events-count-far = Count all the same
+events-show-original = Show the row

@@ -29,3 +29,5 @@ lookup-warnings = Warning lists
 lookup-no-warning = On no warning list.
 lookup-told = Who was told
 lookup-told-nobody = None of those responsible was told of it lately.
+lookup-glanced = Looked through the events back to { $day }.
+lookup-far = Look at all that is older too

@@ -29,3 +29,5 @@ lookup-warnings = 警告リスト
 lookup-no-warning = どの警告リストにも載っていません。
 lookup-told = 通知した相手
 lookup-told-nobody = 責任を負う組織への最近の通知はありません。
+lookup-glanced = { $day } 以降のイベントを調べました。
+lookup-far = それより前もすべて調べる

@@ -11,12 +11,14 @@ use anyhow::anyhow;
 use axum::extract::Path;
 use axum::http::HeaderMap;
 use casework::model::agreement::{Channel, Purpose};
+use casework::model::day::Day;
 use casework::model::rights::Right;
 use casework::share::Affected;
 use jiff::Timestamp;
 use serde_json::Value;
 use store::columns::{COLUMNS, Kind};
 use store::events::Questions;
+use store::figures::Asked as Figured;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema};
 
@@ -26,6 +28,7 @@ use crate::api::Server;
 use crate::api::standing::{Sight, Standing};
 use crate::cli::lookup::objects;
 use crate::console::visit::{Answer, Fault, Visit, Who};
+use crate::glance::Back;
 
 /// Events of one moment whose identity is hidden, at most.
 const HIDDEN: usize = 100_000;
@@ -124,7 +127,7 @@ impl Eyes {
 
     pub(crate) async fn open(&self, server: &Server) -> Result<Questions, store::StoreError> {
         match &self.sight {
-            None => Questions::open(&server.home, &server.register).await,
+            None => Questions::open_page(&server.home, &server.register).await,
             Some(sight) => {
                 Questions::open_for(&server.home, &server.register, |known| sight.get(&known.id).map(|sight| sight.redactions)).await
             }
@@ -174,10 +177,11 @@ async fn list(visit: Visit, headers: HeaderMap) -> Answer {
     let mut conditions = filter::conditions(&asked)?;
     let (columns, wanted) = columns(asked.text("fields"))?;
     let limit = asked.limit()?;
-    let mut skip = 0;
+    let (mut skip, mut before) = (0, None);
     if let Some([time, id, given]) = asked.cursor()? {
         let wrong = || Fault::Wrong("parameter cursor: not given by this server for this list".to_owned());
         let time: Timestamp = time.parse().map_err(|_| wrong())?;
+        before = Some(time);
         let behind = match id.as_str() {
             // Events whose identity is hidden come last of their moment, and are told apart by how many were given.
             "" => {
@@ -189,15 +193,37 @@ async fn list(visit: Visit, headers: HeaderMap) -> Answer {
         };
         conditions.push(format!("time <= timestamp '{time}' AND (time < timestamp '{time}' OR {behind})"));
     }
-    let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
-    let sql =
-        format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC, id DESC, terms LIMIT {} OFFSET {skip}", limit + 1);
+    let skipped = skip;
     let who = visit.who()?;
     let eyes = Eyes::of(&visit.server, who, Purpose::Defend, None, visit.now).await?;
-    let mut rows = eyes.ask(&visit.server, &sql).await?;
+    // From the newest day back, in stretches: a page near the newest event costs what it shows.
+    let figures = visit.server.figures().await?;
+    let days = figures.by_day(&Figured::default(), None).filter(|_| figures.uncounted() == 0);
+    let end = before.map_or(i32::MAX, |time| Day::of(time).number());
+    let mut back = days.map(|days| Back::new(days.into_iter().filter(|(day, _)| *day <= end).collect()));
+    // What a party sees of a day is not what there is.
+    let enough = (conditions.is_empty() && eyes.sight.is_none()).then_some(limit as u64 + 1);
+    let mut rows = Vec::new();
+    while rows.len() <= limit {
+        let mut all = conditions.clone();
+        if let Some(back) = &mut back {
+            let Some((first, last)) = back.next(enough) else { break };
+            let (from, until) = (Day::from_number(first).start(), Day::from_number(last).next().start());
+            all.push(format!("time >= timestamp '{from}' AND time < timestamp '{until}'"));
+        }
+        let condition = if all.is_empty() { "true".to_owned() } else { all.join(" AND ") };
+        let most = limit + 1 - rows.len();
+        let sql = format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC, id DESC, terms LIMIT {most} OFFSET {skip}");
+        rows.extend(eyes.ask(&visit.server, &sql).await?);
+        // Those that are skipped are of the moment at which the page begins.
+        skip = 0;
+        if back.is_none() {
+            break;
+        }
+    }
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|last| cursor(&rows, last, skip));
+    let next = rows.last().filter(|_| more).map(|last| cursor(&rows, last, skipped));
     let under = eyes.under(&rows);
     eyes.tell_terms(&mut rows);
     if let Some(wanted) = wanted {
@@ -235,7 +261,7 @@ async fn one(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer
 
 /// The terms of an event as they are held; for our own.
 pub(super) async fn terms_of(visit: &Visit, id: &str) -> Result<Option<i64>, Fault> {
-    let questions = Questions::open(&visit.server.home, &visit.server.register).await?;
+    let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
     let rows = questions.sql(&format!("SELECT terms FROM events WHERE id = '{id}' LIMIT 1")).await?;
     let batches = rows.collect().await.map_err(|error| Fault::Failed(anyhow!(error)))?;
     Ok(objects(&batches)?.first().and_then(|row| row["terms"].as_i64()))

@@ -12,6 +12,7 @@ mod views;
 use casework::model::day::Day;
 use casework::model::meaning::Meaning;
 use casework::model::rights::Right;
+use formats::rsit::Class;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -29,6 +30,8 @@ use super::picture::histogram::{Histogram, Stretch, named, stretches};
 use super::picture::{beside, map};
 use super::visit::{Answer, Fault, Visit};
 use super::words::grouped;
+use crate::glance::Back;
+use crate::lookup::objects;
 
 pub(super) fn routes() -> Vec<Route> {
     [
@@ -98,9 +101,13 @@ async fn list(visit: Visit, headers: axum::http::HeaderMap) -> Answer {
     let cursor = query.one("after").and_then(read_cursor);
     let figures = visit.server.figures().await?;
     let asking = visit.server.asking().await?;
-    let address_days = address_days(&visit, &wanted).await?;
-    let rows = rows(&asking, &figures, &wanted, address_days.as_deref(), &columns, cursor).await;
-    let counts = counts(&asking, &figures, &wanted, address_days).await?;
+    let far = query.one("far").is_some();
+    let address = address(&visit, &wanted, cursor.is_none()).await?;
+    let (rows, counts) = tokio::join!(
+        rows(&asking, &figures, &wanted, address.as_ref(), &columns, cursor, far),
+        counts(&asking, &figures, &wanted, address.as_ref(), far),
+    );
+    let counts = counts?;
     drop(asking);
     let views = views::of(&visit).await?;
     let body = html! {
@@ -112,12 +119,16 @@ async fn list(visit: Visit, headers: axum::http::HeaderMap) -> Answer {
             div.facets { (facets(&visit, &query, &counts)) }
             div.rows {
                 @match &rows {
-                    Ok((rows, next)) => {
-                        @if rows.is_empty() { (nothing(&visit, &query, &figures)) }
-                        @else {
-                            (shown(&visit, &query, &columns, rows))
-                            (paging(&visit, next.as_deref()))
+                    Ok(Rows { rows, next, glanced }) => {
+                        @if !rows.is_empty() { (shown(&visit, &query, &columns, rows)) }
+                        @else if glanced.is_none() { (nothing(&visit, &query, &figures)) }
+                        @if let Some(day) = glanced {
+                            p.glance {
+                                (visit.say_with("events-glanced", &[("day", Day::from_number(*day).to_string().into())])) " "
+                                a.button href=(query.with("far", Some("1")).link("/events")) { (visit.say("events-far")) }
+                            }
                         }
+                        (paging(&visit, next.as_deref()))
                     }
                     Err(NoAnswer::Late) => (empty(&visit.say("events-late"), None)),
                     Err(NoAnswer::Wrong(why)) => (empty(why, None)),
@@ -152,70 +163,108 @@ fn read_cursor(text: &str) -> Option<(Timestamp, String)> {
     (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| (time, id.to_owned()))
 }
 
-/// The days on which an address was seen, where that is what is asked: the look-up knows them without reading the rest.
-async fn address_days(visit: &Visit, wanted: &Filter) -> Result<Option<Vec<(i32, u64)>>, Fault> {
+/// What the look-up knows of an address without reading the rest, where one is asked for.
+struct Address {
+    days: Vec<(i32, u64)>,
+    /// Exactly the events that are asked for: nothing else is a condition.
+    alone: bool,
+    facets: Vec<(&'static str, Vec<(String, u64)>)>,
+    /// One more than a page, when the first page is asked for.
+    newest: Option<Vec<Value>>,
+}
+
+async fn address(visit: &Visit, wanted: &Filter, first_page: bool) -> Result<Option<Address>, Fault> {
+    const COLUMNS: [&str; 5] = ["type", "source_country", "feed", "malware", "destination_country"];
     let Some(Meaning::Address(ip)) = wanted.meaning else { return Ok(None) };
+    let alone = *wanted == Filter { meaning: wanted.meaning.clone(), ..Filter::default() };
+    let most = if alone && first_page { ROWS + 1 } else { 0 };
     let (home, segments) = (visit.server.home.clone(), visit.server.register.segments().await?);
-    let seen = tokio::task::spawn_blocking(move || store::lookup::by_ip(&home, &segments, ip, 0)).await??;
+    let seen = tokio::task::spawn_blocking(move || store::lookup::by_ip(&home, &segments, ip, &COLUMNS, most)).await??;
+    let facets = FACETS.iter().zip(seen.counts).map(|((name, _), counts)| {
+        let said: u64 = counts.values().sum();
+        let named = counts.into_iter().map(|(value, count)| match Class::of(&value).filter(|_| *name == "class") {
+            Some(class) => (format!("{}/{}", class.taxonomy(), class.type_()), count),
+            None => (value, count),
+        });
+        let mut values: Vec<(String, u64)> = named.chain((seen.events > said).then(|| (String::new(), seen.events - said))).collect();
+        values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        (*name, values)
+    });
+    let facets = facets.collect();
     let from = wanted.from.map_or(i32::MIN, |from| Day::of(from).number());
-    let until = wanted.until.map_or(i32::MAX, |until| Day::of(until).number());
-    Ok(Some(seen.days.into_iter().filter(|(day, _)| (from..=until).contains(day)).collect()))
+    let last = |until: Timestamp| until.checked_sub(jiff::SignedDuration::from_micros(1)).unwrap_or(until);
+    let through = wanted.until.map_or(i32::MAX, |until| Day::of(last(until)).number());
+    let days = seen.days.into_iter().filter(|(day, _)| (from..=through).contains(day)).collect();
+    let newest = if most > 0 { Some(objects(&seen.newest)?) } else { None };
+    Ok(Some(Address { days, alone, facets, newest }))
+}
+
+/// Rows of a page.
+struct Rows {
+    rows: Vec<Value>,
+    /// Where the next page begins.
+    next: Option<String>,
+    /// The day back to which was looked, when more lies behind it.
+    glanced: Option<i32>,
+}
+
+impl Rows {
+    fn of(mut rows: Vec<Value>, glanced: Option<i32>) -> Self {
+        let next = match (rows.len() > ROWS, glanced) {
+            (true, _) => {
+                rows.truncate(ROWS);
+                rows.last().and_then(|row| Some(format!("{}.{}", time_of(row)?.as_microsecond(), row["id"].as_str()?)))
+            }
+            // Nothing comes before the least identity: the page after it begins with the day before.
+            (false, Some(day)) => Some(format!("{}.{:032}", Day::from_number(day).start().as_microsecond(), 0)),
+            (false, None) => None,
+        };
+        let glanced = glanced.filter(|_| rows.len() < ROWS);
+        Self { rows, next, glanced }
+    }
 }
 
 /// A page of rows from the newest back, and the cursor of the next. Days are asked in stretches: as few as are sure to hold a page where
-/// the sums know, else more and more.
+/// the sums know, else more and more; a glance ends after many events, unless somebody wants to look `far`.
 async fn rows(
     asking: &Asking,
     figures: &Figures,
     wanted: &Filter,
-    address_days: Option<&[(i32, u64)]>,
+    address: Option<&Address>,
     columns: &[&str],
     cursor: Option<(Timestamp, String)>,
-) -> Result<(Vec<Value>, Option<String>), NoAnswer> {
+    far: bool,
+) -> Result<Rows, NoAnswer> {
+    if let Some(newest) = address.and_then(|address| address.newest.as_ref()) {
+        return Ok(Rows::of(newest.clone(), None));
+    }
     let known = wanted.asked().and_then(|asked| figures.by_day(&asked, None)).filter(|_| figures.uncounted() == 0);
-    let whole = known.is_some();
-    let days = match (known, address_days) {
+    let enough = known.is_some().then_some(ROWS as u64 + 1);
+    let days = match (known, address) {
         (Some(days), _) => days,
-        (None, Some(days)) => days.to_vec(),
+        (None, Some(address)) => address.days.clone(),
         (None, None) => {
-            let span = Filter { from: wanted.from, until: wanted.until, ..Filter::default() };
             let day = |at: Option<Timestamp>| at.map(|at| Day::of(at).number());
             let asked = store::figures::Asked {
-                from: day(span.from),
-                until: day(span.until).map(|day| day.saturating_add(1)),
+                from: day(wanted.from),
+                until: day(wanted.until).map(|day| day.saturating_add(1)),
                 ..Default::default()
             };
             figures.by_day(&asked, None).unwrap_or_default()
         }
     };
     let end = cursor.as_ref().map_or(i32::MAX, |(time, _)| Day::of(*time).number());
-    let mut days: Vec<(i32, u64)> = days.into_iter().filter(|(day, _)| *day <= end).collect();
+    let mut back = Back::new(days.into_iter().filter(|(day, _)| *day <= end).collect());
     let started = std::time::Instant::now();
     let mut found = Vec::new();
-    let mut stretch = 1;
     // Events that were not counted yet lie on any day.
     let uncounted = figures.uncounted() > 0;
     while found.len() <= ROWS {
-        let mut last = None;
-        let mut first = None;
-        let (mut taken, mut sum) = (0, 0);
-        while let Some((day, count)) = days.last().copied().filter(|_| !uncounted) {
-            let enough = if whole { sum > ROWS as u64 && taken > 0 } else { taken >= stretch };
-            if enough {
-                break;
-            }
-            days.pop();
-            (taken, sum) = (taken + 1, sum + count);
-            last.get_or_insert(day);
-            first = Some(day);
-        }
-        stretch *= 4;
         let mut condition = wanted.condition();
-        if let (Some(first), Some(last)) = (first, last) {
+        if !uncounted {
+            let Some((first, last)) = back.next(enough) else { break };
             let (from, until) = (Day::from_number(first).start(), Day::from_number(last).next().start());
             condition = format!("time >= timestamp '{from}' AND time < timestamp '{until}' AND {condition}");
-        } else if !uncounted {
-            break;
         }
         if let Some((time, id)) = &cursor {
             condition = format!("time <= timestamp '{time}' AND (time < timestamp '{time}' OR id < '{id}') AND {condition}");
@@ -224,15 +273,11 @@ async fn rows(
         let most = ROWS + 1 - found.len();
         let told = asking.rows(&question(&condition, columns, Some(most)), most, left).await?;
         found.extend(told.objects().map_err(|_| NoAnswer::Wrong(String::from("rows cannot be shown")))?);
-        if uncounted {
+        if uncounted || (!far && back.glanced().is_some()) {
             break;
         }
     }
-    let next = (found.len() > ROWS).then(|| {
-        found.truncate(ROWS);
-        found.last().and_then(|row| Some(format!("{}.{}", time_of(row)?.as_microsecond(), row["id"].as_str()?)))
-    });
-    Ok((found, next.flatten()))
+    Ok(Rows::of(found, back.glanced().filter(|_| !far)))
 }
 
 /// The time of a row.
@@ -244,8 +289,14 @@ const FACETS: [(&str, By); 5] =
     [("class", By::Class), ("country", By::Country), ("feed", By::Feed), ("malware", By::Malware), ("victim", By::Victim)];
 
 /// How many there are, by what.
-async fn counts(asking: &Asking, figures: &Figures, wanted: &Filter, address_days: Option<Vec<(i32, u64)>>) -> Result<Counts, Fault> {
+async fn counts(asking: &Asking, figures: &Figures, wanted: &Filter, address: Option<&Address>, far: bool) -> Result<Counts, Fault> {
     let mut counts = Counts::default();
+    if let Some(address) = address.filter(|address| address.alone) {
+        counts.total = Some(address.days.iter().map(|(_, count)| count).sum());
+        counts.days = Some(address.days.clone());
+        counts.facets.clone_from(&address.facets);
+        return Ok(counts);
+    }
     let known = wanted.asked().filter(|_| figures.uncounted() == 0);
     if let Some(asked) = known {
         counts.total = figures.count(&asked, None);
@@ -256,17 +307,17 @@ async fn counts(asking: &Asking, figures: &Figures, wanted: &Filter, address_day
             }
         }
     }
-    if let Some(days) = &address_days
+    if let Some(address) = address
         && wanted.is_meaning_alone()
     {
-        counts.total = Some(days.iter().map(|(_, count)| count).sum());
-        counts.days = Some(days.clone());
+        counts.total = Some(address.days.iter().map(|(_, count)| count).sum());
+        counts.days = Some(address.days.clone());
     }
     // What the sums do not join is counted row by row where that is little.
     if counts.total.is_some_and(|total| total > COUNTED as u64) {
         return Ok(counts);
     }
-    if address_days.is_none()
+    if address.is_none()
         && let Some((first, last)) = counts.days.as_ref().and_then(|days| Some((days.first()?.0, days.last()?.0)))
     {
         let all = store::figures::Asked { from: Some(first), until: Some(last + 1), ..Default::default() };
@@ -274,8 +325,16 @@ async fn counts(asking: &Asking, figures: &Figures, wanted: &Filter, address_day
             return Ok(counts);
         }
     }
+    if counts.days.is_none() && address.is_none() && !far {
+        let day = |at: Option<Timestamp>| at.map(|at| Day::of(at).number());
+        let span = store::figures::Asked { from: day(wanted.from), until: day(wanted.until).map(|day| day.saturating_add(1)), ..Default::default() };
+        if figures.count(&span, None).is_some_and(|all| all > READ) {
+            counts.uncounted = true;
+            return Ok(counts);
+        }
+    }
     let mut condition = wanted.condition();
-    if let Some(days) = &address_days {
+    if let Some(days) = address.map(|address| &address.days) {
         let (Some((first, _)), Some((last, _))) = (days.first(), days.last()) else { return Ok(counts) };
         let (from, until) = (Day::from_number(*first).start(), Day::from_number(*last).next().start());
         condition = format!("time >= timestamp '{from}' AND time < timestamp '{until}' AND {condition}");
@@ -427,7 +486,10 @@ fn sums(visit: &Visit, query: &Query, counts: &Counts) -> Markup {
         p.total {
             @match counts.total {
                 Some(total) => { strong data-total=(total) { (grouped(total)) } " " (visit.say_with("events-total", &[("count", (total as f64).into())])) }
-                None if counts.uncounted => (visit.say("events-uncounted")),
+                None if counts.uncounted => {
+                    (visit.say("events-uncounted")) " "
+                    @if query.one("far").is_none() { a href=(query.with("far", Some("1")).link("/events")) { (visit.say("events-count-far")) } }
+                }
                 None => "",
             }
         }

@@ -15,6 +15,8 @@ use crate::console::picture::map;
 use crate::console::visit::{Answer, Fault, Visit};
 use crate::receive::original;
 
+/// Bytes of a report whose row is shown without being asked for.
+const AT_ONCE: i64 = 4 << 20;
 /// Characters of an original that are shown.
 const SHOWN: usize = 20_000;
 
@@ -56,8 +58,8 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Answer {
         }
         h2 { (visit.say("events-told")) }
         (told)
-        h2 { (visit.say("events-original")) }
-        (original_of(&visit, &event).await)
+        h2 #original { (visit.say("events-original")) }
+        (original_of(&visit, &query, &event).await)
     };
     Ok(visit.page(&title, &body))
 }
@@ -89,18 +91,26 @@ fn columns(visit: &Visit, event: &Value) -> Vec<(String, Markup)> {
 }
 
 /// The row as it stands in its report.
-async fn original_of(visit: &Visit, event: &Value) -> Markup {
+async fn original_of(visit: &Visit, query: &Query, event: &Value) -> Markup {
     let (Some(evidence), Some(row)) = (event["evidence"].as_str(), event["row"].as_u64()) else { return html! {} };
     let found = async {
         let register = &visit.server.register;
         let evidence = register.evidence(evidence).await?.ok_or_else(|| anyhow::anyhow!("no evidence"))?;
         anyhow::ensure!(!evidence.kept.is_empty(), "removed");
+        if evidence.size_bytes > AT_ONCE && query.one("original").is_none() {
+            return Ok(None);
+        }
         let (parts, mappings) = (register.parts(&evidence.id).await?, register.mappings(&evidence.id).await?);
         let home = visit.server.home.clone();
-        tokio::task::spawn_blocking(move || original::row(&home, &evidence, &parts, &mappings, row)).await?
+        tokio::task::spawn_blocking(move || original::row(&home, &evidence, &parts, &mappings, row)).await?.map(Some)
     };
     match found.await {
-        Ok(found) => html! {
+        // A long report is unpacked up to the row: for whoever asks.
+        Ok(None) => {
+            let to = query.with("original", Some("1")).link(visit.uri.path());
+            html! { p { a.button href={ (to) "#original" } { (visit.say("events-show-original")) } } }
+        }
+        Ok(Some(found)) => html! {
             p.quiet { (found.path) ", " (visit.say("evidence-row")) " " (found.row) }
             pre { (found.text().chars().take(SHOWN).collect::<String>()) }
         },
