@@ -25,7 +25,10 @@ pub(crate) enum Eyes<'a> {
     Ourselves,
     /// One page of many, in little memory: days that have events, each with how many, where that is known, and whether somebody wants to
     /// look at all of them.
-    Page { days: Option<&'a [(i32, u64)]>, far: bool },
+    Page {
+        days: Option<&'a [(i32, u64)]>,
+        far: bool,
+    },
     Party(&'a View),
 }
 

@@ -26,25 +26,25 @@ impl Visit {
 
     /// What stands in it.
     fn value(&self, place: Place, name: &str, value: &str, depth: u32) -> String {
-        let word = |prefix: &str, value: &str| {
+        let ours = |prefix: &str, value: &str| {
             let key = format!("{prefix}-{value}");
             if self.words.has(&key) { self.say(&key) } else { value.to_owned() }
         };
         let each = |separator: &str, prefix: &str| {
-            let words: Vec<String> = value.split(separator).map(|one| word(prefix, one)).collect();
+            let words: Vec<String> = value.split(separator).map(|one| ours(prefix, one)).collect();
             words.join(&self.say("sentence-between"))
         };
         match name {
-            "purpose" => word("policy-purpose", value),
+            "purpose" => ours("policy-purpose", value),
             "purposes" => each(" ", "policy-purpose"),
-            "channel" => word("policy-channel", value),
-            "effect" => word("effect", value),
-            "rule" => word("policy-rule", value),
+            "channel" => ours("policy-channel", value),
+            "effect" => ours("effect", value),
+            "rule" => ours("policy-rule", value),
             "rules" => each(", ", "policy-rule"),
             "hidden" => each(" and ", "policy-redaction"),
-            "way" => word("proof", value),
-            "role" => word("role", value),
-            "what" => word("sentence-what", &value.replace([' ', '/'], "-")),
+            "way" => ours("proof", value),
+            "role" => ours("role", value),
+            "what" => ours("sentence-what", &value.replace([' ', '/'], "-")),
             "sentence" => self.told_within(place, value, depth - 1),
             "sentences" => {
                 value.split("; ").map(|one| self.told_within(place, one, depth - 1)).collect::<Vec<_>>().join(&self.say("sentence-after"))

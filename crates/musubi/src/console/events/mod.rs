@@ -327,7 +327,11 @@ async fn counts(asking: &Asking, figures: &Figures, wanted: &Filter, address: Op
     }
     if counts.days.is_none() && address.is_none() && !far {
         let day = |at: Option<Timestamp>| at.map(|at| Day::of(at).number());
-        let span = store::figures::Asked { from: day(wanted.from), until: day(wanted.until).map(|day| day.saturating_add(1)), ..Default::default() };
+        let span = store::figures::Asked {
+            from: day(wanted.from),
+            until: day(wanted.until).map(|day| day.saturating_add(1)),
+            ..Default::default()
+        };
         if figures.count(&span, None).is_some_and(|all| all > READ) {
             counts.uncounted = true;
             return Ok(counts);
