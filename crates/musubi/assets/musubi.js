@@ -155,11 +155,12 @@ if (uploadForm && window.fetch && window.FileReader) {
     const button = uploadForm.querySelector("button[type=submit]");
     button.disabled = true;
     told.replaceChildren();
-    const said = ["feed", "tlp", "from"].map((name) => [name, uploadForm.elements[name].value.trim()]);
+    const said = [...new FormData(uploadForm)].filter(([, value]) => typeof value === "string").map(([name, value]) => [name, value.trim()]);
     try {
       const ids = [];
       for (const file of uploadForm.elements.file.files) { ids.push(await send(file, said)); }
-      location.assign(ids.length === 1 ? `/evidence/new/${ids[0]}` : "/evidence/new");
+      const then = uploadForm.dataset.then;
+      location.assign(ids.length === 1 ? `${then}/${ids[0]}` : then);
     } catch (error) {
       const line = document.createElement("p");
       line.className = "wrong";

@@ -73,6 +73,10 @@ pub(crate) struct Serve {
     pub(crate) questions: u32,
     /// Bytes of the largest upload of evidence.
     pub(crate) largest_upload: u64,
+    /// The same for what an outside party gives; and how much of it a party may give in a day.
+    pub(crate) largest_outside_upload: u64,
+    pub(crate) outside_uploads_per_day: u64,
+    pub(crate) outside_bytes_per_day: u64,
     /// Where traces go: an OpenTelemetry collector (OTLP over HTTP); without it there are none.
     pub(crate) otlp: Option<String>,
     /// Webhooks may lead to addresses of private networks and of this machine.
@@ -111,6 +115,9 @@ impl Default for Serve {
             claim_files: ClaimFiles::default(),
             questions: 4,
             largest_upload: 10 << 30,
+            largest_outside_upload: 64 << 20,
+            outside_uploads_per_day: 20_000,
+            outside_bytes_per_day: 1 << 30,
             otlp: None,
             private_webhooks: false,
             font: None,

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use casework::enrich::{self, Tables};
 use casework::model::event::Event;
+use casework::model::given::is_given;
 use casework::model::identity::{EventId, Identifier};
 use casework::model::terms::{Pap, Terms, Tlp};
 use casework::observe::{Drift, Knowledge, Position, Sink, Source, Stop};
@@ -552,6 +553,8 @@ impl Sink for Observer<'_> {
         let time = date(event, self.file.received);
         let named = event.feed.take();
         debug_assert!(named.is_none() || self.names_feeds(), "{} names the feed {named:?}", self.file.path);
+        // Nobody speaks in the name of a feed of ours by saying so in a record.
+        let named = named.filter(|_| !is_given(&self.file.feed));
         let id = self.identifier.identify(event, named.as_deref().unwrap_or(&self.file.feed));
         if self.only.is_some_and(|only| !only.contains(&id)) {
             let file = &mut self.file;

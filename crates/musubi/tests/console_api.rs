@@ -191,7 +191,6 @@ fn a_party_gets_what_policy_lets_it_know_page_by_page_and_each_page_is_in_the_lo
             "/api/v1/notices",
             "/api/v1/releases",
             "/api/v1/stats",
-            "/api/v1/uploads",
             "/api/v1/explain?to=us",
         ] {
             assert_eq!(get(&server, &token, path).status, 404, "{party} {path}");
@@ -320,7 +319,7 @@ fn an_upload_tells_what_became_of_each_row() {
     for bad in ["tlp=purple", "from=No+Party", "format=nothing", "terms=x"] {
         assert_eq!(upload(&server, &us, &format!("/api/v1/evidence?{bad}"), b"x").status, 400, "{bad}");
     }
-    assert_eq!(upload(&server, &isp, "/api/v1/evidence", b"x").status, 404, "an outside party gives nothing here");
+    assert_eq!(upload(&server, &isp, "/api/v1/evidence", b"x").status, 400, "an outside party names its terms");
     // Nobody sees another's uploads.
     let place = format!("/api/v1/uploads/{}", one["id"].as_str().unwrap());
     assert_eq!((get(&server, &us, &place).status, get(&server, &colleague, &place).status), (200, 404));
@@ -627,6 +626,9 @@ fn a_webhook_is_called_signed_until_it_hears_and_tells_a_party_its_own_only() {
         std::thread::sleep(Duration::from_millis(100));
     };
     assert_eq!((&calls[0]["attempts"], &calls[0]["status"]), (&json!(2), &json!(204)), "{calls}");
+    // The history names what was given with it.
+    let logged = get(&server, &us, &format!("/api/v1/releases/{}", calls[0]["release"].as_str().expect("a release")));
+    assert_eq!((&logged.json()["to"], &logged.json()["content"]), (&json!("isp"), &json!(content)), "{}", text(&logged));
     assert_eq!(call(&server, &isp, "DELETE", &format!("/api/v1/webhooks/{id}"), &[], b"").status, 204);
     assert_eq!(call(&server, &isp, "DELETE", &format!("/api/v1/webhooks/{id}"), &[], b"").status, 404);
 }

@@ -13,6 +13,7 @@ use sqlx::SqliteConnection;
 use crate::StoreError;
 use crate::parties::{Recorded, after, moment, validity};
 use crate::register::Register;
+use crate::tokens::is_as_seen;
 
 impl Register {
     /// All agreements known at `at`, by id: also those not yet or no longer in force, which [`Agreement::in_force`] tells apart.
@@ -29,7 +30,23 @@ impl Register {
     /// # Errors
     /// When the register cannot be written; then nothing has changed.
     pub async fn record_agreements(&self, said: Vec<Agreement>, now: Timestamp) -> Result<Recorded, StoreError> {
+        Ok(self.record_agreements_seen(said, now, None).await?.unwrap_or_default())
+    }
+
+    /// The same, when nothing has changed since [`Register::policy_change`] was `seen`; else `None`, and nothing is recorded.
+    ///
+    /// # Errors
+    /// As [`Register::record_agreements`].
+    pub async fn record_agreements_seen(
+        &self,
+        said: Vec<Agreement>,
+        now: Timestamp,
+        seen: Option<i64>,
+    ) -> Result<Option<Recorded>, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        if !is_as_seen(&mut transaction, seen).await? {
+            return Ok(None);
+        }
         let known = load(&mut transaction, Timestamp::MAX).await?;
         let now = next_moment(&mut transaction, now).await?;
         let mut recorded = Recorded::default();
@@ -48,7 +65,7 @@ impl Register {
             }
         }
         transaction.commit().await?;
-        Ok(recorded)
+        Ok(Some(recorded))
     }
 
     /// Ends an agreement from now on, whatever its validity says; false when there is none of that id. Revoked once is revoked:
@@ -57,15 +74,26 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn revoke_agreement(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.revoke_agreement_seen(id, now, None).await?.unwrap_or_default())
+    }
+
+    /// The same, when nothing has changed since [`Register::policy_change`] was `seen`; else `None`, and nothing is ended.
+    ///
+    /// # Errors
+    /// As [`Register::revoke_agreement`].
+    pub async fn revoke_agreement_seen(&self, id: &str, now: Timestamp, seen: Option<i64>) -> Result<Option<bool>, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let Some(mut agreement) = load(&mut transaction, Timestamp::MAX).await?.remove(id) else { return Ok(false) };
+        if !is_as_seen(&mut transaction, seen).await? {
+            return Ok(None);
+        }
+        let Some(mut agreement) = load(&mut transaction, Timestamp::MAX).await?.remove(id) else { return Ok(Some(false)) };
         if agreement.revoked_at.is_none_or(|revoked| now < revoked) {
             let recorded_at = next_moment(&mut transaction, now).await?;
             agreement.revoked_at = Some(now);
             insert(&mut transaction, &agreement, recorded_at).await?;
         }
         transaction.commit().await?;
-        Ok(true)
+        Ok(Some(true))
     }
 
     /// When an agreement was recorded or changed, oldest first.

@@ -106,6 +106,12 @@ impl Marks {
         &self.bytes
     }
 
+    /// The first mark: the number of the first row and where it begins, behind what heads the rows.
+    pub fn first(bytes: &[u8]) -> Option<(u64, u64)> {
+        let mut at = 0;
+        Some((read_leb128(bytes, &mut at)?, read_leb128(bytes, &mut at)?))
+    }
+
     /// The last mark at or before a row: its row and byte offset.
     pub fn before(bytes: &[u8], row: u64) -> Option<(u64, u64)> {
         let (mut at, mut mark, mut found) = (0, (0, 0), None);

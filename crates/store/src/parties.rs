@@ -17,6 +17,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::StoreError;
 use crate::register::Register;
+use crate::tokens::is_as_seen;
 
 /// What became of parties or agreements that were to be recorded.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -140,7 +141,24 @@ impl Register {
         now: Timestamp,
         change: impl Fn(Option<&Party>, Party) -> Party,
     ) -> Result<Recorded, StoreError> {
+        Ok(self.record_parties_seen(said, now, None, change).await?.unwrap_or_default())
+    }
+
+    /// The same, when nothing has changed since [`Register::policy_change`] was `seen`; else `None`, and nothing is recorded.
+    ///
+    /// # Errors
+    /// As [`Register::record_parties`].
+    pub async fn record_parties_seen(
+        &self,
+        said: Vec<Party>,
+        now: Timestamp,
+        seen: Option<i64>,
+        change: impl Fn(Option<&Party>, Party) -> Party,
+    ) -> Result<Option<Recorded>, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        if !is_as_seen(&mut transaction, seen).await? {
+            return Ok(None);
+        }
         // Later than all that stands there, also when the clock went back.
         let latest: Option<i64> = sqlx::query_scalar("SELECT max(recorded_at) FROM party").fetch_one(&mut *transaction).await?;
         let now = after(now, latest);
@@ -172,7 +190,7 @@ impl Register {
         }
         writing.flush(&mut transaction).await?;
         transaction.commit().await?;
-        Ok(recorded)
+        Ok(Some(recorded))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who may sign in: tokens that we gave, certificates, and subjects of other issuers.
 
-use sqlx::Row as _;
+use sqlx::{Row as _, SqliteConnection};
 
 use crate::StoreError;
 use crate::register::Register;
@@ -142,4 +142,11 @@ impl Register {
     pub async fn policy_change(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query("SELECT number FROM policy_change").fetch_one(&self.pool).await?.get(0))
     }
+}
+
+/// Nothing that policy depends on has changed since somebody looked; whoever did not look changes it as it is.
+pub(crate) async fn is_as_seen(connection: &mut SqliteConnection, seen: Option<i64>) -> Result<bool, StoreError> {
+    let Some(seen) = seen else { return Ok(true) };
+    let number: i64 = sqlx::query_scalar("SELECT number FROM policy_change").fetch_one(connection).await?;
+    Ok(number == seen)
 }

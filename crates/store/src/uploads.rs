@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use sqlx::SqliteConnection;
+
 use crate::StoreError;
 use crate::home::{Home, create_private};
 use crate::register::Register;
@@ -47,12 +49,45 @@ impl Home {
     }
 }
 
+/// How much a party may bring since a moment, with what it brings now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Quota {
+    pub since: i64,
+    pub uploads: u64,
+    pub bytes: u64,
+}
+
+/// Whose uploads.
+#[derive(Clone, Copy, Debug)]
+pub enum Whose<'a> {
+    Everybodys,
+    /// What one person or token brought.
+    Of(&'a str),
+    OfParty(&'a str),
+}
+
+/// Uploads of a party since a moment, and their bytes.
+async fn brought(connection: &mut SqliteConnection, party: &str, since: i64) -> Result<(u64, u64), StoreError> {
+    let sql = "SELECT count(*), coalesce(sum(coalesce(size_bytes, offset_bytes)), 0) FROM upload WHERE party = $1 AND created_at >= $2";
+    let (count, bytes): (i64, i64) = sqlx::query_as(sql).bind(party).bind(since).fetch_one(connection).await?;
+    Ok((count.unsigned_abs(), bytes.unsigned_abs()))
+}
+
 impl Register {
-    /// Begins an upload; one that is whole already waits at once.
+    /// Begins an upload; one that is whole already waits at once. `false` when it would be more than the quota of its party, and was not
+    /// begun.
     ///
     /// # Errors
     /// When the register cannot be written.
-    pub async fn begin_upload(&self, upload: &Upload) -> Result<(), StoreError> {
+    pub async fn begin_upload(&self, upload: &Upload, within: Option<Quota>) -> Result<bool, StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        if let Some(quota) = within {
+            let (count, bytes) = brought(&mut transaction, &upload.party, quota.since).await?;
+            let more = upload.size_bytes.unwrap_or(upload.offset_bytes).unsigned_abs();
+            if count >= quota.uploads || bytes.saturating_add(more) > quota.bytes {
+                return Ok(false);
+            }
+        }
         sqlx::query(
             "INSERT INTO upload (id, person, party, name, size_bytes, offset_bytes, feed, terms, given_by, format, state, created_at, \
              completed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
@@ -70,9 +105,19 @@ impl Register {
         .bind(&upload.state)
         .bind(upload.created_at)
         .bind(upload.completed_at)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// A party has brought all that it may.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub async fn has_brought_all(&self, party: &str, quota: Quota) -> Result<bool, StoreError> {
+        let (count, bytes) = brought(&mut *self.pool.acquire().await?, party, quota.since).await?;
+        Ok(count >= quota.uploads || bytes >= quota.bytes)
     }
 
     /// One upload.
@@ -84,14 +129,18 @@ impl Register {
         Ok(sqlx::query_as(sql).bind(id).fetch_optional(&self.pool).await?)
     }
 
-    /// Uploads of one person or of all, begun before a moment, the newest first.
+    /// Uploads begun before a moment, the newest first.
     ///
     /// # Errors
     /// When the register cannot be read.
-    pub async fn uploads(&self, person: Option<&str>, before: Option<i64>, most: u32) -> Result<Vec<Upload>, StoreError> {
-        let which = if person.is_some() { "person = $1" } else { "$1 IS NULL" };
+    pub async fn uploads(&self, whose: Whose<'_>, before: Option<i64>, most: u32) -> Result<Vec<Upload>, StoreError> {
+        let (which, of) = match whose {
+            Whose::Everybodys => ("$1 IS NULL", None),
+            Whose::Of(person) => ("person = $1", Some(person)),
+            Whose::OfParty(party) => ("party = $1", Some(party)),
+        };
         let sql = format!("{UPLOAD} WHERE {which} AND ($2 IS NULL OR created_at < $2) ORDER BY created_at DESC LIMIT $3");
-        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(person).bind(before).bind(i64::from(most)).fetch_all(&self.pool).await?)
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(of).bind(before).bind(i64::from(most)).fetch_all(&self.pool).await?)
     }
 
     /// So many bytes are on the disk now. With `completed_at` that is all of them, and it waits to be read.

@@ -104,7 +104,11 @@ async fn an_identity_is_found_without_reading_those_of_all_events() {
         assert_eq!(ask(&home, &register, &format!("SELECT count(*) FROM events WHERE '{id}' = id AND source_port >= 0")).await, "1");
         // They compare as their texts do, also where no event has them.
         for (op, count) in [("<", at), ("<=", at + 1), (">", 4999 - at), (">=", 5000 - at), ("<>", 4999)] {
-            assert_eq!(ask(&home, &register, &format!("SELECT count(*) FROM events WHERE id {op} '{id}'")).await, count.to_string(), "{op} {id}");
+            assert_eq!(
+                ask(&home, &register, &format!("SELECT count(*) FROM events WHERE id {op} '{id}'")).await,
+                count.to_string(),
+                "{op} {id}"
+            );
         }
         let plan = questions.sql(&format!("EXPLAIN SELECT * FROM events WHERE id = '{id}'")).await.unwrap().collect().await.unwrap();
         read += arrow::util::pretty::pretty_format_batches(&plan).unwrap().to_string().matches(".parquet").count();

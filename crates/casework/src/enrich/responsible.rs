@@ -321,6 +321,18 @@ impl Directory {
         asked.into_iter().map(|asked| self.responsible(&asked)).collect()
     }
 
+    /// Who answers for exactly this.
+    pub fn answers_for(&self, claim: &Claim) -> Option<PartyId> {
+        let number = match claim {
+            Claim::Network(network) => self.provider(Some(network.address()), None),
+            Claim::Asn(asn) => self.provider(None, Some(*asn)),
+            Claim::Domain(domain) => self.domain_holder(domain),
+            Claim::Country(country) => self.countries.get(country).copied(),
+            Claim::Product(product) => self.maker(&product.vendor, product.model.as_deref()),
+        };
+        number.map(|number| self.id(number))
+    }
+
     /// Who provides the network of an address, or the AS.
     #[inline]
     pub fn provider(&self, ip: Option<IpAddr>, asn: Option<u32>) -> Option<PartyNumber> {

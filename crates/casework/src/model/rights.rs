@@ -62,7 +62,7 @@ impl fmt::Display for Role {
 pub enum Right {
     /// Sums, events, look-ups, evidence as received, indicators and what belongs together.
     ReadEvents,
-    /// Evidence in.
+    /// Evidence in, in whoever's name.
     GiveEvidence,
     /// Indicators: made, confirmed, revoked; warning lists.
     ChangeIndicators,
@@ -100,10 +100,14 @@ pub enum Right {
     AnswerInPortal,
     /// The own party's people, tokens, keys and how it wants to be told.
     ManagePartner,
+    /// Evidence in, in the name of the own party.
+    GiveInPortal,
+    /// Evidence in through the interface for machines: as [`Self::GiveEvidence`] or [`Self::GiveInPortal`] lets it.
+    UploadEvidence,
 }
 
 impl Right {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::ReadEvents,
         Self::GiveEvidence,
         Self::ChangeIndicators,
@@ -128,6 +132,8 @@ impl Right {
         Self::UsePortal,
         Self::AnswerInPortal,
         Self::ManagePartner,
+        Self::GiveInPortal,
+        Self::UploadEvidence,
     ];
 
     /// Whose it is.
@@ -150,7 +156,8 @@ impl Right {
             Self::ChangeSettings | Self::ChangePeople => &[Administrator],
             Self::OwnAccount | Self::AskApi => &Role::ALL,
             Self::ManageWebhooks => &[Administrator, PartnerAdministrator],
-            Self::UsePortal | Self::AnswerInPortal => &[PartnerAdministrator, Partner],
+            Self::UsePortal | Self::AnswerInPortal | Self::GiveInPortal => &[PartnerAdministrator, Partner],
+            Self::UploadEvidence => &[Administrator, Lead, Analyst, PartnerAdministrator, Partner],
             Self::ManagePartner => &[PartnerAdministrator],
         }
     }
@@ -192,10 +199,17 @@ mod tests {
 
     #[test]
     fn partners_open_no_door_of_ours_and_we_none_of_theirs() {
-        let shared = [Right::OwnAccount, Right::AskApi, Right::ManageWebhooks];
+        let shared = [Right::OwnAccount, Right::AskApi, Right::ManageWebhooks, Right::UploadEvidence];
         for right in Right::ALL.into_iter().filter(|right| !shared.contains(right)) {
             let (theirs, ours): (Vec<Role>, Vec<Role>) = right.roles().iter().partition(|role| role.is_partner());
             assert!(theirs.is_empty() || ours.is_empty(), "{right:?}");
+        }
+    }
+
+    #[test]
+    fn machines_bring_evidence_for_whoever_may_bring_it_by_hand() {
+        for role in Role::ALL {
+            assert_eq!(role.may(Right::UploadEvidence), role.may(Right::GiveEvidence) || role.may(Right::GiveInPortal), "{role}");
         }
     }
 

@@ -157,7 +157,7 @@ impl Attribution {
     pub const CONFLICT: Self = Self { named: false, anonymous: false };
     pub const ALL: [Self; 4] = [Self::MAY, Self::MUST, Self::MUST_NOT, Self::CONFLICT];
 
-    fn join(self, other: Self) -> Self {
+    pub fn join(self, other: Self) -> Self {
         Self { named: self.named && other.named, anonymous: self.anonymous && other.anonymous }
     }
 }

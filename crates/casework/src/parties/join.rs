@@ -22,6 +22,27 @@ pub fn join(known: Option<&Party>, said: Party) -> Party {
     joined
 }
 
+/// The party with our own word as it is written now. What others said stays beside it, and so do keys and validities of what stays.
+pub fn rewritten(known: Option<&Party>, said: Party) -> Party {
+    let Some(known) = known else { return said };
+    let mut party = said;
+    for part in &mut party.constituency {
+        if let Some(before) = known.constituency.iter().find(|before| before.provenance == Provenance::Own && before.claim == part.claim) {
+            part.validity = before.validity;
+        }
+    }
+    party.constituency.extend(known.constituency.iter().filter(|part| part.provenance != Provenance::Own).cloned());
+    for contact in &mut party.contacts {
+        if let Some(before) = known.contacts.iter().find(|before| before.address == contact.address && before.role == contact.role) {
+            contact.openpgp_key = before.openpgp_key.clone();
+            contact.validity = before.validity;
+        }
+    }
+    party.contacts.extend(known.contacts.iter().filter(|contact| contact.provenance != Provenance::Own).cloned());
+    party.provenance = known.provenance.clone().min(Provenance::Own);
+    party
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Draft;

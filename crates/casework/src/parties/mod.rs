@@ -12,7 +12,7 @@ pub mod join;
 pub mod toml;
 
 pub use draft::{Draft, WrittenParty, Wrong};
-pub use join::join;
+pub use join::{join, rewritten};
 
 use crate::model::agreement::Agreement;
 

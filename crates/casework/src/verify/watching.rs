@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::correlate::key::CaseKey;
 use crate::model::day::Day;
+use crate::model::given::is_given;
 
 /// When a feed counts as a sensor, and when it watches.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -113,10 +114,12 @@ impl Sensor {
     }
 }
 
-/// The feeds that would see this, best reason first for each.
+/// The feeds that would see this, best reason first for each. What an outside party gives of its own accord is none: it may be the one
+/// that was asked to end it.
 pub fn sensors(target: &CaseKey, experience: &[Experience]) -> Vec<Sensor> {
     let mut found: BTreeMap<&str, Sensor> = BTreeMap::new();
-    for seen in experience.iter().filter(|e| target.same_thing(e.malware.as_deref(), e.identifier.as_deref())) {
+    let ours = experience.iter().filter(|seen| !is_given(&seen.feed));
+    for seen in ours.filter(|e| target.same_thing(e.malware.as_deref(), e.identifier.as_deref())) {
         let sensor = Sensor { feed: seen.feed.clone(), because: seen.scope, since: seen.since };
         match found.get_mut(seen.feed.as_str()) {
             // The earlier it had shown it, the more days count; of equally early ones the closer reason is told.
@@ -262,6 +265,14 @@ mod tests {
         ];
         let feeds: Vec<String> = sensors(&camera(), &experience).into_iter().map(|s| s.feed).collect();
         assert_eq!(feeds, ["near", "sinkhole"]);
+    }
+
+    #[test]
+    fn what_an_outside_party_gives_proves_nothing_by_its_silence() {
+        let given = crate::model::given::feed_of(&"isp".parse().unwrap());
+        let experience = [saw(&given, Scope::ThisPlace, Some("mirai"), 1), saw("sinkhole", Scope::ThisPlace, Some("mirai"), 5)];
+        let feeds: Vec<String> = sensors(&camera(), &experience).into_iter().map(|s| s.feed).collect();
+        assert_eq!(feeds, ["sinkhole"]);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! [`standing`] says who may see what now, [`scribe`] writes for many at once, and each face has a folder of its own.
 
 pub(crate) mod answer;
+pub(crate) mod effect;
 pub(crate) mod listen;
 mod lists;
 mod log;
 pub(crate) mod misp;
 pub(crate) mod page;
 pub(crate) mod rates;
+pub(crate) mod release;
 pub(crate) mod rest;
 pub(crate) mod scribe;
 pub(crate) mod standing;
@@ -73,7 +75,7 @@ pub(crate) struct Server {
     /// Questions about events that run at once.
     pub(crate) questions: Semaphore,
     /// Uploads that are being written to now, and a bell for those that wait to be read.
-    pub(crate) uploads: rest::uploads::Desk,
+    pub(crate) uploads: rest::arriving::Desk,
     pub(crate) telemetry: telemetry::Telemetry,
 }
 
@@ -161,7 +163,7 @@ impl Server {
             misp: misp::shelf::Shelf::default(),
             responsible: crate::console::portal::mine::Responsibles::default(),
             questions: Semaphore::new(limits.questions as usize),
-            uploads: rest::uploads::Desk::default(),
+            uploads: rest::arriving::Desk::default(),
             telemetry: telemetry::Telemetry::new(limits.otlp.as_deref())?,
             limits,
             register,

@@ -2,13 +2,13 @@
 
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::PartyId;
-use casework::model::release::{Basis, Release};
 use jiff::Timestamp;
 use store::collections::Collection;
 use store::releases::Content;
 use store::shared;
 use store::shared_releases::PageGiven;
 
+use super::release::Giving;
 use super::standing::View;
 use crate::chance;
 
@@ -45,20 +45,9 @@ impl From<&shared::Shared> for OnPage {
 impl Page<'_> {
     /// What is to be logged before these bytes may be sent.
     pub(crate) fn given(self, body: Content, now: Timestamp) -> PageGiven {
-        let mut terms: Vec<i64> = self.objects.iter().map(|object| object.terms).collect();
-        terms.sort_unstable();
-        terms.dedup();
-        let mut reasons = vec![self.how];
-        reasons.extend(self.view.reasons(&terms));
-        let release = Release {
-            id: format!("page-{}", chance::rising(now)),
-            recipient: self.party.clone(),
-            purpose: self.purpose,
-            channel: self.channel,
-            content: body.sha256(),
-            at: now,
-            basis: Basis { decision: "allow".to_owned(), terms, reasons },
-        };
+        let why = self.objects.iter().map(|object| (object.terms, self.view.reason(object.terms))).collect();
+        let giving = Giving { party: self.party, purpose: self.purpose, channel: self.channel, how: self.how, why };
+        let release = giving.release(format!("page-{}", chance::rising(now)), body.sha256(), now);
         let objects = self.objects.iter().map(|object| (object.number, object.date_added)).collect();
         PageGiven { release, body, collection: self.collection.number, kind: self.kind, objects }
     }

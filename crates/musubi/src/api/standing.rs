@@ -57,11 +57,9 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// The reasons for what is under these terms.
-    pub(crate) fn reasons(&self, terms: &[i64]) -> Vec<String> {
-        let given =
-            |terms: &i64| self.reasons.get(terms).cloned().unwrap_or_else(|| format!("terms {terms}: given by the recipient itself"));
-        terms.iter().map(given).collect()
+    /// The reason for what is under these terms.
+    pub(crate) fn reason(&self, terms: i64) -> String {
+        self.reasons.get(&terms).cloned().unwrap_or_else(|| format!("terms {terms}: given by the recipient itself"))
     }
 }
 
@@ -234,6 +232,11 @@ impl Standing {
             (id.clone(), holder.decide(&asked))
         };
         self.universe.parties().map(decide).collect()
+    }
+
+    /// The count of changes that it stands on.
+    pub(crate) fn change(&self) -> i64 {
+        self.change
     }
 
     /// All agreements, also those not in force.

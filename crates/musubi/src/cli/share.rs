@@ -8,7 +8,6 @@ use casework::indicate::lists::Format;
 use casework::indicate::told::{self, Teller};
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::PartyId;
-use casework::model::release::{Basis, Release};
 use casework::model::terms::Terms;
 use casework::share::seen::{self, End, Seen};
 use formats::rsit::Class;
@@ -26,6 +25,7 @@ use super::columns::Columns;
 use super::share_list::List;
 use super::view::{How, View, party};
 use super::{Place, moment};
+use crate::api::release::Giving;
 use crate::chance;
 use crate::receive::lists;
 use crate::show::{self, grouped, say};
@@ -184,21 +184,19 @@ impl Stix {
             // What we look at ourselves is no release.
             return Ok(Some(Bundle { telling, content: bytes, release: None }));
         }
-        let mut reasons = vec!["STIX bundle".to_owned()];
-        for number in &telling.terms {
-            let Some(terms) = known.get(number) else { continue };
-            let told: Vec<&str> = view.explain(terms).reasons.iter().map(|reason| reason.rule).collect();
-            reasons.push(format!("terms {number}: {}", told.join(", ")));
-        }
-        let release = Release {
-            id: format!("bundle-{}", chance::uuid()),
-            recipient: self.to.clone(),
+        let why = |number: &i64| {
+            let explained = known.get(number).map(|terms| view.explain(terms).reasons).unwrap_or_default();
+            let told: Vec<&str> = explained.iter().map(|reason| reason.rule).collect();
+            (*number, format!("terms {number}: {}", told.join(", ")))
+        };
+        let giving = Giving {
+            party: &self.to,
             purpose: self.purpose,
             channel: Channel::File,
-            content: Sha256::digest(&bytes).into(),
-            at: now,
-            basis: Basis { decision: "allow".to_owned(), terms: telling.terms.iter().copied().collect(), reasons },
+            how: "STIX bundle".to_owned(),
+            why: telling.terms.iter().map(why).collect(),
         };
+        let release = giving.release(format!("bundle-{}", chance::uuid()), Sha256::digest(&bytes).into(), now);
         let id = release.id.clone();
         let key = keys::log_key(home, None)?;
         let released = register.release(&key, vec![(release, bytes)], now).await?;

@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::Route;
-use super::effect::{self, Effect};
+use super::effect;
 use super::elements::query::Query;
 use super::elements::table::{Column, ROWS, paging, table};
 use super::elements::{Tone, badge, empty, facts, form};
 use super::visit::{Answer, Detail, Fault, Visit};
+use crate::api::effect::Effect;
 use crate::api::standing::Standing;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -242,7 +243,10 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Agreement>) ->
         return Ok(again(&visit.say("agreements-taken")));
     }
     let seen = query.one("seen").and_then(|text| text.parse::<i64>().ok());
-    if query.one("step") == Some("save") && seen == Some(change) {
+    if query.one("step") == Some("save")
+        && let Some(seen) = seen
+        && visit.server.register.record_agreements_seen(vec![agreement.clone()], visit.now, Some(seen)).await?.is_some()
+    {
         let id = agreement.id.clone();
         let detail = format!(
             "{} up to {} for {}",
@@ -250,19 +254,18 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Agreement>) ->
             agreement.max_tlp,
             agreement.purposes.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(" ")
         );
-        visit.server.register.record_agreements(vec![agreement], visit.now).await?;
         let mut response = visit.on_to(&format!("/agreements/{id}"));
         response.extensions_mut().insert(Detail(detail));
         return Ok(response);
     }
-    let effect = effect_of(visit, &standing, old.as_ref(), Some(&agreement)).await?;
+    let effect = Effect::of_agreement(&visit.server, &standing, old.as_ref(), Some(&agreement), visit.now).await?;
     let strangers: Vec<&PartyId> = agreement.parties.iter().filter(|id| standing.party(id).is_none()).collect();
     let body = html! {
         @if seen.is_some() { p.wrong role="alert" { (visit.say("effect-changed-meanwhile")) } }
         (described(visit, &agreement))
         @for stranger in strangers { p.hint { (visit.say_with("agreements-stranger", &[("party", stranger.to_string().into())])) } }
         h2 { (visit.say("effect-title")) }
-        (effect.show(visit))
+        (effect::show(visit, &effect))
         form.actions method="post" action=(to) {
             @for (name, value) in query.pairs().filter(|(name, _)| *name != "step" && *name != "seen") { input type="hidden" name=(name) value=(value); }
             input type="hidden" name="seen" value=(change);
@@ -273,35 +276,14 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Agreement>) ->
     Ok(visit.page(&title, &body))
 }
 
-/// The effect of putting `new` in the place of `old`.
-async fn effect_of(visit: &Visit, standing: &Standing, old: Option<&Agreement>, new: Option<&Agreement>) -> Result<Effect, Fault> {
-    let mut agreements: Vec<Agreement> =
-        standing.agreements().iter().filter(|known| old.is_none_or(|old| known.id != old.id)).cloned().collect();
-    agreements.extend(new.cloned());
-    let both: Vec<&Agreement> = old.into_iter().chain(new).collect();
-    let member = |party: &casework::model::party::Party| {
-        both.iter().any(|a| a.parties.contains(&party.id) || party.communities.iter().any(|community| a.communities.contains(community)))
-    };
-    let about: Vec<PartyId> = standing.parties.iter().filter(|party| member(party)).map(|party| party.id.clone()).collect();
-    let mut purposes: Vec<Purpose> = both.iter().flat_map(|a| a.purposes.iter().copied()).collect();
-    purposes.sort_unstable();
-    purposes.dedup();
-    let channels = if both.iter().any(|a| a.channels.is_empty()) {
-        Channel::ALL.to_vec()
-    } else {
-        both.iter().flat_map(|a| a.channels.iter().copied()).collect()
-    };
-    effect::of(visit, standing, standing.parties.clone(), agreements, about, purposes, channels).await
-}
-
 async fn before_revoking(visit: Visit, Path(id): Path<String>) -> Answer {
     let standing = visit.server.desk.standing(visit.now).await?;
     let agreement = known(&standing, &id)?;
-    let effect = effect_of(&visit, &standing, Some(agreement), None).await?;
+    let effect = Effect::of_agreement(&visit.server, &standing, Some(agreement), None, visit.now).await?;
     let body = html! {
         (described(&visit, agreement))
         h2 { (visit.say("effect-title")) }
-        (effect.show(&visit))
+        (effect::show(&visit, &effect))
         form.actions method="post" action={ "/agreements/" (id) "/revoke" } {
             button.danger type="submit" data-question=(visit.say_with("agreements-revoke-really", &[("name", agreement.name.clone().into())])) { (visit.say("agreements-revoke")) }
             a.button href={ "/agreements/" (id) } { (visit.say("effect-leave")) }

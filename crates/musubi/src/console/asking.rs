@@ -1,6 +1,7 @@
 //! Asking events for a page: sums from memory, rows by question. Few questions at once, each in little memory and time, and each is over
 //! when whoever asked has gone.
 
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,8 +17,6 @@ use super::visit::Fault;
 use crate::api::Server;
 use crate::lookup::objects;
 
-/// Questions at once.
-const AT_ONCE: usize = 4;
 /// How long somebody waits for a turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a question of a page may take.
@@ -37,7 +36,8 @@ impl Default for Sums {
     fn default() -> Self {
         Self {
             figures: KeptFigures::default(),
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            // A question uses all cores: more at once than these would only hold memory.
+            turns: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, NonZero::get).max(2))),
             summary: Mutex::new(None),
             knowledge: super::lookup::Knowledge::default(),
         }

@@ -1,5 +1,5 @@
 //! `/evidence/new`: evidence brought by hand. The form works without a script; with one, large files are sent in pieces and go on where
-//! they were broken off. Both are the uploads of the interface for machines.
+//! they were broken off. Both are the uploads of the interface for machines. The portal shows the same of what an outside party gives.
 
 use std::time::Duration;
 
@@ -11,9 +11,12 @@ use super::Route;
 use super::elements::form::{Field, field};
 use super::elements::table::{Column, table};
 use super::elements::{empty, facts};
-use super::visit::{Answer, Fault, Visit};
+use super::visit::{Answer, Detail, Fault, Visit};
 use super::words::grouped;
-use crate::api::rest::uploads::{Outcome, Said, Stopped, form, wait};
+use crate::api::rest::arriving::{LATER, Stopped, wait};
+use crate::api::rest::giving::form;
+use crate::api::rest::said::Said;
+use crate::api::rest::uploads::{Outcome, own, whose};
 
 /// A form waits this long for what becomes of small files.
 const WAIT: Duration = Duration::from_secs(5);
@@ -27,10 +30,10 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 async fn ask(visit: Visit) -> Answer {
-    let recent = visit.server.register.uploads(Some(&visit.who()?.id), None, 20).await?;
+    let recent = visit.server.register.uploads(whose(visit.who()?), None, 20).await?;
     let body = html! {
         p.lead { (visit.say("evidence-new-lead")) }
-        form.stack method="post" action="/evidence/new" enctype="multipart/form-data" data-upload="/api/v1/uploads" {
+        form.stack method="post" action="/evidence/new" enctype="multipart/form-data" data-upload="/api/v1/uploads" data-then="/evidence/new" {
             (field(&Field { name: "feed", label: &visit.say("evidence-new-feed"), hint: &visit.say("evidence-new-feed-hint"), ..Field::default() }))
             (field(&Field { name: "tlp", label: &visit.say("evidence-new-tlp"), hint: &visit.say("evidence-new-tlp-hint"), ..Field::default() }))
             (field(&Field { name: "from", label: &visit.say("evidence-new-from"), hint: &visit.say("evidence-new-from-hint"), ..Field::default() }))
@@ -44,33 +47,42 @@ async fn ask(visit: Visit) -> Answer {
         }
         h2 { (visit.say("evidence-new-recent")) }
         @if recent.is_empty() { (empty(&visit.say("evidence-new-none"), None)) }
-        @else { (list(&visit, &recent)) }
+        @else { (list(&visit, "/evidence/new", &recent)) }
     };
     Ok(visit.page(&visit.say("evidence-new-title"), &body))
 }
 
-fn list(visit: &Visit, uploads: &[store::uploads::Upload]) -> Markup {
-    let columns = [
+/// Uploads, each a way to what became of it. An outside party is not told what was known before.
+pub(super) fn list(visit: &Visit, base: &str, uploads: &[store::uploads::Upload]) -> Markup {
+    let ours = !visit.who.as_ref().is_some_and(|who| who.role.is_partner());
+    let mut columns = vec![
         Column::text(visit.say("evidence-new-name")),
         Column::text(visit.say("evidence-new-at")),
+        Column::text(visit.say("evidence-new-tlp")),
         Column::text(visit.say("evidence-new-state")),
-        Column::number(visit.say("evidence-new-stored")),
-        Column::number(visit.say("evidence-new-duplicate")),
-        Column::number(visit.say("evidence-new-rejected")),
+        Column::number(visit.say(if ours { "evidence-new-stored" } else { "evidence-new-taken" })),
     ];
+    if ours {
+        columns.push(Column::number(visit.say("evidence-new-duplicate")));
+    }
+    columns.push(Column::number(visit.say("evidence-new-rejected")));
     let rows: Vec<_> = uploads
         .iter()
         .map(|upload| {
             let outcome: Option<Outcome> = upload.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok());
             let number = |of: fn(&Outcome) -> u64| html! { @if let Some(outcome) = &outcome { (grouped(of(outcome))) } };
-            vec![
-                html! { a href={ "/evidence/new/" (upload.id) } { (upload.name) } },
+            let mut row = vec![
+                html! { a href={ (base) "/" (upload.id) } { (upload.name) } },
                 visit.stamp(upload.created_at),
+                html! { (upload.terms.as_deref().unwrap_or_default()) },
                 html! { (state(visit, &upload.state)) },
                 number(|outcome| outcome.stored),
-                number(|outcome| outcome.duplicate),
-                number(|outcome| outcome.rejected),
-            ]
+            ];
+            if ours {
+                row.push(number(|outcome| outcome.duplicate));
+            }
+            row.push(number(|outcome| outcome.rejected));
+            row
         })
         .collect();
     table(&visit.say("evidence-new-recent"), &columns, &rows)
@@ -88,39 +100,56 @@ fn state(visit: &Visit, state: &str) -> String {
 }
 
 async fn take(visit: Visit, request: Request) -> Answer {
-    let ids = match form(&visit, request, Said::default()).await? {
+    taken(&visit, request, "/evidence/new").await
+}
+
+/// Takes what a form brings; then to what became of it.
+pub(super) async fn taken(visit: &Visit, request: Request, base: &str) -> Answer {
+    let ids = match form(visit, request, Said::default()).await? {
         Ok(ids) => ids,
         Err(Stopped::Failed(error)) => return Err(Fault::Failed(error)),
+        Err(Stopped::TooMuch) => return Err(Fault::TooMany(LATER)),
         Err(Stopped::TooLarge) => return Err(Fault::Wrong(visit.say("evidence-new-too-large"))),
         Err(Stopped::TooSlow | Stopped::Gone) => return Err(Fault::Wrong(visit.say("evidence-new-broken"))),
     };
-    wait(&visit.server, &ids, WAIT).await?;
-    match ids.as_slice() {
-        [one] => Ok(visit.on_to(&format!("/evidence/new/{one}"))),
-        _ => Ok(visit.on_to("/evidence/new")),
-    }
+    let uploads = wait(&visit.server, &ids, WAIT).await?;
+    let mut response = match ids.as_slice() {
+        [one] => visit.on_to(&format!("{base}/{one}")),
+        _ => visit.on_to(base),
+    };
+    let told = |upload: &store::uploads::Upload| format!("{} ({})", upload.id, upload.terms.as_deref().unwrap_or("terms of feed or giver"));
+    response.extensions_mut().insert(Detail(uploads.iter().map(told).collect::<Vec<_>>().join(", ")));
+    Ok(response)
 }
 
 async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
-    let upload = visit.server.register.upload(&id).await?.filter(|upload| visit.who.as_ref().is_some_and(|who| who.id == upload.person));
-    let upload = upload.ok_or(Fault::NotFound)?;
+    became(&visit, &id, "/evidence/new").await
+}
+
+/// What became of an upload, row by row.
+pub(super) async fn became(visit: &Visit, id: &str, base: &str) -> Answer {
+    let upload = own(visit, id).await?;
+    let ours = !visit.who()?.role.is_partner();
     let outcome: Outcome = upload.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let mut pairs = vec![
         (visit.say("evidence-new-name"), html! { (upload.name) }),
         (visit.say("evidence-new-at"), visit.stamp(upload.created_at)),
-        (visit.say("evidence-new-state"), html! { (state(&visit, &upload.state)) }),
+        (visit.say("evidence-new-tlp"), html! { (upload.terms.as_deref().unwrap_or("–")) }),
+        (visit.say("evidence-new-state"), html! { (state(visit, &upload.state)) }),
         (visit.say("evidence-new-bytes"), html! { (grouped(upload.offset_bytes.unsigned_abs())) }),
     ];
     let over = upload.ended_at.is_some();
     if over {
-        pairs.extend([
-            (visit.say("evidence-new-read"), html! { (grouped(outcome.read)) }),
-            (visit.say("evidence-new-stored"), html! { (grouped(outcome.stored)) }),
-            (visit.say("evidence-new-duplicate"), html! { (grouped(outcome.duplicate)) }),
-            (visit.say("evidence-new-rejected"), html! { (grouped(outcome.rejected)) }),
-        ]);
+        pairs.push((visit.say("evidence-new-read"), html! { (grouped(outcome.read)) }));
+        if ours {
+            pairs.push((visit.say("evidence-new-stored"), html! { (grouped(outcome.stored)) }));
+            pairs.push((visit.say("evidence-new-duplicate"), html! { (grouped(outcome.duplicate)) }));
+        } else {
+            pairs.push((visit.say("evidence-new-taken"), html! { (grouped(outcome.stored)) }));
+        }
+        pairs.push((visit.say("evidence-new-rejected"), html! { (grouped(outcome.rejected)) }));
     }
-    if let Some(evidence) = &upload.evidence {
+    if let Some(evidence) = upload.evidence.as_ref().filter(|_| ours) {
         pairs.push((visit.say("evidence-new-evidence"), html! { a href={ "/evidence/" (evidence) } { code { (evidence) } } }));
     }
     let columns = [
@@ -142,7 +171,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
         @if let Some(error) = &outcome.error { p.wrong role="alert" { (error) } }
         @if !over && upload.state == "open" { p { (visit.say("evidence-new-open-why")) } }
         @if !rows.is_empty() { h2 { (visit.say("evidence-new-rejections")) } (table(&visit.say("evidence-new-rejections"), &columns, &rows)) }
-        p { a href="/evidence/new" { (visit.say("evidence-new-another")) } }
+        p { a href=(base) { (visit.say("evidence-new-another")) } }
     };
     let title = visit.say("evidence-new-one");
     Ok(if over || upload.state == "open" { visit.page(&title, &body) } else { visit.page_again(&title, 1, &body) })

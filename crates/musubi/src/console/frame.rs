@@ -56,6 +56,7 @@ const PORTAL: &[&[Way]] = &[&[
     ("/portal/problems", "nav-portal-problems", Right::UsePortal),
     ("/portal/notices", "nav-portal-notices", Right::UsePortal),
     ("/portal/networks", "nav-portal-networks", Right::UsePortal),
+    ("/portal/evidence", "nav-portal-evidence", Right::GiveInPortal),
     ("/portal/downloads", "nav-portal-downloads", Right::UsePortal),
     ("/portal/settings", "nav-portal-settings", Right::ManagePartner),
 ]];

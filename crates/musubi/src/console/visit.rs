@@ -36,6 +36,8 @@ pub(crate) struct Who {
     pub(crate) shown: String,
     pub(crate) party: PartyId,
     pub(crate) role: Role,
+    /// Came to read: nothing that changes anything opens, whatever the role.
+    pub(crate) reads_only: bool,
     /// SHA-256 of the cookie, for whoever signed in by a browser.
     pub(crate) session: Option<Vec<u8>>,
     /// How it signed in.
@@ -440,7 +442,7 @@ async fn refuse(visit: &Visit, watch: &Watch, parts: &Parts) -> Option<Response>
     }
     let Needs::Right(right) = watch.needs else { return None };
     match &visit.who {
-        Some(who) if who.role.may(right) => None,
+        Some(who) if who.role.may(right) && (watch.method.is_safe() || !who.reads_only || right.only_reads()) => None,
         // A partner is not told which doors there are.
         Some(who) if who.role.is_partner() => Some(Fault::NotFound.into_response()),
         Some(_) => Some(Fault::Denied.into_response()),

@@ -23,6 +23,7 @@ macro_rules! pages {
 pages! {
     "api",
     "evidence_new",
+    "given",
     "overview",
     "events",
     "evidence",

@@ -7,7 +7,7 @@ use casework::indicate::block::{BlockList, block_list};
 use casework::indicate::lists::{Files, Format, Wish, write};
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::PartyId;
-use casework::model::release::{Basis, Release};
+use casework::model::release::Release;
 use casework::model::terms::{Pap, PermittedAction, Terms};
 use formats::block_list::zone_serial::Version;
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +17,7 @@ use store::indicators::Wanted;
 use store::lists::GivenList;
 use store::register::Register;
 
+use crate::api::release::Giving;
 use crate::api::standing::Standing;
 use crate::chance;
 use crate::receive::lists;
@@ -87,19 +88,14 @@ pub(crate) async fn listed(
         let support = used.get(&entry.indicator).into_iter().flat_map(|indicator| indicator.support());
         terms.extend(support.flat_map(|(_, support)| support.terms.iter().copied()).filter(|id| open.contains(id)));
     }
-    let terms: Vec<i64> = terms.into_iter().collect();
-    let mut reasons = vec![format!("block list as {}: {} entries", asked.format.as_str(), files.said)];
-    reasons.extend(view.reasons(&terms));
-    let id = chance::uuid();
-    let release = Release {
-        id: format!("list-{id}"),
-        recipient: asked.to.clone(),
+    let giving = Giving {
+        party: asked.to,
         purpose: Purpose::Defend,
         channel: asked.channel,
-        content: Sha256::digest(&content).into(),
-        at: now,
-        basis: Basis { decision: "allow".to_owned(), terms, reasons },
+        how: format!("block list as {}: {} entries", asked.format.as_str(), files.said),
+        why: terms.into_iter().map(|terms| (terms, view.reason(terms))).collect(),
     };
+    let release = giving.release(format!("list-{}", chance::uuid()), Sha256::digest(&content).into(), now);
     let given = GivenList {
         zone: files.zone.as_ref().map(|(_, version)| (version.serial, version.hash)),
         text: files.files.first().map(|file| file.text.clone()).unwrap_or_default(),

@@ -2,15 +2,20 @@
 //!
 //! A batch holds uploads that say the same of feed, terms, giver and format. Whoever dies in the middle leaves them `reading`; the next start
 //! reads them again, and evidence that is known changes nothing.
+//!
+//! What an outside party gave is held as if it had come to us over any other channel (`casework::share`'s transfer), kept apart from the same
+//! bytes of others ([`envelope`]), and the party hears what its bytes say: never what was known before.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use casework::model::given;
+use casework::model::party::PartyId;
 use casework::model::terms::Terms;
 use jiff::Timestamp;
-use store::commit::Counts;
+use store::evidence::Evidence;
 use store::uploads::Upload;
 use tokio::runtime::Handle;
 
@@ -19,12 +24,14 @@ use crate::api::rest::uploads::Outcome;
 use crate::jobs::compact;
 use crate::pipeline::{self, Order, Watch};
 use crate::receive::files::Found;
-use crate::receive::{knowledge, parts};
+use crate::receive::{envelope, knowledge, parts};
 
 /// Uploads in one order.
 const TOGETHER: u32 = 256;
 /// Rejected rows that are told with an upload; all are counted, and the evidence has more.
 const TOLD: usize = 100;
+/// The ending of an envelope.
+const SEALED: &str = "sealed";
 /// An upload that nobody goes on with is forgotten.
 const FORGOTTEN: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
@@ -61,20 +68,24 @@ pub(crate) async fn work(server: Arc<Server>) {
 async fn once(server: &Arc<Server>, again: bool) -> Result<usize> {
     let uploads = server.register.take_uploads(again, TOGETHER).await?;
     let Some(first) = uploads.first().cloned() else { return Ok(0) };
-    let found: Vec<Found> = uploads
-        .iter()
-        .map(|upload| {
-            let path = server.home.uploads()?.join(&upload.id);
-            Ok(Found { path, name: upload.name.clone(), size_bytes: upload.offset_bytes.unsigned_abs(), spooled: false })
-        })
-        .collect::<Result<_>>()?;
+    let mut found = Vec::new();
+    for upload in &uploads {
+        found.push(file_of(server, upload).await?);
+    }
     let terms: Option<Terms> = first.terms.as_deref().map(str::parse).transpose().context("the terms of an upload")?;
+    let terms = match giver(&first)? {
+        Some(giver) => {
+            let said = terms.context("an outside party names its terms")?;
+            Some(server.desk.standing(pipeline::now()).await?.transferred(&said, &giver))
+        }
+        None => terms,
+    };
     let format = first.format.as_deref().and_then(parts::by_name);
     let knowledge = knowledge::load(&server.home, &[])?;
     let tables = knowledge::tables(&server.home, Some(&server.register)).await?;
     let defaults = server.register.terms_defaults().await?;
     let (worker, runtime) = (Arc::clone(server), Handle::current());
-    let files = found.clone();
+    let files = found;
     let reading = tokio::task::spawn_blocking(move || {
         let stop = AtomicBool::new(false);
         let order = Order {
@@ -116,6 +127,48 @@ async fn once(server: &Arc<Server>, again: bool) -> Result<usize> {
     Ok(uploads.len())
 }
 
+/// The outside party that gave it of its own accord.
+fn giver(upload: &Upload) -> Result<Option<PartyId>> {
+    let party: PartyId = upload.party.parse().context("the party of an upload")?;
+    let own = upload.given_by.as_deref() == Some(party.as_str()) && upload.feed == Some(given::feed_of(&party));
+    Ok(own.then_some(party))
+}
+
+/// The file that is read: of an outside party in an envelope.
+async fn file_of(server: &Server, upload: &Upload) -> Result<Found> {
+    let path = server.home.uploads()?.join(&upload.id);
+    let path = match giver(upload)? {
+        Some(party) => {
+            let (sealed, name) = (path.with_extension(SEALED), upload.name.clone());
+            let into = sealed.clone();
+            tokio::task::spawn_blocking(move || envelope::seal(&path, &party, &name, &into)).await??;
+            sealed
+        }
+        None => path,
+    };
+    Ok(Found { path, name: upload.name.clone(), size_bytes: upload.offset_bytes.unsigned_abs(), spooled: false })
+}
+
+/// What became of its rows, as whoever brought it is told.
+async fn outcome(server: &Server, upload: &Upload, evidence: &Evidence, known: bool) -> Result<Outcome> {
+    let n = i64::unsigned_abs;
+    let (read, rejected) = (n(evidence.read_rows), n(evidence.rejected_rows));
+    let (stored, duplicate) = (n(evidence.stored_rows), n(evidence.duplicate_rows));
+    let rejections = server.register.rejections(&evidence.id).await?;
+    let told = |path: &dyn Fn(&str) -> String| {
+        let told = rejections.iter().take(TOLD);
+        told.map(|one| serde_json::json!({"path": path(&one.path), "row": one.row_number, "reason": one.reason})).collect()
+    };
+    if let Some(party) = giver(upload)? {
+        let inside = envelope::inside(&party, &evidence.name);
+        let rejections = told(&|path| path.strip_prefix(&inside).unwrap_or(path).to_owned());
+        return Ok(Outcome { read, stored: read - rejected, rejected, rejections, ..Outcome::default() });
+    }
+    // Known before: nothing of it was new.
+    let (stored, duplicate) = if known { (0, stored + duplicate) } else { (stored, duplicate) };
+    Ok(Outcome { read, stored, duplicate, rejected, known, rejections: told(&str::to_owned), error: None })
+}
+
 /// Remembers what became of one, then its file goes.
 async fn end(server: &Server, upload: &Upload, sha256: Option<&str>, known: bool, failures: &[(String, String)]) -> Result<()> {
     let evidence = match sha256 {
@@ -124,29 +177,7 @@ async fn end(server: &Server, upload: &Upload, sha256: Option<&str>, known: bool
     };
     let now = pipeline::now().as_microsecond();
     let (state, outcome) = match &evidence {
-        Some(evidence) => {
-            let n = i64::unsigned_abs;
-            let counts = Counts {
-                read: n(evidence.read_rows),
-                stored: n(evidence.stored_rows),
-                duplicate: n(evidence.duplicate_rows),
-                rejected: n(evidence.rejected_rows),
-            };
-            // Known before: nothing of it was new.
-            let counts = if known { Counts { stored: 0, duplicate: counts.stored + counts.duplicate, ..counts } } else { counts };
-            let rejections = server.register.rejections(&evidence.id).await?;
-            let told = rejections.iter().take(TOLD);
-            let outcome = Outcome {
-                read: counts.read,
-                stored: counts.stored,
-                duplicate: counts.duplicate,
-                rejected: counts.rejected,
-                known,
-                rejections: told.map(|one| serde_json::json!({"path": one.path, "row": one.row_number, "reason": one.reason})).collect(),
-                error: None,
-            };
-            ("done", outcome)
-        }
+        Some(evidence) => ("done", outcome(server, upload, evidence, known).await?),
         None => {
             let why = failures.iter().find(|(name, _)| *name == upload.name).map(|(_, why)| why.clone());
             let why = why.unwrap_or_else(|| "it could not be read".to_owned());
@@ -160,10 +191,13 @@ async fn end(server: &Server, upload: &Upload, sha256: Option<&str>, known: bool
 
 fn remove(server: &Server, id: &str) -> Result<()> {
     let path = server.home.uploads()?.join(id);
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).with_context(|| path.display().to_string()),
-        Ok(()) | Err(_) => Ok(()),
+    for path in [path.with_extension(SEALED), path] {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).with_context(|| path.display().to_string()),
+            Ok(()) | Err(_) => {}
+        }
     }
+    Ok(())
 }
 
 /// Uploads that were begun long ago and never became whole; and files that no upload that goes on has.

@@ -23,6 +23,7 @@ use store::happenings::Place;
 use store::webhooks::{Call, Webhook};
 
 use crate::api::Server;
+use crate::api::release::Given;
 use crate::api::rest::answer::release;
 use crate::api::rest::stream::{self, Happening};
 use crate::api::rest::webhooks::key;
@@ -72,7 +73,7 @@ async fn plan(server: &Arc<Server>) -> Result<()> {
 fn seer(hook: &Webhook, own: bool) -> Result<Who> {
     let role = if own { Role::Auditor } else { Role::Partner };
     let id = format!("webhook:{}", hook.id);
-    Ok(Who { shown: id.clone(), id, party: hook.party.parse()?, role, session: None, how: "webhook".to_owned() })
+    Ok(Who { shown: id.clone(), id, party: hook.party.parse()?, role, reads_only: true, session: None, how: "webhook".to_owned() })
 }
 
 /// One step of one webhook; `true` when there may be more.
@@ -108,17 +109,18 @@ async fn plan_one(server: &Arc<Server>, hook: &Webhook) -> Result<bool, Fault> {
         rest = later;
         let data: Vec<_> = now_told.iter().map(|one| &one.body).collect();
         let body = serde_json::to_vec(&json!({"type": first.kind, "timestamp": now.to_string(), "data": data}))?;
-        let body = match &told {
+        let given = match &told {
             // Logged before it is written down to be sent, each body by itself.
             Some(told) => release(&visit, "webhook", Purpose::Notify, &told.eyes.under(&told.rows), body).await?,
-            None => body,
+            None => Given::ours(body),
         };
+        let released = given.release().map(str::to_owned);
         calls.push(Call {
             id: format!("msg_{}", crate::chance::uuid().simple()),
             webhook: hook.id.clone(),
             kind: first.kind.to_owned(),
-            body: Some(body),
-            release: None,
+            body: Some(given.into_bytes()),
+            release: released,
             created_at: now.as_microsecond(),
             attempts: 0,
             next_attempt: Some(now.as_microsecond()),

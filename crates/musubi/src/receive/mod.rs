@@ -1,5 +1,6 @@
 //! Evidence comes in: files are found, opened, recognised and read. Answers come in: from a Maildir or by IMAP.
 
+pub(crate) mod envelope;
 pub(crate) mod files;
 pub(crate) mod imap;
 pub(crate) mod knowledge;

@@ -66,10 +66,10 @@ const NEAR: u64 = 4 << 20;
 /// The row, read from the mark before it behind the report's own head: of a long report of lines, which is no part of anything else, little
 /// is looked at. `None` when it must be read from its beginning.
 fn near(home: &Home, evidence: &Evidence, part: &Part, how: &How<'_>, within: u64) -> Result<Option<Original>> {
-    let (Some((first_row, head)), Some((marked_row, offset))) = (Marks::before(&part.marks, 1), Marks::before(&part.marks, within)) else {
+    let (Some((first_row, head)), Some((marked_row, offset))) = (Marks::first(&part.marks), Marks::before(&part.marks, within)) else {
         return Ok(None);
     };
-    if part.path != evidence.name || first_row != 1 || offset <= head || head > NEAR {
+    if part.path != evidence.name || offset <= head || head > NEAR {
         return Ok(None);
     }
     let mut kept = store::evidence::open(home, &evidence.kept)?;
@@ -77,8 +77,8 @@ fn near(home: &Home, evidence: &Evidence, part: &Part, how: &How<'_>, within: u6
     kept.by_ref().take(head).read_to_end(&mut bytes)?;
     io::copy(&mut kept.by_ref().take(offset - head), &mut io::sink())?;
     kept.take(NEAR).read_to_end(&mut bytes)?;
-    let wanted = within - marked_row + 1;
-    let mut seeker = Seeker { path: &part.path, inside: false, row: wanted, marked: (1, head), found: None, offsets: Vec::new() };
+    let wanted = within - marked_row + first_row;
+    let mut seeker = Seeker { path: &part.path, inside: false, row: wanted, marked: (first_row, head), found: None, offsets: Vec::new() };
     let _ = parts::read(&evidence.name, &mut Cursor::new(&bytes), how, &mut seeker);
     // Without a row behind it, it may have been cut.
     let (Some(start), Some(end)) = (seeker.found, seeker.offsets.first().copied()) else { return Ok(None) };

@@ -41,7 +41,8 @@ pub(crate) async fn signed_in(register: &Register, cookie: &str, now: Timestamp)
         let end = (now + IDLE).as_microsecond().min(session.created_at + LONGEST.as_micros() as i64);
         register.session_seen(&key, now.as_microsecond(), end).await?;
     }
-    let who = Who { id: person.id.clone(), shown: person.shown.clone(), party, role, session: Some(key), how: session.how };
+    let who =
+        Who { id: person.id.clone(), shown: person.shown.clone(), party, role, reads_only: false, session: Some(key), how: session.how };
     Ok(Some((who, person)))
 }
 
@@ -109,6 +110,7 @@ pub(crate) fn of_guest(guest: &Guest) -> Who {
         (false, TokenRole::Manager) => Role::PartnerAdministrator,
         (false, _) => Role::Partner,
     };
+    let reads_only = caller.role == TokenRole::Reader;
     let id = caller.token.as_ref().map_or_else(|| format!("certificate:{}", caller.party), |id| format!("token:{id}"));
-    Who { shown: id.clone(), id, party: caller.party.clone(), role, session: None, how: String::from("token") }
+    Who { shown: id.clone(), id, party: caller.party.clone(), role, reads_only, session: None, how: String::from("token") }
 }

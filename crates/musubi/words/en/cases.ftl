@@ -171,6 +171,7 @@ cases-refused-open = It is open already.
 cases-refused-itself = A case cannot go on in itself.
 cases-refused-not-there = It does not go on in { $case }.
 cases-wrong-empty = A field that is needed is empty.
+cases-wrong-line = This field takes one line without control characters.
 cases-wrong-long = The text is too long.
 cases-wrong-day = “{ $day }” is no date such as 2026-03-23.
 cases-wrong-person = { $name } has no account with which to work on cases.

@@ -18,6 +18,7 @@ evidence-new-state = State
 evidence-new-bytes = Bytes on the disk
 evidence-new-read = Rows read
 evidence-new-stored = New
+evidence-new-taken = Taken
 evidence-new-duplicate = Known before
 evidence-new-rejected = Set aside
 evidence-new-evidence = Evidence

@@ -29,6 +29,7 @@ nav-portal = Your overview
 nav-portal-problems = Your problems
 nav-portal-notices = Notices to you
 nav-portal-networks = Your networks
+nav-portal-evidence = Give evidence
 nav-portal-downloads = Downloads
 nav-portal-settings = Settings
 

@@ -152,6 +152,7 @@ cases-refused-open = すでに再開されています。
 cases-refused-itself = 同じ事案に統合することはできません。
 cases-refused-not-there = { $case } には統合されていません。
 cases-wrong-empty = 必要な項目が入力されていません。
+cases-wrong-line = この欄には、改行や制御文字のない 1 行の文字列を入力してください。
 cases-wrong-long = 文章が長すぎます。
 cases-wrong-day = 「{ $day }」は日付ではありません（例: 2026-03-23）。
 cases-wrong-person = { $name } には事案を担当できるアカウントがありません。

@@ -18,6 +18,7 @@ evidence-new-state = 状態
 evidence-new-bytes = 保存済みのバイト数
 evidence-new-read = 読み取った行
 evidence-new-stored = 新規
+evidence-new-taken = 受理
 evidence-new-duplicate = 既知
 evidence-new-rejected = 除外
 evidence-new-evidence = 証拠

@@ -29,6 +29,7 @@ nav-portal = 貴組織の概況
 nav-portal-problems = 検知された問題
 nav-portal-notices = 受け取った通知
 nav-portal-networks = ネットワーク
+nav-portal-evidence = 証拠の提供
 nav-portal-downloads = ダウンロード
 nav-portal-settings = 設定
 

@@ -6,16 +6,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use casework::model::agreement::{Channel, Purpose};
-use casework::model::release::{Basis, Release};
 use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::api::answer::{Packing, etag, is_known};
+use crate::api::release::{Given, Giving, Name};
 use crate::api::standing::Seen;
 use crate::console::visit::{Answer, Fault, Visit, problem};
-
-use super::new_id;
 
 /// What was put into an answer to an outside party: the terms of it, and how the party sees them.
 pub(super) type Under<'a> = BTreeMap<i64, &'a Seen>;
@@ -64,7 +61,7 @@ impl Sent {
         if is_known(headers, &tag) {
             return Ok(unchanged(&tag));
         }
-        let body = release(visit, what, purpose, under, self.body).await?;
+        let body = release(visit, what, purpose, under, self.body).await?.into_bytes();
         Self { body, ..self }.pack(headers, &tag)
     }
 
@@ -109,23 +106,19 @@ pub(crate) async fn release(
     purpose: Purpose,
     under: &BTreeMap<i64, &Seen>,
     body: Vec<u8>,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<Given, Fault> {
     let who = visit.who()?;
     if !who.role.is_partner() || under.values().all(|sight| sight.is_clear) {
-        return Ok(body);
+        return Ok(Given::ours(body));
     }
-    let mut reasons = vec![format!("API: {what}")];
-    reasons.extend(under.values().map(|sight| sight.reason.clone()));
-    let release = Release {
-        id: format!("answer-{}", new_id()),
-        recipient: who.party.clone(),
+    let giving = Giving {
+        party: &who.party,
         purpose,
         channel: Channel::Portal,
-        content: Sha256::digest(&body).into(),
-        at: crate::pipeline::now(),
-        basis: Basis { decision: "allow".to_owned(), terms: under.keys().copied().collect(), reasons },
+        how: format!("API: {what}"),
+        why: under.iter().map(|(terms, sight)| (*terms, sight.reason.clone())).collect(),
     };
-    Ok(visit.server.scribe.log(release, body).await?.into_content())
+    Ok(visit.server.give(giving, Name::EachTime("answer"), body, crate::pipeline::now()).await?)
 }
 
 /// A page of a list: the rows, and a link to the next page (RFC 8288).

@@ -6,6 +6,7 @@ use casework::model::case::{Case as Told, Closing, Did, Entry, replay};
 use casework::model::day::Day;
 use casework::model::deeds::Refusal;
 use casework::model::rights::Right;
+use casework::model::writing::Field;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -217,12 +218,9 @@ struct NewCase {
 async fn open(visit: Visit, headers: HeaderMap, body: axum::body::Body) -> Answer {
     once(&visit, &headers, body, LARGEST, |visit, bytes| async move {
         let new: NewCase = super::repeats::read(&bytes)?;
-        let title = new.title.trim();
-        if title.is_empty() || title.chars().count() > 500 || title.chars().any(char::is_control) {
-            return Err(Fault::Wrong("title: 1 to 500 characters on one line".to_owned()));
-        }
+        let title = Field::TITLE.read(&new.title).map_err(|unfit| Fault::Wrong(format!("title: {unfit}")))?;
         let who = visit.who()?;
-        let id = visit.server.register.open_case(title, None, visit.now, &who.shown).await?;
+        let id = visit.server.register.open_case(&title, None, visit.now, &who.shown).await?;
         let (row, entries) = read(&visit, &id).await?;
         let sent = Sent::json(&CaseFile::of(&row, &entries))?.status(StatusCode::CREATED).tag(tag(&row));
         sent.header(header::LOCATION, format!("/api/v1/cases/{id}")).answer(&HeaderMap::new())
@@ -235,7 +233,7 @@ async fn open(visit: Visit, headers: HeaderMap, body: axum::body::Body) -> Answe
 #[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "do")]
 enum Doing {
     Note {
-        #[schema(min_length = 1, max_length = 20_000)]
+        #[schema(min_length = 1, max_length = 60_000)]
         text: String,
     },
     /// Nobody, when `to` is null.
@@ -269,24 +267,21 @@ enum Doing {
 impl Doing {
     /// As it stands in a history; with the reason when it makes no sense for this case. What may be done `model::deeds` decides.
     fn did(self, case: &Told) -> Result<Vec<Did>, String> {
-        let filled = |name: &str, text: String, most: usize| match text.trim() {
-            "" => Err(format!("{name}: must say something")),
-            text if text.chars().count() > most || text.contains('\0') => Err(format!("{name}: at most {most} characters")),
-            text => Ok(text.to_owned()),
-        };
+        let filled = |name: &str, text: String, field: Field| field.read(&text).map_err(|unfit| format!("{name}: {unfit}"));
+        let reason = |text: String| Field::REASON.read_any(&text).map_err(|unfit| format!("why: {unfit}"));
         let open = case.closed.is_none();
         let is_open = |did: Did| if open { Ok(vec![did]) } else { Err("the case is closed: open it again first".to_owned()) };
         let refused = |refusal: Refusal| refusal.to_string();
         match self {
-            Self::Note { text } => Ok(vec![Did::Noted { text: filled("text", text, 20_000)? }]),
-            Self::Assign { to } => is_open(Did::Assigned { to: to.map(|to| filled("to", to, 100)).transpose()? }),
+            Self::Note { text } => Ok(vec![Did::Noted { text: filled("text", text, Field::NOTE)? }]),
+            Self::Assign { to } => is_open(Did::Assigned { to: to.map(|to| filled("to", to, Field::NAME)).transpose()? }),
             Self::Due { at } => {
                 let at = at.map(|at| at.parse().map_err(|_| format!("at: {at:?} is no time (RFC 3339)"))).transpose()?;
                 is_open(Did::Due { at })
             }
             Self::AddTask { title, assignee } => {
-                let assignee = assignee.map(|name| filled("assignee", name, 100)).transpose()?;
-                is_open(case.task(filled("title", title, 500)?, assignee, None).1)
+                let assignee = assignee.map(|name| filled("assignee", name, Field::NAME)).transpose()?;
+                is_open(case.task(filled("title", title, Field::TITLE)?, assignee, None).1)
             }
             Self::FinishTask { number } => match case.finish(number, true).map_err(refused)? {
                 did if did.is_empty() => Err(format!("task {number} is done already")),
@@ -295,9 +290,9 @@ impl Doing {
             Self::Close { closing, why } => {
                 let known = Closing::read(&closing).filter(|closing| *closing != Closing::Merged);
                 let closing = known.ok_or_else(|| format!("closing: {closing:?} is neither resolved, false-positive nor given-up"))?;
-                case.close(closing, why.chars().take(2000).collect()).map_err(refused)
+                case.close(closing, reason(why)?).map_err(refused)
             }
-            Self::Reopen { why } => case.reopen(why.chars().take(2000).collect()).map_err(refused),
+            Self::Reopen { why } => case.reopen(reason(why)?).map_err(refused),
         }
     }
 }
@@ -405,5 +400,23 @@ async fn one_takedown(visit: Visit, headers: HeaderMap, Path(id): Path<String>) 
         Ok(row) => Sent::json(&Takedown::of(row))?.answer(&headers),
         Err(StoreError::Refused(_)) => Err(Fault::NotFound),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_names_the_measures_that_decide() {
+        let document = super::super::document::made("Musubi");
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["NewCase"]["properties"]["title"]["maxLength"], Field::TITLE.longest);
+        let text = schemas["Doing"].to_string();
+        for (name, field) in [("text", Field::NOTE), ("title", Field::TITLE), ("why", Field::REASON)] {
+            let measure = format!("\"maxLength\":{}", field.longest);
+            let part = text.split(&format!("\"{name}\":{{")).nth(1).and_then(|rest| rest.split('}').next()).unwrap();
+            assert!(part.contains(&measure), "{name}: {part}");
+        }
     }
 }

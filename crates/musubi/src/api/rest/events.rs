@@ -211,8 +211,15 @@ async fn list(visit: Visit, headers: HeaderMap) -> Answer {
             let (from, until) = (Day::from_number(first).start(), Day::from_number(last).next().start());
             all.push(format!("time >= timestamp '{from}' AND time < timestamp '{until}'"));
         }
-        let condition = if all.is_empty() { "true".to_owned() } else { all.join(" AND ") };
+        let mut condition = if all.is_empty() { "true".to_owned() } else { all.join(" AND ") };
         let most = limit + 1 - rows.len();
+        // Where no other column decides, the moment at which the page ends is known from times alone; only what lies after it is read whole.
+        if conditions.is_empty() {
+            let end = format!("SELECT time FROM events WHERE {condition} ORDER BY time DESC LIMIT 1 OFFSET {}", most + skip - 1);
+            if let Some(end) = eyes.ask(&visit.server, &end).await?.first().and_then(|row| row["time"].as_str()) {
+                condition = format!("{condition} AND time >= timestamp '{end}'");
+            }
+        }
         let sql = format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC, id DESC, terms LIMIT {most} OFFSET {skip}");
         rows.extend(eyes.ask(&visit.server, &sql).await?);
         // Those that are skipped are of the moment at which the page begins.

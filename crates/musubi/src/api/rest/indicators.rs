@@ -14,6 +14,7 @@ use casework::model::agreement::Purpose;
 use casework::model::observable::Kind;
 use casework::model::rights::Right;
 use casework::model::terms::{Terms, Tlp};
+use casework::model::writing::Field;
 use formats::rsit::Class;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -295,6 +296,10 @@ fn short(name: &str, text: Option<String>, most: usize) -> Result<Option<String>
     }
 }
 
+fn reason(text: Option<String>) -> Result<String, Fault> {
+    Field::REASON.read_any(&text.unwrap_or_default()).map_err(|unfit| Fault::Wrong(format!("because: {unfit}")))
+}
+
 fn terms_of(text: Option<&str>) -> Result<Option<Terms>, Fault> {
     text.map(|text| text.parse().map_err(|error| Fault::Wrong(format!("terms: {error}")))).transpose()
 }
@@ -316,7 +321,7 @@ async fn add(visit: Visit, headers: HeaderMap, body: Body) -> Answer {
             return Err(Fault::Wrong("confidence: 1 to 100".to_owned()));
         }
         let (malware, case) = (short("malware", new.malware, 200)?, short("case", new.case, 64)?);
-        let because = short("because", new.because, 2000)?.unwrap_or_default();
+        let because = reason(new.because)?;
         let register = &visit.server.register;
         let warnings = lists::warnings(&visit.server.home, register).await?;
         let harm = indicators::harm(&what, &warnings);
@@ -383,7 +388,6 @@ async fn say(visit: Visit, headers: HeaderMap, Path(id): Path<String>, body: Bod
             return outdated();
         }
         let voice = voice(&visit)?;
-        let why = |because: Option<String>| Ok::<String, Fault>(short("because", because, 2000)?.unwrap_or_default());
         let id = match word {
             Word::Seen { times, terms } => {
                 let times = times.unwrap_or(1);
@@ -393,16 +397,16 @@ async fn say(visit: Visit, headers: HeaderMap, Path(id): Path<String>, body: Bod
                 voice.sight(&remembered, times, terms_of(terms.as_deref())?.as_ref()).await?
             }
             Word::FalsePositive { trust, because } => {
-                let (trust, because) = (trust.unwrap_or(100), why(because)?);
+                let (trust, because) = (trust.unwrap_or(100), reason(because)?);
                 if !(1..=100).contains(&trust) {
                     return Err(Fault::Wrong("trust: 1 to 100".to_owned()));
                 }
                 voice.doubt(&remembered, trust, &because).await?
             }
-            Word::Revoke { because } => voice.revoke(&remembered, true, &why(because)?).await?,
-            Word::Restore { because } => voice.revoke(&remembered, false, &why(because)?).await?,
+            Word::Revoke { because } => voice.revoke(&remembered, true, &reason(because)?).await?,
+            Word::Restore { because } => voice.revoke(&remembered, false, &reason(because)?).await?,
             Word::Expire { on, because } => {
-                let because = why(because)?;
+                let because = reason(because)?;
                 if remembered.indicator.ruling().is_some_and(|ruling| ruling.revoked) {
                     return Err(Fault::Conflict("it is revoked: restore it first".to_owned()));
                 }

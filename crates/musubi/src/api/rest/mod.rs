@@ -4,12 +4,17 @@
 //! Lists are paged by cursor, problems are those of RFC 9457, and what an outside party is given above TLP:CLEAR is in the log of
 //! releases before it is sent ([`answer`]).
 
+mod agreements;
 pub(crate) mod answer;
+pub(crate) mod arriving;
 mod cases;
 pub(crate) mod document;
 pub(crate) mod events;
 mod evidence;
+mod explain;
 mod filter;
+mod foreseen;
+pub(crate) mod giving;
 mod indicators;
 mod lookup;
 mod me;
@@ -17,7 +22,9 @@ pub(crate) mod n6;
 mod notices;
 mod parties;
 mod repeats;
+pub(crate) mod said;
 pub(crate) mod stream;
+mod tus;
 pub(crate) mod uploads;
 pub(crate) mod webhooks;
 
@@ -46,9 +53,13 @@ pub(crate) fn operations() -> Vec<Operation> {
         events::operations(),
         lookup::operations(),
         evidence::operations(),
+        giving::operations(),
+        tus::operations(),
         uploads::operations(),
         cases::operations(),
         parties::operations(),
+        agreements::operations(),
+        explain::operations(),
         notices::operations(),
         indicators::operations(),
         stream::operations(),

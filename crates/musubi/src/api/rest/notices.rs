@@ -6,6 +6,7 @@ use casework::act::state::State;
 use casework::model::rights::Right;
 use serde::Serialize;
 use store::StoreError;
+use store::desk::{WhichNotices, listed_at};
 use store::notices::Notice as Kept;
 use store::releases::Logged;
 use utoipa::ToSchema;
@@ -17,8 +18,9 @@ use crate::console::visit::{Answer, Fault, Visit};
 pub(super) fn operations() -> Vec<Operation> {
     let notices = Operation::get("listNotices", "/api/v1/notices", Right::ReadNotices, list, "Notices, the newest first")
         .text("party", "To this party")
-        .text("state", "In this state")
-        .number("limit", "Rows", 1, super::LARGEST_PAGE as i64)
+        .word("state", "In this state", &State::ALL.map(State::as_str))
+        .flag("open", "Only what left the house and was not answered")
+        .paged()
         .lists::<Notice>();
     let notice = Operation::get("getNotice", "/api/v1/notices/{id}", Right::ReadNotices, one, "One notice with its history")
         .gives::<NoticeFile>(200, "The notice");
@@ -103,11 +105,21 @@ struct NoticeMoment {
 }
 
 async fn list(visit: Visit, headers: HeaderMap) -> Answer {
-    let asked = Asked::of(&visit, &["party", "state", "limit"])?;
+    let asked = Asked::of(&visit, &["party", "state", "open", "cursor", "limit"])?;
+    let limit = asked.limit()?;
+    let wrong = || Fault::Wrong("parameter cursor: not of this list".to_owned());
+    let after = match asked.cursor::<2>()? {
+        Some([at, id]) => Some((at.parse::<i64>().map_err(|_| wrong())?, id)),
+        None => None,
+    };
     let state = asked.word("state", State::read)?;
-    let found = visit.server.register.notices(asked.text("party"), state, asked.limit()? as i64).await?;
+    let which = WhichNotices { party: asked.text("party"), state, open: asked.flag("open")?, after, ..WhichNotices::default() };
+    let mut found = visit.server.register.notices_page(&which, limit as i64 + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|last| write_cursor(&[&listed_at(last).to_string(), &last.id]));
     let data: Vec<Notice> = found.into_iter().map(Notice::of).collect();
-    page(&visit, &data, None)?.answer(&headers)
+    page(&visit, &data, next.as_deref())?.answer(&headers)
 }
 
 async fn one(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer {

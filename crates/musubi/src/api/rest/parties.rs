@@ -1,54 +1,190 @@
-//! `/api/v1/parties`, `/api/v1/agreements` and `/api/v1/explain`: who there is, what binds us, and who may know what. For our own people.
+//! `/api/v1/parties`: who there is, and our own word about them. For our own people.
+//!
+//! What is written is checked by what checks a form and a file (`casework::parties::Draft`), and `dry_run` tells first who would see what.
 
+use axum::body::Body;
 use axum::extract::Path;
-use axum::http::HeaderMap;
-use casework::model::agreement::{Agreement as Bond, Channel, Purpose};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use casework::model::party::{Party as Known, PartyId};
 use casework::model::rights::Right;
-use casework::model::terms::Terms;
+use casework::parties::{Draft, rewritten};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answer::{Sent, page};
-use super::events::terms_of;
+use super::answer::{Sent, is_outdated, outdated, page};
+use super::foreseen::{Changes, Step, Told, changed_meanwhile, looked};
+use super::repeats::{MORE, once_asked, read};
 use super::{Asked, Operation, write_cursor};
-use crate::cli::view::{How, View};
-use crate::console::visit::{Answer, Fault, Visit};
+use crate::api::answer::etag;
+use crate::api::effect::{Answering, Effect, answering};
+use crate::api::standing::Standing;
+use crate::console::visit::{Answer, Detail, Fault, Visit};
+
+/// Bytes of a party.
+const LARGEST: usize = 512 * 1024;
 
 pub(super) fn operations() -> Vec<Operation> {
-    let purposes = Purpose::ALL.map(Purpose::as_str);
-    let channels = Channel::ALL.map(Channel::as_str);
     let parties = Operation::get("listParties", "/api/v1/parties", Right::ReadParties, list, "Parties, by their id")
         .text("kind", "Of this kind")
         .text("country", "Of this nation, two letters")
         .text("q", "Whose id or name holds this")
         .paged()
         .lists::<Party>();
+    let add = Operation::post("addParty", "/api/v1/parties", Right::ChangeParties, add, "Add a party, or look who would see what");
+    let add = Step::parameters(add)
+        .header("Idempotency-Key", "The same request under the same key is done once; its answer is kept for a day")
+        .taking(LARGEST * MORE)
+        .takes::<Word>()
+        .gives::<Party>(201, "The party")
+        .gives::<PartyForeseen>(200, "With dry_run: what would change");
     let party = Operation::get("getParty", "/api/v1/parties/{id}", Right::ReadParties, one, "One party").gives::<Party>(200, "The party");
-    let agreements = Operation::get("listAgreements", "/api/v1/agreements", Right::ReadAgreements, bonds, "Agreements, by their id")
-        .text("party", "With this party in it")
-        .paged()
-        .lists::<Agreement>();
-    let agreement = Operation::get("getAgreement", "/api/v1/agreements/{id}", Right::ReadAgreements, bond, "One agreement")
-        .gives::<Agreement>(200, "The agreement");
-    let explain = Operation::get("explain", "/api/v1/explain", Right::ReadParties, explain, "May a party know it, and why?")
-        .text("to", "Who would get it")
-        .text("event", "Identity of an event")
-        .text("terms", "Terms, where no event is named")
-        .word("purpose", "What the party would have it for", &purposes)
-        .word("channel", "How it would reach the party", &channels)
-        .gives::<Explanation>(200, "The decision with its reasons");
-    [parties, party, agreements, agreement]
-        .map(|operation| operation.group("Parties"))
-        .into_iter()
-        .chain([explain.group("Policy")])
-        .collect()
+    let about = "Put our own word about a party in the place of what we said before; what others said stays";
+    let change = Operation::with("changeParty", Method::PUT, "/api/v1/parties/{id}", Right::ChangeParties, change, about);
+    let change = Step::parameters(change)
+        .header("If-Match", "ETag of the party as it was read; a change is refused without it, and when the party has changed since")
+        .taking(LARGEST * MORE)
+        .takes::<Word>()
+        .gives::<PartyChanged>(200, "The party as it is now; with dry_run: what would change");
+    [parties, add, party, change].map(|operation| operation.group("Parties")).into()
+}
+
+/// What we say of a party.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Word {
+    /// a-z, 0-9, `.`, `-`, `_`; of one that is changed it stands in the address.
+    id: Option<String>,
+    name: Option<String>,
+    name_ja: Option<String>,
+    /// As `party list` writes it.
+    kind: String,
+    /// Two letters.
+    nation: Option<String>,
+    #[serde(default)]
+    sectors: Vec<String>,
+    #[serde(default)]
+    communities: Vec<String>,
+    #[serde(default)]
+    clients_of: Vec<String>,
+    #[serde(default)]
+    networks: Vec<String>,
+    #[serde(default)]
+    asns: Vec<String>,
+    #[serde(default)]
+    domains: Vec<String>,
+    #[serde(default)]
+    countries: Vec<String>,
+    /// `Vendor` or `Vendor/Model`.
+    #[serde(default)]
+    products: Vec<String>,
+    #[serde(default)]
+    contacts: Vec<ContactWord>,
+    valid_from: Option<String>,
+    valid_until: Option<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ContactWord {
+    /// abuse, when left out.
+    role: Option<String>,
+    /// en or ja; en when left out.
+    language: Option<String>,
+    address: String,
+}
+
+impl Word {
+    /// The party that it says; one that is known keeps its id.
+    fn party(self, known: Option<&PartyId>) -> Result<Known, Fault> {
+        if let (Some(known), Some(id)) = (known, &self.id)
+            && known.as_str() != id
+        {
+            return Err(Fault::Wrong(format!("id: the party in the address is {known}")));
+        }
+        let mut draft = Draft::default();
+        // An id made from a registry cannot be given by hand, but its party can be changed.
+        let id = if known.is_some() { Some("changed".to_owned()) } else { self.id };
+        let unnamed = self.name.as_ref().is_none_or(|name| name.trim().is_empty());
+        let single = [
+            ("id", id),
+            ("name", self.name),
+            ("name_ja", self.name_ja),
+            ("kind", Some(self.kind)),
+            ("nation", self.nation),
+            ("valid_from", self.valid_from),
+            ("valid_until", self.valid_until),
+        ];
+        for (name, value) in single {
+            draft.add(name, value);
+        }
+        let contact = |one: ContactWord| {
+            let (role, language) = (one.role.unwrap_or_else(|| "abuse".to_owned()), one.language.unwrap_or_else(|| "en".to_owned()));
+            format!("{role} {language} {}", one.address)
+        };
+        let several = [
+            ("sectors", self.sectors),
+            ("communities", self.communities),
+            ("clients_of", self.clients_of),
+            ("networks", self.networks),
+            ("asns", self.asns),
+            ("domains", self.domains),
+            ("countries", self.countries),
+            ("products", self.products),
+            ("contacts", self.contacts.into_iter().map(contact).collect()),
+        ];
+        for (name, values) in several {
+            draft.add(name, values);
+        }
+        let mut party = draft.party().map_err(|wrong| Fault::Wrong(wrong.to_string()))?.party;
+        if let Some(known) = known {
+            if unnamed {
+                party.name = known.to_string();
+            }
+            party.id = known.clone();
+        }
+        Ok(party)
+    }
+}
+
+/// What would become of a party, and who would see what.
+#[derive(Debug, Serialize, ToSchema)]
+struct PartyForeseen {
+    would_be: Party,
+    /// Who answers for what is claimed anew or no longer.
+    answers_for: Vec<Answers>,
+    effect: Changes,
+    /// Saved with this, it is refused when anything has changed that policy depends on.
+    seen: i64,
+}
+
+/// Either of both.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "names the schema: one of both is written as itself")]
+enum PartyChanged {
+    Party(Box<Party>),
+    Foreseen(Box<PartyForeseen>),
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Answers {
+    kind: String,
+    value: String,
+    now: Option<String>,
+    then: Option<String>,
+}
+
+impl Answers {
+    fn of(one: &Answering) -> Self {
+        let id = |party: &Option<PartyId>| party.as_ref().map(ToString::to_string);
+        Self { kind: one.claim.kind().to_owned(), value: one.claim.to_string(), now: id(&one.now), then: id(&one.then) }
+    }
 }
 
 /// An organisation.
 #[derive(Debug, Serialize, ToSchema)]
-struct Party {
+pub(super) struct Party {
     id: String,
     name: String,
     name_ja: Option<String>,
@@ -62,6 +198,8 @@ struct Party {
     answers_for: Vec<Claim>,
     contacts: Vec<Contact>,
     said_by: String,
+    valid_from: Option<String>,
+    valid_until: Option<String>,
 }
 
 /// Something a party answers for.
@@ -89,7 +227,7 @@ fn text(at: Option<Timestamp>) -> Option<String> {
 }
 
 impl Party {
-    fn of(party: &Known, own: Option<&PartyId>) -> Self {
+    pub(super) fn of(party: &Known, own: Option<&PartyId>) -> Self {
         let claim = |part: &casework::model::party::Responsibility| Claim {
             kind: part.claim.kind().to_owned(),
             value: part.claim.to_string(),
@@ -117,6 +255,8 @@ impl Party {
             answers_for: party.constituency.iter().map(claim).collect(),
             contacts: party.contacts.iter().map(contact).collect(),
             said_by: party.provenance.to_string(),
+            valid_from: text(party.validity.from),
+            valid_until: text(party.validity.until),
         }
     }
 }
@@ -152,124 +292,99 @@ async fn one(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer
     Sent::json(&Party::of(party, standing.own.as_ref()))?.answer(&headers)
 }
 
-/// What binds us and others.
-#[derive(Debug, Serialize, ToSchema)]
-struct Agreement {
-    id: String,
-    name: String,
-    kind: String,
-    parties: Vec<String>,
-    communities: Vec<String>,
-    max_tlp: String,
-    purposes: Vec<String>,
-    channels: Vec<String>,
-    valid_from: Option<String>,
-    valid_until: Option<String>,
-    revoked_at: Option<String>,
-    reference: String,
-    in_force: bool,
-}
-
-impl Agreement {
-    fn of(bond: &Bond, at: Timestamp) -> Self {
-        Self {
-            id: bond.id.clone(),
-            name: bond.name.clone(),
-            kind: bond.kind.as_str().to_owned(),
-            parties: bond.parties.iter().map(ToString::to_string).collect(),
-            communities: bond.communities.iter().cloned().collect(),
-            max_tlp: bond.max_tlp.label().to_owned(),
-            purposes: bond.purposes.iter().map(|purpose| purpose.as_str().to_owned()).collect(),
-            channels: bond.channels.iter().map(|channel| channel.as_str().to_owned()).collect(),
-            valid_from: text(bond.validity.from),
-            valid_until: text(bond.validity.until),
-            revoked_at: text(bond.revoked_at),
-            reference: bond.reference.clone(),
-            in_force: bond.in_force(at),
+async fn add(visit: Visit, headers: HeaderMap, body: Body) -> Answer {
+    let step = Step::of(&visit)?;
+    once_asked(&visit, &headers, body, LARGEST, &Step::NAMES, |visit, bytes| async move {
+        let said = read::<Word>(&bytes)?.party(None)?;
+        if visit.server.register.party(&said.id, Timestamp::MAX).await?.is_some() {
+            return Err(Fault::Conflict(format!("there is a party {}: change it with PUT", said.id)));
         }
-    }
+        save(&visit, None, said, step, StatusCode::CREATED).await
+    })
+    .await
 }
 
-async fn bonds(visit: Visit, headers: HeaderMap) -> Answer {
-    let asked = Asked::of(&visit, &["party", "cursor", "limit"])?;
-    let limit = asked.limit()?;
-    let after = asked.cursor::<1>()?;
-    let party: Option<PartyId> = match asked.text("party") {
-        Some(name) => Some(name.parse().map_err(|error| Fault::Wrong(format!("parameter party: {error}")))?),
-        None => None,
-    };
-    let mut found = visit.server.register.agreements(visit.now).await?;
-    found.sort_by(|a, b| a.id.cmp(&b.id));
-    found.retain(|bond| party.as_ref().is_none_or(|party| bond.parties.contains(party)));
-    found.retain(|bond| after.as_ref().is_none_or(|[after]| bond.id.as_str() > after.as_str()));
-    let next = found.get(limit).and_then(|_| found.get(limit - 1)).map(|last| write_cursor(&[&last.id]));
-    let data: Vec<Agreement> = found.iter().take(limit).map(|bond| Agreement::of(bond, visit.now)).collect();
-    page(&visit, &data, next.as_deref())?.answer(&headers)
-}
-
-async fn bond(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer {
-    Asked::of(&visit, &[])?;
-    let all = visit.server.register.agreements(visit.now).await?;
-    let found = all.iter().find(|bond| bond.id == id).ok_or(Fault::NotFound)?;
-    Sent::json(&Agreement::of(found, visit.now))?.answer(&headers)
-}
-
-/// A decision with its reasons.
-#[derive(Debug, Serialize, ToSchema)]
-struct Explanation {
-    /// `allow`, `allow-with-redaction` or `deny`.
-    decision: String,
-    terms: String,
-    redactions: Vec<String>,
-    /// What the recipient would be bound to.
-    obligations: Vec<String>,
-    reasons: Vec<Reason>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct Reason {
-    rule: String,
-    effect: String,
-    en: String,
-    ja: String,
-}
-
-async fn explain(visit: Visit, headers: HeaderMap) -> Answer {
-    let asked = Asked::of(&visit, &["to", "event", "terms", "purpose", "channel"])?;
-    let purpose = asked.word("purpose", Purpose::read)?.unwrap_or(Purpose::Defend);
-    let channel = asked.word("channel", Channel::read)?.unwrap_or(Channel::Portal);
-    let to = asked.text("to").ok_or_else(|| Fault::Wrong("parameter to: who would get it?".to_owned()))?;
-    let to: PartyId = to.parse().map_err(|error| Fault::Wrong(format!("parameter to: {error}")))?;
-    let standing = visit.server.desk.standing(visit.now).await?;
-    if standing.party(&to).is_none() {
-        return Err(Fault::Wrong(format!("parameter to: there is no party {to}")));
-    }
-    let terms: Terms = match (asked.text("event"), asked.text("terms")) {
-        (Some(event), None) => {
-            let event = event.to_ascii_lowercase();
-            if event.len() != 32 || !event.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return Err(Fault::Wrong("parameter event: 32 hexadecimal digits".to_owned()));
+async fn change(visit: Visit, headers: HeaderMap, Path(id): Path<String>, body: Body) -> Answer {
+    let (step, conditions) = (Step::of(&visit)?, headers.clone());
+    once_asked(&visit, &headers, body, LARGEST, &Step::NAMES, |visit, bytes| async move {
+        let id: PartyId = id.parse().map_err(|_| Fault::NotFound)?;
+        let said = read::<Word>(&bytes)?.party(Some(&id))?;
+        let standing = visit.server.desk.standing(visit.now).await?;
+        let known = standing.party(&id).ok_or(Fault::NotFound)?;
+        if !step.dry_run {
+            if !conditions.contains_key(header::IF_MATCH) {
+                return super::foreseen::unconditional();
             }
-            let number = terms_of(&visit, &event).await?.ok_or(Fault::NotFound)?;
-            standing.terms(number).cloned().ok_or(Fault::NotFound)?
+            if is_outdated(&conditions, &tag(known, &standing)?) {
+                return outdated();
+            }
         }
-        (None, Some(terms)) => terms.parse().map_err(|error| Fault::Wrong(format!("parameter terms: {error}")))?,
-        _ => return Err(Fault::Wrong("name either event or terms".to_owned())),
-    };
-    let view = View::open(&visit.server.register, &to, How::by(purpose, channel)).await?;
-    let told = view.explain(&terms);
-    let reason = |reason: &casework::share::explain::Reason| Reason {
-        rule: reason.rule.to_owned(),
-        effect: reason.effect.as_str().to_owned(),
-        en: reason.en.clone(),
-        ja: reason.ja.clone(),
-    };
-    let answer = Explanation {
-        decision: told.outcome.as_str().to_owned(),
-        terms: terms.to_string(),
-        redactions: told.redactions.iter().map(|redaction| redaction.code().to_owned()).collect(),
-        obligations: told.obligations.iter().map(ToString::to_string).collect(),
-        reasons: told.reasons.iter().map(reason).collect(),
-    };
-    Sent::json(&answer)?.answer(&headers)
+        // Between what was read and what is saved nothing may come.
+        let step = Step { seen: step.seen.or(Some(standing.change())), ..step };
+        save(&visit, Some(known), said, step, StatusCode::OK).await
+    })
+    .await
+}
+
+/// The entity tag of a party as it is read.
+fn tag(party: &Known, standing: &Standing) -> Result<String, Fault> {
+    Ok(etag(&serde_json::to_vec(&Party::of(party, standing.own.as_ref()))?))
+}
+
+async fn save(visit: &Visit, known: Option<&Known>, said: Known, step: Step, status: StatusCode) -> Answer {
+    let standing = visit.server.desk.standing(visit.now).await?;
+    let becomes = rewritten(known, said.clone());
+    if step.dry_run {
+        let answers = answering(&visit.server, &standing, known, &becomes, visit.now).await?;
+        let effect = Effect::of_party(&visit.server, &standing, &becomes, visit.now).await?;
+        let foreseen = PartyForeseen {
+            would_be: Party::of(&becomes, standing.own.as_ref()),
+            answers_for: answers.iter().map(Answers::of).collect(),
+            effect: Changes::of(&effect),
+            seen: standing.change(),
+        };
+        return looked(&foreseen);
+    }
+    let id = said.id.clone();
+    if visit.server.register.record_parties_seen(vec![said], visit.now, step.seen, rewritten).await?.is_none() {
+        return changed_meanwhile();
+    }
+    let now = crate::pipeline::now();
+    let standing = visit.server.desk.standing(now).await?;
+    let party = visit.server.register.party(&id, Timestamp::MAX).await?.ok_or(Fault::NotFound)?;
+    let sent = Sent::json(&Party::of(&party, standing.own.as_ref()))?.status(status).tag(tag(&party, &standing)?);
+    let detail = format!("{id}: {} claims, {} contacts", party.constituency.len(), party.contacts.len());
+    Told { sent: sent.header(header::LOCATION, format!("/api/v1/parties/{id}")), detail: Detail(detail) }.answer()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(text: &str) -> Word {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_word_is_checked_as_a_file_is() {
+        let party = word(
+            r#"{"id": "isp", "kind": "provider", "networks": ["192.0.2.0/24"], "contacts": [{"address": "abuse@isp.example", "language": "ja"}]}"#,
+        );
+        let party = party.party(None).unwrap();
+        assert_eq!((party.constituency.len(), party.contacts[0].language.as_str()), (1, "ja"));
+        for bad in [
+            r#"{"kind": "provider"}"#,
+            r#"{"id": "isp", "kind": "bakery"}"#,
+            r#"{"id": "reg.x", "kind": "provider"}"#,
+            r#"{"id": "isp", "kind": "provider", "networks": ["300.0.0.0/8"]}"#,
+            r#"{"id": "isp", "kind": "provider", "contacts": [{"address": "a b c@x"}]}"#,
+        ] {
+            assert!(word(bad).party(None).is_err(), "{bad}");
+        }
+        assert!(serde_json::from_str::<Word>(r#"{"id": "isp", "kind": "provider", "said_by": "registry:x"}"#).is_err());
+        // What a registry made keeps its id.
+        let id: PartyId = "reg.isp.example.0".parse().unwrap();
+        assert_eq!(word(r#"{"kind": "provider"}"#).party(Some(&id)).unwrap().id, id);
+        assert!(word(r#"{"id": "other", "kind": "provider"}"#).party(Some(&id)).is_err());
+    }
 }

@@ -62,7 +62,16 @@ where
     D: FnOnce(Visit, Vec<u8>) -> F,
     F: Future<Output = Answer>,
 {
-    super::Asked::of(visit, &[])?;
+    once_asked(visit, headers, sent, largest, &[], act).await
+}
+
+/// The same where parameters say how.
+pub(super) async fn once_asked<F, D>(visit: &Visit, headers: &HeaderMap, sent: Body, largest: usize, known: &[&str], act: D) -> Answer
+where
+    D: FnOnce(Visit, Vec<u8>) -> F,
+    F: Future<Output = Answer>,
+{
+    super::Asked::of(visit, known)?;
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or(super::JSON);
     if !media.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(super::JSON)) {
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not JSON", "send Content-Type: application/json");
@@ -77,7 +86,8 @@ where
         return Err(Fault::Wrong("Idempotency-Key: 1 to 255 visible characters".to_owned()));
     }
     let who = visit.who()?;
-    let key = Sha256::new().chain_update(&who.id).chain_update([0]).chain_update(visit.uri.path()).chain_update([0]).chain_update(name);
+    let key =
+        Sha256::new().chain_update(&who.id).chain_update([0]).chain_update(visit.uri.to_string()).chain_update([0]).chain_update(name);
     let key = key.finalize().to_vec();
     let request = Sha256::digest(&bytes).to_vec();
     let Some(_turn) = Turn::take(&key) else {

@@ -220,7 +220,7 @@ impl Listener {
         }
         if let Some(told) = told {
             let under = told.eyes.under(&told.rows);
-            body = release(&self.visit, "stream", Purpose::Notify, &under, body).await?;
+            body = release(&self.visit, "stream", Purpose::Notify, &under, body).await?.into_bytes();
         }
         self.place = place;
         Ok(body)

@@ -72,6 +72,7 @@ struct Call {
     status: Option<i64>,
     error: Option<String>,
     arrived_at: Option<String>,
+    /// What an outside party was given with it, in the log of releases; null when everybody may know it, or it is our own.
     release: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use casework::correlate::key::CaseKey;
 use casework::model::case::{Case, Entry, replay};
 use casework::model::day::Day;
 use casework::model::rights::Right;
+use casework::model::writing::Field;
 use maud::{Markup, html};
 use store::cases::CaseRow;
 use store::notices::Notice;
@@ -220,7 +221,7 @@ fn tasks(visit: &Visit, file: &File, people: &Colleagues, works: bool) -> Markup
             details {
                 summary { (visit.say("cases-task-new")) }
                 form.stack method="post" action={ "/cases/" (id) "/task" } {
-                    div.field { label for="task-title" { (visit.say("cases-task-title")) } input #task-title name="title" required maxlength="300" autocomplete="off"; }
+                    div.field { label for="task-title" { (visit.say("cases-task-title")) } input #task-title name="title" required maxlength=(Field::TITLE.longest) autocomplete="off"; }
                     (people.choice(visit, "task-assignee", &visit.say("cases-who"), None))
                     div.field { label for="task-due" { (visit.say("cases-due")) } input #task-due name="due" type="date"; }
                     button type="submit" { (visit.say("cases-task-new")) }
@@ -235,7 +236,7 @@ fn note_form(visit: &Visit, id: &str) -> Markup {
         form.stack.wide method="post" action={ "/cases/" (id) "/note" } {
             div.field {
                 label for="note" { (visit.say("cases-note")) }
-                textarea #note name="text" rows="3" required maxlength="60000" aria-describedby="note-hint" {}
+                textarea #note name="text" rows="3" required maxlength=(Field::NOTE.longest) aria-describedby="note-hint" {}
                 p.hint #note-hint { (visit.say("cases-markdown")) }
             }
             button.first type="submit" { (visit.say("cases-note-do")) }
@@ -283,7 +284,7 @@ fn participants(visit: &Visit, file: &File, works: bool) -> Markup {
                     summary { (visit.say("cases-join")) }
                     form.stack method="post" action={ "/cases/" (id) "/join" } {
                         div.field { label for="join-party" { (visit.say("cases-party")) } input #join-party name="party" required autocomplete="off" spellcheck="false"; }
-                        div.field { label for="join-role" { (visit.say("cases-role")) } input #join-role name="role" maxlength="64" autocomplete="off"; }
+                        div.field { label for="join-role" { (visit.say("cases-role")) } input #join-role name="role" maxlength=(Field::ROLE.longest) autocomplete="off"; }
                         button type="submit" { (visit.say("cases-join")) }
                     }
                 }

@@ -7,20 +7,17 @@ use casework::model::case::{Case, Closing, Did};
 use casework::model::deeds::Refusal;
 use casework::model::party::PartyId;
 use casework::model::rights::Right;
+use casework::model::writing::Field;
 use jiff::Timestamp;
 use maud::html;
 use store::StoreError;
 
 use super::super::Route;
-use super::super::elements::form::{Field, field, lines};
+use super::super::elements::form::{self, field, lines, written, written_if};
 use super::super::elements::query::Query;
 use super::super::people::{Colleagues, acting};
 use super::super::visit::{Answer, Fault, Visit};
 use super::{end_of_day, found, id};
-
-/// Longest title and longest note, in characters.
-const TITLE: usize = 300;
-const NOTE: usize = 60_000;
 
 pub(super) fn routes() -> Vec<Route> {
     let work = Right::WorkCases;
@@ -76,17 +73,8 @@ async fn change(visit: &Visit, path: &Path<String>, decide: impl FnOnce(&Case) -
     }
 }
 
-/// A text that is there and not too long.
-fn text(visit: &Visit, form: &Query, name: &str, longest: usize) -> Result<String, Fault> {
-    match form.one(name) {
-        Some(text) if text.chars().count() <= longest => Ok(text.to_owned()),
-        Some(_) => Err(Fault::Wrong(visit.say("cases-wrong-long"))),
-        None => Err(Fault::Wrong(visit.say("cases-wrong-empty"))),
-    }
-}
-
-fn why(form: &Query) -> String {
-    form.one("why").unwrap_or_default().chars().take(TITLE).collect()
+fn why(visit: &Visit, form: &Query) -> Result<String, Fault> {
+    Ok(written_if(visit, form, "why", Field::REASON)?.unwrap_or_default())
 }
 
 /// Somebody who can work on it, or nobody.
@@ -103,7 +91,7 @@ fn due_in(visit: &Visit, form: &Query) -> Result<Option<Timestamp>, Fault> {
 }
 
 async fn note(visit: Visit, path: Path<String>, body: Bytes) -> Answer {
-    let text = text(&visit, &Query::of_form(&body), "text", NOTE)?;
+    let text = written(&visit, &Query::of_form(&body), "text", Field::NOTE)?;
     change(&visit, &path, |_| Ok(vec![Did::Noted { text }])).await
 }
 
@@ -115,7 +103,7 @@ async fn assign(visit: Visit, path: Path<String>, body: Bytes) -> Answer {
 /// Somebody else goes on with it, and is told where it stands: both or neither.
 async fn hand_over(visit: Visit, path: Path<String>, body: Bytes) -> Answer {
     let form = Query::of_form(&body);
-    let text = text(&visit, &form, "text", NOTE)?;
+    let text = written(&visit, &form, "text", Field::NOTE)?;
     let to = assignee(&visit, &form).await?.ok_or_else(|| Fault::Wrong(visit.say("cases-wrong-nobody")))?;
     change(&visit, &path, |_| Ok(vec![Did::Noted { text }, Did::Assigned { to: Some(to) }])).await
 }
@@ -127,7 +115,7 @@ async fn due(visit: Visit, path: Path<String>, body: Bytes) -> Answer {
 
 async fn task(visit: Visit, path: Path<String>, body: Bytes) -> Answer {
     let form = Query::of_form(&body);
-    let (title, assignee, due) = (text(&visit, &form, "title", TITLE)?, assignee(&visit, &form).await?, due_in(&visit, &form)?);
+    let (title, assignee, due) = (written(&visit, &form, "title", Field::TITLE)?, assignee(&visit, &form).await?, due_in(&visit, &form)?);
     change(&visit, &path, |case| Ok(vec![case.task(title, assignee, due).1])).await
 }
 
@@ -148,16 +136,16 @@ async fn task_again(visit: Visit, path: Path<String>, body: Bytes) -> Answer {
 
 async fn join(visit: Visit, path: Path<String>, body: Bytes) -> Answer {
     let form = Query::of_form(&body);
-    let name = text(&visit, &form, "party", TITLE)?;
+    let name = written(&visit, &form, "party", Field::NAME)?;
     let unknown = || Fault::Wrong(visit.say_with("cases-wrong-party", &[("party", name.clone().into())]));
     let party: PartyId = name.parse().map_err(|_| unknown())?;
     visit.server.register.party(&party, visit.now).await?.ok_or_else(unknown)?;
-    let role: String = form.one("role").unwrap_or("participant").chars().take(64).collect();
+    let role = written_if(&visit, &form, "role", Field::ROLE)?.unwrap_or_else(|| "participant".to_owned());
     change(&visit, &path, |case| Ok(case.join(party.as_str(), &role))).await
 }
 
 async fn leave(visit: Visit, path: Path<String>, body: Bytes) -> Answer {
-    let party = text(&visit, &Query::of_form(&body), "party", TITLE)?;
+    let party = written(&visit, &Query::of_form(&body), "party", Field::NAME)?;
     change(&visit, &path, |case| case.leave(&party)).await
 }
 
@@ -165,12 +153,12 @@ async fn close(visit: Visit, path: Path<String>, body: Bytes) -> Answer {
     let form = Query::of_form(&body);
     let how = form.one("how").and_then(Closing::read).filter(|how| *how != Closing::Merged);
     let how = how.ok_or_else(|| Fault::Wrong(visit.say("cases-wrong-empty")))?;
-    let why = why(&form);
+    let why = why(&visit, &form)?;
     change(&visit, &path, |case| case.close(how, why)).await
 }
 
 async fn reopen(visit: Visit, path: Path<String>, body: Bytes) -> Answer {
-    let why = why(&Query::of_form(&body));
+    let why = why(&visit, &Query::of_form(&body))?;
     change(&visit, &path, |case| case.reopen(why)).await
 }
 
@@ -192,7 +180,7 @@ async fn two(visit: &Visit, path: &Path<String>, body: &[u8], merges: bool) -> A
     if visit.server.register.cases_named(&[other.to_owned()]).await?.is_empty() {
         return Err(unknown());
     }
-    let (by, why) = (acting(visit).await?, why(&form));
+    let (by, why) = (acting(visit).await?, why(visit, &form)?);
     let mut refusal = None;
     let decide = |one: &Case, two: &Case| {
         let decided = if merges { one.merge(&row.id, two, other, why) } else { one.part(&row.id, other, why) };
@@ -212,10 +200,10 @@ pub(super) async fn blank(visit: Visit) -> Answer {
     let me = acting(&visit).await?;
     let body = html! {
         form.stack method="post" action="/cases/new" {
-            (field(&Field { name: "title", label: &visit.say("cases-new-title"), value: query.one("title").unwrap_or_default(), required: true, ..Field::default() }))
-            (field(&Field { name: "key", label: &visit.say("cases-new-key"), value: query.one("key").unwrap_or_default(), hint: &visit.say("cases-new-key-hint"), ..Field::default() }))
+            (field(&form::Field { name: "title", label: &visit.say("cases-new-title"), value: query.one("title").unwrap_or_default(), required: true, ..form::Field::default() }))
+            (field(&form::Field { name: "key", label: &visit.say("cases-new-key"), value: query.one("key").unwrap_or_default(), hint: &visit.say("cases-new-key-hint"), ..form::Field::default() }))
             (people.choice(&visit, "assignee", &visit.say("cases-who"), people.can_work(&me).then_some(&*me)))
-            (field(&Field { name: "due", label: &visit.say("cases-due"), kind: "date", value: "", ..Field::default() }))
+            (field(&form::Field { name: "due", label: &visit.say("cases-due"), kind: "date", value: "", ..form::Field::default() }))
             (lines("text", &visit.say("cases-new-note"), "", 4))
             p.hint { (visit.say("cases-markdown")) }
             button.first type="submit" { (visit.say("cases-new-do")) }
@@ -226,7 +214,7 @@ pub(super) async fn blank(visit: Visit) -> Answer {
 
 pub(super) async fn open(visit: Visit, body: Bytes) -> Answer {
     let form = Query::of_form(&body);
-    let title = text(&visit, &form, "title", TITLE)?;
+    let title = written(&visit, &form, "title", Field::TITLE)?;
     let key = match form.one("key") {
         Some(written) => Some(
             CaseKey::read(written).ok_or_else(|| Fault::Wrong(visit.say_with("cases-wrong-key", &[("key", written.to_owned().into())])))?,
@@ -234,7 +222,7 @@ pub(super) async fn open(visit: Visit, body: Bytes) -> Answer {
         None => None,
     };
     let (to, at) = (assignee(&visit, &form).await?, due_in(&visit, &form)?);
-    let note = form.one("text").map(|_| text(&visit, &form, "text", NOTE)).transpose()?;
+    let note = written_if(&visit, &form, "text", Field::NOTE)?;
     let by = acting(&visit).await?;
     let more: Vec<Did> =
         [to.map(|to| Did::Assigned { to: Some(to) }), at.map(|at| Did::Due { at: Some(at) }), note.map(|text| Did::Noted { text })]

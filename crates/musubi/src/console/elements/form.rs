@@ -1,6 +1,10 @@
 //! Fields of forms: a label that is always there, what is wrong beside the field it is about.
 
+use casework::model::writing::{self, Unfit};
 use maud::{Markup, html};
+
+use super::query::Query;
+use crate::console::visit::{Fault, Visit};
 
 /// A field of text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,4 +53,29 @@ pub(crate) fn choice(name: &str, label: &str, chosen: &str, options: &[(&str, St
 /// Several lines of text.
 pub(crate) fn lines(name: &str, label: &str, value: &str, rows: u32) -> Markup {
     html! { div.field { label for=(name) { (label) } textarea id=(name) name=(name) rows=(rows) { (value) } } }
+}
+
+/// What somebody wrote into a field, as its measure takes it.
+///
+/// # Errors
+/// When there is nothing in it, or it does not fit.
+pub(crate) fn written(visit: &Visit, form: &Query, name: &str, field: writing::Field) -> Result<String, Fault> {
+    field.read(form.one(name).unwrap_or_default()).map_err(|unfit| unfit_for(visit, unfit))
+}
+
+/// The same for what may be left out.
+///
+/// # Errors
+/// When it does not fit.
+pub(crate) fn written_if(visit: &Visit, form: &Query, name: &str, field: writing::Field) -> Result<Option<String>, Fault> {
+    let text = field.read_any(form.one(name).unwrap_or_default()).map_err(|unfit| unfit_for(visit, unfit))?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+fn unfit_for(visit: &Visit, unfit: Unfit) -> Fault {
+    Fault::Wrong(match unfit {
+        Unfit::Empty => visit.say("cases-wrong-empty"),
+        Unfit::TooLong(_) => visit.say("cases-wrong-long"),
+        Unfit::NotALine | Unfit::Nul => visit.say("cases-wrong-line"),
+    })
 }

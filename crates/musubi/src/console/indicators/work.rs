@@ -6,22 +6,20 @@ use casework::indicate::indicator::{What, Worth};
 use casework::model::observable::Kind;
 use casework::model::rights::Right;
 use casework::model::terms::{Terms, Tlp};
+use casework::model::writing;
 use formats::rsit::Class;
 use maud::{Markup, html};
 use store::indicators::Remembered;
 
 use super::super::Route;
 use super::super::cases::{day_field, end_of_day};
-use super::super::elements::form::{Field, choice, field};
+use super::super::elements::form::{Field, choice, field, written_if};
 use super::super::elements::query::Query;
 use super::super::people::acting;
 use super::super::visit::{Answer, Fault, Visit};
 use super::{found, shown, standing, warned, warnings};
 use crate::jobs::indicators::{New, Voice, harm, what};
 use crate::receive::lists;
-
-/// Longest reason, in characters.
-const WHY: usize = 500;
 
 pub(super) fn routes() -> Vec<Route> {
     let change = Right::ChangeIndicators;
@@ -36,8 +34,8 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-fn why(form: &Query) -> String {
-    form.one("because").unwrap_or_default().chars().take(WHY).collect()
+fn why(visit: &Visit, form: &Query) -> Result<String, Fault> {
+    Ok(written_if(visit, form, "because", writing::Field::REASON)?.unwrap_or_default())
 }
 
 async fn blank(visit: Visit) -> Answer {
@@ -114,7 +112,7 @@ async fn add(visit: Visit, body: Bytes) -> Answer {
         terms: Some(Terms::of(tlp)),
         until,
         case,
-        because: why(&form),
+        because: why(&visit, &form)?,
     };
     let id = Voice { register: &visit.server.register, by: &by, now: visit.now }.add(new, &harm).await?;
     Ok(visit.on_to(&format!("/indicators/{id}")))
@@ -150,7 +148,7 @@ async fn doubt(visit: Visit, Path(id): Path<String>, body: Bytes) -> Answer {
     let form = Query::of_form(&body);
     let trust = form.one("trust").and_then(|text| text.parse::<u8>().ok()).unwrap_or(100).clamp(1, 100);
     let by = acting(&visit).await?;
-    Voice { register: &visit.server.register, by: &by, now: visit.now }.doubt(&one, trust, &why(&form)).await?;
+    Voice { register: &visit.server.register, by: &by, now: visit.now }.doubt(&one, trust, &why(&visit, &form)?).await?;
     Ok(visit.on_to(&format!("/indicators/{id}")))
 }
 
@@ -165,7 +163,7 @@ async fn restore(visit: Visit, Path(id): Path<String>, body: Bytes) -> Answer {
 async fn ruled(visit: &Visit, id: &str, body: &[u8], revoked: bool) -> Answer {
     let one = found(visit, id).await?;
     let by = acting(visit).await?;
-    Voice { register: &visit.server.register, by: &by, now: visit.now }.revoke(&one, revoked, &why(&Query::of_form(body))).await?;
+    Voice { register: &visit.server.register, by: &by, now: visit.now }.revoke(&one, revoked, &why(visit, &Query::of_form(body))?).await?;
     Ok(visit.on_to(&format!("/indicators/{id}")))
 }
 
@@ -182,8 +180,8 @@ async fn end(visit: Visit, Path(id): Path<String>, body: Bytes) -> Answer {
     let voice = Voice { register: &visit.server.register, by: &by, now: visit.now };
     let worth = one.indicator.worth(&lists::half_lives(&visit.server.home)?, visit.now, |_| true);
     match worth.valid_until.is_some_and(|end| end < until) {
-        true => voice.extend(&one, worth.confidence, until, &why(&form)).await?,
-        false => voice.expire(&one, until, &why(&form)).await?,
+        true => voice.extend(&one, worth.confidence, until, &why(&visit, &form)?).await?,
+        false => voice.expire(&one, until, &why(&visit, &form)?).await?,
     };
     Ok(visit.on_to(&format!("/indicators/{id}")))
 }
@@ -192,7 +190,7 @@ async fn end(visit: Visit, Path(id): Path<String>, body: Bytes) -> Answer {
 pub(super) fn forms(visit: &Visit, one: &Remembered, worth: &Worth) -> Markup {
     let id = one.indicator.id();
     let revoked = one.indicator.ruling().is_some_and(|ruling| ruling.revoked);
-    let because = |name: &str| html! { div.field { label for=(name) { (visit.say("cases-why")) } input id=(name) name="because" maxlength="500" autocomplete="off"; } };
+    let because = |name: &str| html! { div.field { label for=(name) { (visit.say("cases-why")) } input id=(name) name="because" maxlength=(writing::Field::REASON.longest) autocomplete="off"; } };
     html! {
         section.card {
             h2 { (visit.say("indicators-confirm")) }

@@ -10,6 +10,7 @@ use casework::act::problem::Problem;
 use casework::act::state::State;
 use casework::model::agreement::Channel;
 use casework::model::rights::Right;
+use casework::model::writing;
 use casework::told::Place;
 use maud::{Markup, html};
 use store::StoreError;
@@ -398,10 +399,8 @@ async fn again(visit: Visit, Path(id): Path<String>) -> Answer {
 
 async fn cancel(visit: Visit, Path(id): Path<String>, body: Bytes) -> Answer {
     known(&visit, &id).await?;
-    let reason: String = Query::of_form(&body).one("reason").unwrap_or_default().chars().take(500).collect();
-    if reason.is_empty() {
-        return Err(Fault::Wrong(visit.say("notices-reason")));
-    }
+    let reason = form::written_if(&visit, &Query::of_form(&body), "reason", writing::Field::REASON)?;
+    let reason = reason.ok_or_else(|| Fault::Wrong(visit.say("notices-reason")))?;
     let desk = crate::jobs::office::desk(&visit.server.home, false)?;
     visit.server.register.cancel_notice(&id, &reason, &desk.rules, visit.now.as_microsecond()).await.map_err(refused)?;
     done(&visit, &id, format!("{id}: {reason}"))

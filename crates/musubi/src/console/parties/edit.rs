@@ -3,14 +3,12 @@
 
 use axum::body::Bytes;
 use axum::extract::Path;
-use casework::enrich::responsible::{Asked, Directory};
-use casework::model::agreement::{Channel, Purpose};
-use casework::model::party::{Claim, Party, PartyId, PartyKind, Provenance};
+use casework::model::party::{Party, PartyId, PartyKind, Provenance};
 use casework::model::rights::Right;
-use casework::parties::Draft;
+use casework::parties::{Draft, rewritten};
 use maud::{Markup, html};
 
-use crate::api::standing::Standing;
+use crate::api::effect::{Answering, Effect, answering};
 use crate::console::Route;
 use crate::console::agreements::words;
 use crate::console::effect;
@@ -18,7 +16,6 @@ use crate::console::elements::form;
 use crate::console::elements::query::Query;
 use crate::console::elements::table::{Column, table};
 use crate::console::visit::{Answer, Detail, Fault, Visit};
-use crate::receive::registry_in;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -83,27 +80,6 @@ fn filled(party: &Party) -> Query {
         contacts.map(|contact| format!("{} {} {}", contact.role.as_str(), contact.language.as_str(), contact.address)).collect();
     text.append_pair("contacts", &contacts.join("\n"));
     Query::of_form(text.finish().as_bytes())
-}
-
-/// The party with our word as it was written now; what others said stays, and so do keys and validities of what stays.
-fn changed(known: Option<&Party>, said: Party) -> Party {
-    let Some(known) = known else { return said };
-    let mut party = said;
-    for part in &mut party.constituency {
-        if let Some(before) = known.constituency.iter().find(|before| before.provenance == Provenance::Own && before.claim == part.claim) {
-            part.validity = before.validity;
-        }
-    }
-    party.constituency.extend(known.constituency.iter().filter(|part| part.provenance != Provenance::Own).cloned());
-    for contact in &mut party.contacts {
-        if let Some(before) = known.contacts.iter().find(|before| before.address == contact.address && before.role == contact.role) {
-            contact.openpgp_key = before.openpgp_key.clone();
-            contact.validity = before.validity;
-        }
-    }
-    party.contacts.extend(known.contacts.iter().filter(|contact| contact.provenance != Provenance::Own).cloned());
-    party.provenance = known.provenance.clone().min(Provenance::Own);
-    party
 }
 
 fn asked(visit: &Visit, to: &str, query: &Query, old: bool, wrong: Option<&str>) -> Markup {
@@ -172,10 +148,12 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Party>) -> Ans
         return Ok(again(&visit.say("parties-taken")));
     }
     let seen = query.one("seen").and_then(|text| text.parse::<i64>().ok());
-    let becomes = changed(old.as_ref(), said.clone());
-    if query.one("step") == Some("save") && seen == Some(change) {
+    let becomes = rewritten(old.as_ref(), said.clone());
+    if query.one("step") == Some("save")
+        && let Some(seen) = seen
+        && visit.server.register.record_parties_seen(vec![said.clone()], visit.now, Some(seen), rewritten).await?.is_some()
+    {
         let id = said.id.clone();
-        visit.server.register.record_parties(vec![said], visit.now, changed).await?;
         let mut response = visit.on_to(&format!("/parties/{id}"));
         response.extensions_mut().insert(Detail(format!(
             "{id}: {} claims, {} contacts",
@@ -184,19 +162,14 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Party>) -> Ans
         )));
         return Ok(response);
     }
-    let answers = responsible(visit, &standing, old.as_ref(), &becomes).await?;
-    let mut parties: Vec<Party> = standing.parties.iter().filter(|party| party.id != becomes.id).cloned().collect();
-    parties.push(becomes.clone());
-    parties.sort_by(|a, b| a.id.cmp(&b.id));
-    let about = vec![becomes.id.clone()];
-    let effect =
-        effect::of(visit, &standing, parties, standing.agreements().to_vec(), about, Purpose::ALL.to_vec(), Channel::ALL.to_vec()).await?;
+    let answers = responsible(visit, &answering(&visit.server, &standing, old.as_ref(), &becomes, visit.now).await?);
+    let effect = Effect::of_party(&visit.server, &standing, &becomes, visit.now).await?;
     let body = html! {
         @if seen.is_some() { p.wrong role="alert" { (visit.say("effect-changed-meanwhile")) } }
         h2 { (visit.say("parties-effect-answers")) }
         (answers)
         h2 { (visit.say("effect-title")) }
-        (effect.show(visit))
+        (effect::show(visit, &effect))
         form.actions method="post" action=(to) {
             @for (name, value) in query.pairs().filter(|(name, _)| *name != "step" && *name != "seen") { input type="hidden" name=(name) value=(value); }
             input type="hidden" name="seen" value=(change);
@@ -208,56 +181,28 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Party>) -> Ans
 }
 
 /// Who answers for each thing that is claimed anew or no longer: now, and then.
-async fn responsible(visit: &Visit, standing: &Standing, old: Option<&Party>, becomes: &Party) -> Result<Markup, Fault> {
-    let claims = |party: &Party| party.constituency.iter().map(|part| part.claim.clone()).collect::<std::collections::BTreeSet<Claim>>();
-    let before = old.map(claims).unwrap_or_default();
-    let after = claims(becomes);
-    let changed: Vec<Claim> = before.symmetric_difference(&after).take(200).cloned().collect();
+fn responsible(visit: &Visit, changed: &[Answering]) -> Markup {
     if changed.is_empty() {
-        return Ok(html! { p.done-note { (visit.say("parties-effect-same")) } });
+        return html! { p.done-note { (visit.say("parties-effect-same")) } };
     }
-    let registries = registry_in::registries(&visit.server.home, &visit.server.register).await?;
-    let now_parties = standing.parties.clone();
-    let mut then_parties: Vec<Party> = now_parties.iter().filter(|party| party.id != becomes.id).cloned().collect();
-    then_parties.push(becomes.clone());
-    let (at, more) = (visit.now, registries.clone());
-    let (now, then) =
-        tokio::task::spawn_blocking(move || (Directory::new(now_parties, registries, at), Directory::new(then_parties, more, at))).await?;
     let columns = [
         Column::text(visit.say("networks-what")),
         Column::text(visit.say("parties-effect-now")),
         Column::text(visit.say("parties-effect-then")),
     ];
-    let named = |directory: &Directory, claim: &Claim| {
-        who(directory, claim).map_or_else(
-            || html! { span.quiet { (visit.say("parties-effect-nobody")) } },
-            |id| html! { a href={ "/parties/" (id) } { (id) } },
-        )
+    let named = |party: Option<&PartyId>| match party {
+        Some(id) => html! { a href={ "/parties/" (id) } { (id) } },
+        None => html! { span.quiet { (visit.say("parties-effect-nobody")) } },
     };
-    let rows: Vec<_> = changed.iter().map(|claim| vec![html! { span.mono { (claim) } }, named(&now, claim), named(&then, claim)]).collect();
-    Ok(table(&visit.say("parties-effect-answers"), &columns, &rows))
-}
-
-fn who(directory: &Directory, claim: &Claim) -> Option<PartyId> {
-    let asked = match claim {
-        Claim::Network(network) => Asked { ip: Some(network.address()), ..Asked::default() },
-        Claim::Asn(asn) => Asked { asn: Some(*asn), ..Asked::default() },
-        Claim::Domain(domain) => Asked { host: Some(domain), ..Asked::default() },
-        Claim::Country(country) => Asked { country: Some(*country), ..Asked::default() },
-        Claim::Product(product) => Asked { vendor: Some(&product.vendor), product: product.model.as_deref(), ..Asked::default() },
-    };
-    let found = directory.responsible(&asked);
-    let number = match claim {
-        Claim::Network(_) | Claim::Asn(_) => found.provider,
-        Claim::Domain(_) => found.domain_holder,
-        Claim::Product(_) => found.maker,
-        Claim::Country(_) => found.national,
-    };
-    number.map(|number| directory.id(number))
+    let rows: Vec<_> =
+        changed.iter().map(|one| vec![html! { span.mono { (one.claim) } }, named(one.now.as_ref()), named(one.then.as_ref())]).collect();
+    table(&visit.say("parties-effect-answers"), &columns, &rows)
 }
 
 #[cfg(test)]
 mod tests {
+    use casework::model::party::Claim;
+
     use super::*;
 
     fn query(text: &str) -> Query {
@@ -273,7 +218,7 @@ mod tests {
         claimed.claim = Claim::Domain("isp.example".into());
         known.constituency.push(claimed.clone());
         let said = read(&query("kind=provider&networks=198.51.100.0/24&contacts=abuse en a@isp.example"), Some(&known.id)).unwrap();
-        let party = changed(Some(&known), said);
+        let party = rewritten(Some(&known), said);
         let claims: Vec<String> = party.constituency.iter().map(|part| part.claim.to_string()).collect();
         assert_eq!(claims, ["198.51.100.0/24", "isp.example"]);
         assert_eq!(party.contacts[0].openpgp_key.as_deref(), Some("KEY"));

@@ -6,6 +6,7 @@
 
 mod downloads;
 mod give;
+mod given;
 pub(crate) mod mine;
 pub(crate) mod networks;
 pub(crate) mod problems;
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
         problems::routes(),
         told::routes(),
         networks::routes(),
+        given::routes(),
         downloads::routes(),
         settings::routes(),
     ]

@@ -18,7 +18,7 @@ use crate::show::size;
 
 pub(super) async fn show(State(server): State<Arc<Server>>, visit: Visit) -> Answer {
     let jobs = server.register.jobs(None, 100).await?;
-    let uploads = server.register.uploads(None, None, 50).await?;
+    let uploads = server.register.uploads(store::uploads::Whose::Everybodys, None, 50).await?;
     let runs = jobs.iter().any(|job| job.state == "running");
     let columns = [
         Column::text(visit.say("setup-job")),

@@ -5,6 +5,7 @@ use axum::extract::Path;
 use casework::correlate::key::CaseKey;
 use casework::model::party::PartyId;
 use casework::model::rights::Right;
+use casework::model::writing;
 use casework::verify::takedown::{Answer as Answered, Happening, Refusal};
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -13,16 +14,13 @@ use store::takedowns::{Request, TakedownRow};
 
 use super::super::Route;
 use super::super::cases::{answer_word, end_of_day};
-use super::super::elements::form::{Field, field};
+use super::super::elements::form::{Field, field, written_if};
 use super::super::elements::query::Query;
 use super::super::people::acting;
 use super::super::visit::{Answer, Fault, Visit};
 use super::found;
 use super::one::ANSWERS;
 use crate::jobs::takedowns::{NoTarget, Wish, begin, channel};
-
-/// Longest word of theirs that is kept, in characters.
-const DETAIL: usize = 2_000;
 
 pub(super) fn routes() -> Vec<Route> {
     let work = Right::WorkCases;
@@ -170,13 +168,13 @@ async fn answer(visit: Visit, Path(name): Path<String>, body: Bytes) -> Answer {
         None => None,
     };
     let happening = happening.ok_or_else(|| Fault::Wrong(visit.say("cases-wrong-empty")))?;
-    let detail: Option<String> = form.one("detail").map(|text| text.chars().take(DETAIL).collect());
+    let detail = written_if(&visit, &form, "detail", writing::Field::REASON)?;
     happened(&visit, &name, happening, detail.as_deref(), None).await
 }
 
 async fn withdraw(visit: Visit, Path(name): Path<String>, body: Bytes) -> Answer {
     let form = Query::of_form(&body);
-    let why: Option<String> = form.one("why").map(|text| text.chars().take(DETAIL).collect());
+    let why = written_if(&visit, &form, "why", writing::Field::REASON)?;
     happened(&visit, &name, Happening::Withdrawn, why.as_deref(), None).await
 }
 
@@ -213,7 +211,7 @@ pub(super) fn forms(visit: &Visit, row: &TakedownRow) -> Markup {
                             @for answer in ANSWERS { option value=(answer.as_str()) { (answer_word(visit, answer)) } }
                         }
                     }
-                    div.field { label for="detail" { (visit.say("takedowns-detail")) } textarea #detail name="detail" rows="2" maxlength="2000" {} }
+                    div.field { label for="detail" { (visit.say("takedowns-detail")) } textarea #detail name="detail" rows="2" maxlength=(writing::Field::REASON.longest) {} }
                     p.hint { (visit.say("takedowns-answer-hint")) }
                     button type="submit" { (visit.say("takedowns-answer-do")) }
                 }

@@ -1,14 +1,16 @@
 //! A code, mailed to whom a registry names for abuse of what is claimed.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, anyhow};
 use casework::act::token::Token;
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::party::{Claim, Language, Party};
-use casework::model::release::{Basis, Release};
 use formats::mail_address::Address;
 use rand::rngs::OsRng;
 use sha2::{Digest as _, Sha256};
 
+use crate::api::release::Giving;
 use crate::config::Config;
 use crate::console::visit::{Fault, Visit};
 use crate::deliver::keys::OurKey;
@@ -72,19 +74,14 @@ pub(in crate::console::portal) async fn mail(
     })?;
     let key = OurKey::of(visit.server.home.root(), &mail.organisation, &mail.from)?;
     let bytes = seal::sign(&unsealed, &key, OsRng)?.into_bytes();
-    let release = Release {
-        id: format!("claim-{token}"),
-        recipient,
+    let giving = Giving {
+        party: &recipient,
         purpose: Purpose::Notify,
         channel: Channel::Mail,
-        content: Sha256::digest(&bytes).into(),
-        at: visit.now,
-        basis: Basis {
-            decision: String::from("allow"),
-            terms: Vec::new(),
-            reasons: vec![format!("a code to prove that {claim} is of {}", party.id)],
-        },
+        how: format!("a code to prove that {claim} is of {}", party.id),
+        why: BTreeMap::new(),
     };
+    let release = giving.release(format!("claim-{token}"), Sha256::digest(&bytes).into(), visit.now);
     let log = keys::log_key(&visit.server.home, None)?;
     let released = register.release(&log, vec![(release, bytes)], visit.now).await?;
     let released = released.into_iter().next().context("nothing was logged")?;

@@ -1,0 +1,13 @@
+given-lead = Reports, mails and archives of what you have seen. They stand on record in your name, in the feed “{ $feed }”, under the terms you choose here.
+given-terms = Under which terms do you give it?
+given-tlp-clear = Everybody may know it.
+given-tlp-green = The communities that we both belong to may know it.
+given-tlp-amber = Our organisation and its clients may know it, as far as they must.
+given-tlp-amber-strict = Only our own organisation may know it.
+given-tlp-red = Only those who handle it with us may know it.
+given-held = We would hold it as { $terms }.
+given-unnamed = Do not name us to others
+given-file-hint = At most { $file } a file; { $files } files and { $day } in a day. A label in the file itself can only tighten what you choose here.
+given-do = Give
+given-list = What you have given
+given-none = You have not given anything yet.

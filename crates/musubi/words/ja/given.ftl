@@ -1,0 +1,13 @@
+given-lead = 貴組織が把握したレポート、メール、アーカイブを提供できます。貴組織の名義で、フィード「{ $feed }」に、ここで選んだ取扱条件のもとで記録します。
+given-terms = どの取扱条件で提供しますか
+given-tlp-clear = 誰にでも開示できます。
+given-tlp-green = 双方が属するコミュニティに開示できます。
+given-tlp-amber = 当方の組織と、必要な範囲でその利用組織に開示できます。
+given-tlp-amber-strict = 当方の組織内に限ります。
+given-tlp-red = 当方で直接対応する担当者に限ります。
+given-held = 当方では { $terms } として取り扱います。
+given-unnamed = 提供元として貴組織の名前を他者に示さない
+given-file-hint = 1 ファイル { $file } まで、1 日に { $files } ファイル・合計 { $day } まで。ファイル自体に付いたラベルは、ここでの選択を厳しくする場合にだけ適用します。
+given-do = 提供する
+given-list = これまでに提供した証拠
+given-none = まだ何も提供していません。
