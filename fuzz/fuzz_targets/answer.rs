@@ -1,5 +1,5 @@
 //! Answers to notices: whatever comes, something is understood or a person reads it, and what is remembered of it is harmless.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::act::answer::{Answer, Reply, Says};
 

@@ -1,5 +1,5 @@
 //! Complaints about mails.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::arf::Report;
 

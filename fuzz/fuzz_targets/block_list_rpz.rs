@@ -1,5 +1,5 @@
 //! Response policy zones: what is read is written, read again as the same, and leaves a secondary nothing to fetch.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::block_list::Head;
 use formats::block_list::rpz_read::read;

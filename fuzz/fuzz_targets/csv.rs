@@ -1,5 +1,5 @@
 //! CSV in any dialect: rows and offsets are right, and a record is found again from its offset.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::csv::{Dialect, Records, record_at, sniff};
 

@@ -1,5 +1,5 @@
 //! What mail systems tell of mails: alone, and inside a mail.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::delivery_status::DeliveryStatus;
 

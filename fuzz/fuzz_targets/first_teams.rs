@@ -1,5 +1,5 @@
 //! Lists of teams.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::parties::foreign;
 

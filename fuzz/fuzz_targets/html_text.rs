@@ -1,5 +1,5 @@
 //! Pages: pieces, rows, character references, encodings.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::html_text;
 

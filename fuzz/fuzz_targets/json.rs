@@ -1,5 +1,5 @@
 //! Elements of JSON, whole documents and one a line; each element is what stands at its offset.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::json::Elements;
 

@@ -1,5 +1,5 @@
 //! Lines of text: together they are the input.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::lines::Lines;
 

@@ -1,5 +1,5 @@
 //! Mails, taken apart to the last attachment.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::mail::Mail;
 

@@ -1,5 +1,5 @@
 //! Header fields, addresses and identifiers in them.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::mail_address::{Address, xtext};
 use formats::mail_fields::Fields;

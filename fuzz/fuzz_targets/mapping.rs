@@ -1,5 +1,5 @@
 //! Mapping files, and reports read by whatever mapping came out: `mapping NUL report`.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::observe::Knowledge;
 use casework::observe::mapping::Mapping;

@@ -1,5 +1,5 @@
 //! MISP events: what is read is written so that it reads the same, and becomes STIX and feed files.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::misp::{event, feed, stix, value};
 

@@ -1,5 +1,5 @@
 //! MISP feeds: manifest, hashes, settings, and lists read by them.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::misp::feed::{Manifest, hashes};
 use formats::misp::feed_list::Settings;

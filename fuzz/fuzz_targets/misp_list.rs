@@ -1,5 +1,5 @@
 //! Lists of MISP events and attributes, one at a time.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::misp::list::{Attributes, Events};
 

@@ -1,5 +1,5 @@
 //! What clients of a MISP send.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::misp::api::request::{self, SightingSearch, View};
 use formats::misp::api::{Path, Scope, Search};

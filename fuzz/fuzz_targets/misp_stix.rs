@@ -1,5 +1,5 @@
 //! STIX bundles read as MISP events.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::misp::{event, stix};
 

@@ -1,5 +1,5 @@
 //! Values of every kind: one spelling, filed and found again.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::correlate::filing::{asked_for, filed_under};
 use casework::correlate::similar::{ssdeep_score, tlsh_distance};

@@ -1,5 +1,5 @@
 //! Parties and agreements of our own, as TOML and as CSV; every mail address that comes through fits an SMTP command.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::parties::{Written, csv, toml};
 

@@ -1,5 +1,5 @@
 //! Segments of places as they lie in a home: a changed one is refused, but never fails or makes much memory.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::correlate::filing::Key;
 use casework::correlate::segment::Segment;

@@ -1,5 +1,5 @@
 //! Answers of RDAP servers.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::parties::foreign;
 use formats::rdap::Answer;

@@ -1,5 +1,5 @@
 //! Every source looks at every report; whichever is surest reads it.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::observe::Knowledge;
 use casework::observe::sources::recognise;

@@ -1,5 +1,5 @@
 //! Statements about releases: what is read is written the same.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::model::release::Statement;
 

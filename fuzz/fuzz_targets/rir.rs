@@ -1,5 +1,5 @@
 //! Statistics files of the registries (delegated-extended): every range read goes into a table that answers.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::enrich::{Builder, Origin};
 use formats::address_table::{Entry, Layout, read, recognise};

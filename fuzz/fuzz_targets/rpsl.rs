@@ -1,5 +1,5 @@
 //! Dumps of registries: every object read goes into a table that answers, and its image is read back.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::enrich::{Origin, Registry, RegistryBuilder};
 use formats::rpsl::{Objects, recognise};

@@ -1,5 +1,5 @@
 //! security.txt, signed and plain.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::parties::foreign;
 use formats::security_txt::SecurityTxt;

@@ -1,5 +1,5 @@
 //! The table of Shadowserver types that a user may replace.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::shadowserver::Types;
 

@@ -1,4 +1,4 @@
 //! Reports as the source `anubisnetworks` reads them.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 musubi_fuzz::source!("anubisnetworks");

@@ -1,4 +1,4 @@
 //! Reports as the source `shodan` reads them.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 musubi_fuzz::source!("shodan");

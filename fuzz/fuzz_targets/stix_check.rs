@@ -1,5 +1,5 @@
 //! The check of STIX objects: both speeds forbid the same, and definitions of markings are read.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::stix::check::{Level, document, full, must};
 use formats::stix::marking::{Definitions, markings};

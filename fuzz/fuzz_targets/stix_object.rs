@@ -1,5 +1,5 @@
 //! Bundles and objects: slices are of what came, headers say what serde_json says, canonical text stays, parts are where they stand.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::stix::selector::{Selector, places};
 use formats::stix::{Envelope, Header, Limits, canonical, id};

@@ -1,5 +1,5 @@
 //! STIX patterns: what is read is printed, and what is printed is read the same.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::stix_pattern::{Pattern, Program, Version};
 

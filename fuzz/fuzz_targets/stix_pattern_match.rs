@@ -1,5 +1,5 @@
 //! A pattern, NUL, observations as JSON: an index says what the pattern says.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::stix_pattern::{Index, Observation, Pattern, Program};
 use serde_json::Value;

@@ -1,5 +1,5 @@
 //! Table images as they lie in a home: a changed one is refused or answers, but never fails.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::enrich::Table;
 

@@ -1,5 +1,5 @@
 //! Times and values: what is read is read the same when it is written and read again.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::{shadowserver, time, value};
 use musubi_fuzz::same;

@@ -1,5 +1,5 @@
 //! Checkpoints: what is read is written the same.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::tlog::Checkpoint;
 

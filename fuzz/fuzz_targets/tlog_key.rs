@@ -1,5 +1,5 @@
 //! Keys as text: public ones are written as they were read, secret ones too.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::tlog::{Signer, Verifier};
 

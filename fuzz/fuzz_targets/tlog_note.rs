@@ -1,5 +1,5 @@
 //! Signed notes: what is read is written the same, and nobody has signed it unless we know the key.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::tlog::{KeyKind, Note, Signature, Signer};
 

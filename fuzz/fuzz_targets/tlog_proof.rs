@@ -1,5 +1,5 @@
 //! Receipts: what is read is written the same; one that we did not sign proves nothing.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::tlog::tree::{leaf, verify_inclusion};
 use formats::tlog::{Checkpoint, KeyKind, Policy, Proof, Signer};

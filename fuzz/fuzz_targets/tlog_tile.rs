@@ -1,5 +1,5 @@
 //! Names of tiles, tiles and bundles: what is read is written the same.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::tlog::tile::{Tile, push_entry, read_entries, read_hashes, write_hashes};
 

@@ -1,5 +1,5 @@
 //! Requests to a witness: what is read is written the same, and what an unknown log asks is refused.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::tlog::witness::{Refusal, Request};
 use formats::tlog::{KeyKind, Signer};

@@ -1,5 +1,5 @@
 //! DNS messages with a signature, and keys.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use formats::tsig::{Algorithm, Key, check};
 

@@ -1,5 +1,5 @@
 //! Containers, all of them, nested in any way, under small limits.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use std::io::{self, Cursor, Read};
 

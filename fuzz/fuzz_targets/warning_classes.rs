@@ -1,5 +1,5 @@
 //! Tables of classes, half-lives and rules of the user: understood, or refused with a reason.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::indicate::class::Classes;
 use casework::indicate::decay::HalfLives;

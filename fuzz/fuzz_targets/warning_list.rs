@@ -1,5 +1,5 @@
 //! Warning lists: whatever is read can be compiled and asked, and every entry that cannot be is named.
-#![no_main]
+#![cfg_attr(feature = "run", no_main)]
 
 use casework::indicate::class::Classes;
 use casework::indicate::warning::{Compiler, Kinds};

@@ -13,7 +13,38 @@ use casework::observe::mapping::Mapping;
 use casework::observe::sources::SOURCES;
 use casework::observe::{Context, Drift, Head, Knowledge, Position, ReadError, Sink, Source, Stop};
 
+#[cfg(not(feature = "run"))]
+pub mod stable;
+
+#[cfg(feature = "run")]
 pub use libfuzzer_sys::fuzz_target;
+
+/// A target without libFuzzer: a program of its own that runs it for some seconds, and one of many in `every`.
+#[cfg(not(feature = "run"))]
+#[macro_export]
+macro_rules! fuzz_target {
+    (|$input:ident: &str| $body:expr) => {
+        $crate::fuzz_target!(|input: &[u8]| {
+            let run = |$input: &str| $body;
+            if let Ok(text) = std::str::from_utf8(input) {
+                run(text);
+            }
+        });
+    };
+    (|$input:ident: &[u8]| $body:expr) => {
+        pub fn target(input: &[u8]) {
+            let run = |$input: &[u8]| $body;
+            run(input);
+        }
+
+        #[allow(dead_code, reason = "one of many has no program of its own")]
+        fn main() {
+            let name = std::env::args().next().unwrap_or_default();
+            let name = std::path::Path::new(&name).file_stem().map(|name| name.to_string_lossy().into_owned());
+            $crate::stable::main(&[(name.unwrap_or_default().leak(), target)]);
+        }
+    };
+}
 
 /// The fuzz target of one source, by its name for `--format`.
 #[macro_export]

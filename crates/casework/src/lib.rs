@@ -4,7 +4,7 @@
 //! [`observe`] (a foreign record becomes an event) → [`enrich`] (whose network, which country) → [`correlate`] (what belongs
 //! together) → [`indicate`] (what
 //! to watch for or block) → [`share`] (who may know, and why) → [`act`] (who is told what, when, in which words) → [`verify`] (is it gone?).
-//! [`parties`] reads what is written about those who can act; [`model`] holds the words they all share. Nothing here reads a
+//! [`told`] knows our own sentences again; [`parties`] reads what is written about those who can act; [`model`] holds the words they all share. Nothing here reads a
 //! clock, a file, a socket or a random number.
 
 pub mod act;
@@ -15,4 +15,5 @@ pub mod model;
 pub mod observe;
 pub mod parties;
 pub mod share;
+pub mod told;
 pub mod verify;

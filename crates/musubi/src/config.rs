@@ -68,6 +68,7 @@ pub(crate) struct Serve {
     pub(crate) resolver: Option<std::net::SocketAddr>,
     /// Fetch a file from a domain that a party claims.
     pub(crate) fetch_claims: bool,
+    pub(crate) claim_files: ClaimFiles,
     /// Questions about events that run at once; others wait.
     pub(crate) questions: u32,
     /// Bytes of the largest upload of evidence.
@@ -111,6 +112,7 @@ impl Default for Serve {
             portal: None,
             resolver: None,
             fetch_claims: false,
+            claim_files: ClaimFiles::default(),
             questions: 4,
             largest_upload: 10 << 30,
             largest_outside_upload: 64 << 20,
@@ -121,6 +123,24 @@ impl Default for Serve {
             font: None,
             exchange_seconds: 60,
         }
+    }
+}
+
+/// Where the file of a claim may lie besides the public Internet: for networks that are closed to it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ClaimFiles {
+    /// Addresses in these are called although they are not public.
+    #[serde(deserialize_with = "networks")]
+    pub(crate) networks: Vec<formats::value::Network>,
+    /// PEM file of an authority that signs certificates there, beside those that everybody knows.
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) port: u16,
+}
+
+impl Default for ClaimFiles {
+    fn default() -> Self {
+        Self { networks: Vec::new(), ca: None, port: 443 }
     }
 }
 
@@ -229,6 +249,11 @@ fn inbox() -> String {
     "INBOX".to_owned()
 }
 
+fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<formats::value::Network>, D::Error> {
+    let read = |text: String| formats::value::network(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no network")));
+    Vec::<String>::deserialize(from)?.into_iter().map(read).collect()
+}
+
 fn parsed<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {
     String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
 }
@@ -312,7 +337,7 @@ impl Config {
             }
         }
         let serve = &mut config.serve;
-        serve.certificate.iter_mut().chain(&mut serve.key).for_each(place);
+        serve.certificate.iter_mut().chain(&mut serve.key).chain(&mut serve.claim_files.ca).for_each(place);
         serve.issuer.iter_mut().for_each(|issuer| place(&mut issuer.keys));
         serve.name = serve.name.to_ascii_lowercase();
         let label = |label: &str| !label.is_empty() && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
@@ -339,6 +364,11 @@ impl Config {
             ensure!(known, "[[serve.zone]] {}: from names no secondary, and there is no key", zone.name);
         }
         ensure!(serve.connections >= 1, "[serve] connections: at least 1");
+        ensure!(serve.claim_files.port != 0, "[serve.claim_files] port: 1 to 65535");
+        ensure!(
+            !serve.fetch_claims || serve.resolver.is_some(),
+            "[serve] fetch_claims needs resolver: names of web servers are asked there"
+        );
         Ok(config)
     }
 }

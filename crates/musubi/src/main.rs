@@ -13,6 +13,7 @@ mod glance;
 mod jobs;
 mod keys;
 mod lookup;
+mod outward;
 mod pipeline;
 mod receive;
 mod show;

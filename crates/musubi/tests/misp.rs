@@ -57,6 +57,21 @@ fn pymisp_adds_searches_tags_sights_edits_and_deletes_and_sees_only_what_it_may(
     home.ok(&["log", "verify"]);
 }
 
+#[test]
+fn every_filter_of_pymisp_that_we_offer_finds_what_it_says() {
+    let python = match python::with("misp-python", &["pymisp"], "import pymisp") {
+        Ok(python) => python,
+        Err(reason) => return eprintln!("skipped: PyMISP cannot be had: {reason}"),
+    };
+    let home = hub(true);
+    let server = Server::start(&home);
+    let (alpha, beta) = (Token::create(&home, "alpha", "member"), Token::create(&home, "beta", "member"));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misp_search.py");
+    let base = format!("http://{}/misp/", server.address);
+    let output = Command::new("timeout").arg("240").arg(python).arg(script).args([&base, &alpha.token, &beta.token]).output().unwrap();
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+}
+
 /// What MISP 2.5 asks for when it pushes to us and pulls from us.
 #[test]
 fn a_misp_pushes_pulls_and_nothing_changes_on_the_way() {

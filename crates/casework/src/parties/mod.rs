@@ -2,11 +2,12 @@
 //!
 //! [`draft`] makes a party or an agreement out of keys and values; [`toml`] and [`csv`] are two ways of writing these
 //! down, the command line is a third; [`foreign`] takes what others publish. [`join()`] puts what one source says beside what others said before: each source replaces
-//! only its own words, so a registry never wipes out what we entered ourselves.
+//! only its own words, so a registry never wipes out what we entered ourselves. [`held`] tells what others hold of what a party claims.
 
 pub mod csv;
 pub mod draft;
 pub mod foreign;
+pub mod held;
 pub mod join;
 pub mod toml;
 

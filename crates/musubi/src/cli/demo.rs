@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use super::serve::Serve;
 use super::{Place, lookup};
 use crate::demo::evidence::{Evidence, week};
-use crate::demo::{desk, picture, world};
+use crate::demo::{desk, picture, sharing, world};
 use crate::jobs::compact;
 use crate::pipeline::{self, Order, Summary, Watch};
 use crate::receive::files::Found;
@@ -70,6 +70,7 @@ impl Demo {
         let summary = fill(place, &register, &inbox, evidence).await?;
         compact::when_needed(home, &register).await?;
         let scene = desk::set(home, &register, pipeline::now()).await?;
+        let shared = sharing::set(home, &register, &inbox, pipeline::now()).await?;
         register.close().await;
         let seconds = started.elapsed().as_secs_f64();
         if place.json {
@@ -78,6 +79,8 @@ impl Demo {
                 "home": home.root(), "evidence": summary.evidence, "events": counts.stored, "read": counts.read, "stored": counts.stored,
                 "duplicate": counts.duplicate, "rejected": counts.rejected, "parties": scene.parties, "agreements": scene.agreements,
                 "notices_drafted": scene.drafted, "notices_sent": 0, "kept_back": scene.denied, "takedowns_verified": scene.verified,
+                "collections": shared.collections, "indicators_shared": shared.indicators, "misp_events": shared.misp_events,
+                "bundles": shared.bundles, "claims": shared.claims,
             }));
         }
         let counts = summary.counts;
@@ -89,7 +92,7 @@ impl Demo {
             grouped(counts.duplicate),
             grouped(counts.rejected),
         ))?;
-        paint(place, Some(&scene)).await?;
+        paint(place, Some((&scene, &shared))).await?;
         self.open(place).await
     }
 
@@ -149,7 +152,7 @@ async fn fill(place: &Place, register: &Register, inbox: &std::path::Path, evide
     Ok(total)
 }
 
-async fn paint(place: &Place, scene: Option<&desk::Scene>) -> Result<()> {
+async fn paint(place: &Place, scene: Option<(&desk::Scene, &sharing::Shared)>) -> Result<()> {
     let register = place.register().await?;
     let questions = Questions::open(&place.home, &register).await?;
     let width = show::width().min(100);
@@ -178,12 +181,15 @@ async fn paint(place: &Place, scene: Option<&desk::Scene>) -> Result<()> {
     let ip = lookup::objects(&std::mem::take(&mut example))?.first().and_then(|r| r["source_ip"].as_str().map(str::to_owned));
     let home = place.home.root().display().to_string();
     let musubi = if std::env::var_os("MUSUBI_HOME").is_some() { "musubi".to_owned() } else { format!("musubi --home {home}") };
-    if let Some(scene) = scene {
+    if let Some((scene, shared)) = scene {
         say(scene.text())?;
+        say(shared.text())?;
     }
     say("Try next:")?;
     say(format!("  {musubi} lookup {}", ip.as_deref().unwrap_or("192.0.2.1")))?;
     say(format!("  {musubi} notice list"))?;
+    say(format!("  {musubi} collection list"))?;
+    say(format!("  {musubi} log list"))?;
     say(format!(
         "  {musubi} query \"SELECT source_as_name, count(DISTINCT source_ip) AS cameras FROM events WHERE malware = 'mirai' GROUP BY 1 ORDER BY 2 DESC LIMIT 10\""
     ))

@@ -14,6 +14,7 @@ use casework::model::party::PartyId;
 use formats::misp::event::{self, EVENT_LIMIT, seconds};
 use formats::misp::feed::{FILE_LIMIT, Manifest};
 use formats::taxii::{Filter, timestamp};
+use jiff::Timestamp;
 use reqwest::header;
 use serde_json::json;
 use store::feeds::{Feed, Validators};
@@ -158,25 +159,53 @@ async fn known(register: &Register, collection: i64, giver: &PartyId) -> Result<
     Ok(page.objects.iter().map(|object| (name(&object.id), object.version.div_euclid(1_000_000))).collect())
 }
 
+/// What came of a feed.
+#[derive(Debug, Default)]
+pub(crate) struct Pulled {
+    events: usize,
+    read: usize,
+    pub(crate) stored: u64,
+    known: u64,
+    rejections: Vec<(String, String)>,
+}
+
 impl Pull {
+    /// A feed in a folder, given by a party.
+    pub(crate) fn of(folder: &Path, collection: &str, from: PartyId) -> Self {
+        Self { source: folder.display().to_string(), collection: collection.to_owned(), from, key_file: None, limit: 100_000 }
+    }
+
     async fn run(self, place: &Place) -> Result<()> {
-        let source = Source::read(&self.source, self.key_file.as_deref())?;
         let register = place.register().await?;
-        let collection = register.collection(&self.collection).await?;
-        let collection = collection.ok_or_else(|| WrongUsage(format!("there is no collection {}", self.collection)))?;
-        let now = pipeline::now();
-        let feed = Feed { collection: collection.number, giver: self.from.as_str(), source: &self.source };
-        let was = register.feed_taken(feed).await?;
-        let File::Here(manifest, validators) = source.file("manifest.json", FILE_LIMIT, &was).await? else {
+        let Some(Pulled { events, read, stored, known, rejections }) = self.pull(&register, pipeline::now()).await? else {
             if place.json {
                 return say_json(&json!({"unchanged": true, "read": 0, "stored": 0, "duplicate": 0, "rejected": 0, "rejections": []}));
             }
             return say("nothing has changed since all of the feed was taken");
         };
+        if place.json {
+            let told: Vec<_> = rejections.iter().map(|(uuid, reason)| json!({"id": uuid, "reason": reason})).collect();
+            return say_json(&json!({"unchanged": false, "events": events, "read": read, "stored": stored, "duplicate": known,
+                "rejected": told.len(), "rejections": told}));
+        }
+        for (uuid, reason) in rejections.iter().take(20) {
+            eprintln!("{uuid}: {reason}");
+        }
+        say(format!("{events} events in the feed, {read} new or changed: {stored} stored, {} set aside", rejections.len()))
+    }
+
+    /// Takes what is new; `None` when nothing has changed since all of it was taken.
+    pub(crate) async fn pull(&self, register: &Register, now: Timestamp) -> Result<Option<Pulled>> {
+        let source = Source::read(&self.source, self.key_file.as_deref())?;
+        let collection = register.collection(&self.collection).await?;
+        let collection = collection.ok_or_else(|| WrongUsage(format!("there is no collection {}", self.collection)))?;
+        let feed = Feed { collection: collection.number, giver: self.from.as_str(), source: &self.source };
+        let was = register.feed_taken(feed).await?;
+        let File::Here(manifest, validators) = source.file("manifest.json", FILE_LIMIT, &was).await? else { return Ok(None) };
         let manifest = Manifest::read(&manifest).with_context(|| format!("{}: manifest.json", self.source))?;
         let standing = Desk::new(register.clone(), Issuers::default()).standing(now).await?;
         let eyes = standing.view(&self.from, Channel::Misp, casework::model::agreement::Purpose::Defend, now).eyes.clone();
-        let have = known(&register, collection.number, &self.from).await?;
+        let have = known(register, collection.number, &self.from).await?;
         let (mut stored, mut known, mut rejections) = (0, 0, Vec::new());
         let wanted: Vec<&str> = manifest.wanted(|uuid| have.get(uuid).copied()).map(|(uuid, _)| uuid).take(self.limit).collect();
         for uuid in &wanted {
@@ -203,27 +232,12 @@ impl Pull {
             match read.await {
                 Ok(0) => known += 1,
                 Ok(_) => stored += 1,
-                Err(error) => rejections.push((*uuid, format!("{error:#}"))),
+                Err(error) => rejections.push(((*uuid).to_owned(), format!("{error:#}"))),
             }
         }
         // What was not taken is asked for again, whether the manifest changes or not.
         let all = rejections.is_empty() && manifest.wanted(|uuid| have.get(uuid).copied()).count() == wanted.len();
         register.take_feed(feed, &if all { validators } else { Validators::default() }, now.as_microsecond()).await?;
-        if place.json {
-            let told: Vec<_> = rejections.iter().map(|(uuid, reason)| json!({"id": uuid, "reason": reason})).collect();
-            return say_json(
-                &json!({"unchanged": false, "events": manifest.events.len(), "read": wanted.len(), "stored": stored, "duplicate": known,
-                "rejected": told.len(), "rejections": told}),
-            );
-        }
-        for (uuid, reason) in rejections.iter().take(20) {
-            eprintln!("{uuid}: {reason}");
-        }
-        say(format!(
-            "{} events in the feed, {} new or changed: {stored} stored, {} set aside",
-            manifest.events.len(),
-            wanted.len(),
-            rejections.len()
-        ))
+        Ok(Some(Pulled { events: manifest.events.len(), read: wanted.len(), stored, known, rejections }))
     }
 }

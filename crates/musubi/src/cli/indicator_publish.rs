@@ -12,8 +12,11 @@ use casework::model::terms::{Terms, Tlp};
 use formats::stix::timestamp::written;
 use formats::stix::write::Object;
 use formats::stix::{Header, Identifier};
+use formats::taxii::resource::StatusDetail;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use store::collections::Collection;
+use store::home::Home;
 use store::indicators::Wanted;
 use store::posting::{Given, Post};
 use store::register::Register;
@@ -133,96 +136,114 @@ impl Telling<'_> {
     }
 }
 
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    pub(crate) current: u64,
+    revoked: u64,
+    added: u64,
+    versions: u64,
+    unchanged: u64,
+    failures: Vec<StatusDetail>,
+    at: i64,
+}
+
 impl Publish {
     pub(super) async fn run(self, place: &Place) -> Result<()> {
         let register = place.register().await?;
         let found = register.collection(&self.collection).await?;
         let collection =
             found.ok_or_else(|| WrongUsage(format!("there is no collection {}; `musubi collection list` shows them", self.collection)))?;
-        let now = self.acting.now();
-        let standing = Desk::new(register.clone(), Issuers::default()).standing(now).await?;
-        let own =
-            standing.own.clone().ok_or_else(|| anyhow!("nobody is marked as ourselves: say with `musubi party own` which party we are"))?;
-        let party = standing.parties.iter().find(|party| party.id == own).with_context(|| format!("{own} is no party now"))?;
-        let teller = Teller::new(party);
-        let half_lives = lists::half_lives(&place.home)?;
-        let warnings = lists::warnings(&place.home, &register).await?;
-        let terms: HashMap<i64, Terms> = register.all_terms().await?.into_iter().map(|known| (known.id, known.terms)).collect();
-        let mut telling = Telling {
-            register: &register,
-            before: register.told(collection.number).await?,
-            numbers: HashMap::new(),
-            next: Vec::new(),
-            queued: HashSet::new(),
-            unchanged: 0,
-            now: now.as_microsecond() / 1_000 * 1_000,
-        };
-        let (mut current, mut revoked) = (0_u64, 0_u64);
-        for remembered in register.indicators(&Wanted::default()).await? {
-            let indicator = &remembered.indicator;
-            let Some((under, open)) = told::freest(indicator, |number| terms.get(&number).cloned()) else { continue };
-            let mut worth = indicator.worth(&half_lives, now, |number| open.contains(&number));
-            // The lists may be newer than the indicator.
-            if let What::Value(observable) = indicator.what()
-                && Harm::of(observable, &warnings).never_block()
-            {
-                worth.standing = Standing::Revoked;
-            }
-            let holds = told::holds(&worth);
-            let before = telling.before.get(&teller.indicator_id(indicator.what()));
-            match before {
-                None if !holds => continue,
-                Some(before) if !holds && before.revoked => {
-                    telling.unchanged += 1;
-                    continue;
-                }
-                _ => {}
-            }
-            let created = before.map_or(remembered.created_at, |before| before.created);
-            let created = jiff::Timestamp::from_microsecond(created / 1_000 * 1_000)?;
-            let Some(objects) = told::objects(indicator, &worth, &under, &teller, created) else { continue };
-            if holds {
-                current += 1
-            } else {
-                revoked += 1
-            }
-            let identity = teller.identity();
-            telling.object(&identity, None, &Terms::of(Tlp::Clear), telling.now, false).await?;
-            for definition in told::definitions(&under) {
-                telling.definition(definition).await?;
-            }
-            let at = if before_is(&telling.before, &objects) { remembered.updated_at } else { created.as_microsecond() };
-            for object in &objects {
-                telling.object(object, Some(indicator.id()), &under, at / 1_000 * 1_000, !holds).await?;
-            }
-        }
-        let eyes = standing.view(&own, Channel::Taxii, casework::model::agreement::Purpose::Defend, now).eyes.clone();
-        let (mut added, mut versions, mut failures) = (0_u64, 0_u64, Vec::new());
-        for chunk in telling.next.chunks(TOGETHER) {
-            let objects = chunk.iter().map(|next| Ok(next.given.clone())).collect();
-            let post = Post { request: None, collection: collection.number, eyes: eyes.clone(), objects, requested_at: telling.now };
-            for outcome in register.add_shared(&[post], now.as_microsecond(), chance::number()).await? {
-                added += outcome.added;
-                failures.extend(outcome.failures);
-            }
-            let taken: Vec<Told> =
-                chunk.iter().filter(|next| !failures.iter().any(|f| f.id == next.given.id)).map(|next| next.told.clone()).collect();
-            versions += chunk.iter().filter(|next| next.again).count() as u64;
-            register.remember_told(collection.number, &taken).await?;
-        }
+        let Published { current, revoked, added, versions, unchanged, failures, at } =
+            publish(&place.home, &register, &collection, self.acting.now()).await?;
         for failure in failures.iter().take(20) {
             eprintln!("{}: {}", failure.id, failure.message.as_deref().unwrap_or("not taken"));
         }
         if place.json {
             return show::json(&json!({
                 "id": collection.id, "indicators": current, "revoked": revoked, "added": added, "versions": versions,
-                "unchanged": telling.unchanged, "rejected": failures.len(),
+                "unchanged": unchanged, "rejected": failures.len(),
                 "rejections": failures.iter().map(|f| json!({"id": f.id, "reason": f.message})).collect::<Vec<_>>(),
-                "at": written(telling.now),
+                "at": written(at),
             }));
         }
         say(format!("{current} current indicators, {revoked} ended: {added} objects added, {versions} of them new versions"))
     }
+}
+
+/// Puts our current indicators into a collection.
+pub(crate) async fn publish(home: &Home, register: &Register, collection: &Collection, now: jiff::Timestamp) -> Result<Published> {
+    let standing = Desk::new(register.clone(), Issuers::default()).standing(now).await?;
+    let own =
+        standing.own.clone().ok_or_else(|| anyhow!("nobody is marked as ourselves: say with `musubi party own` which party we are"))?;
+    let party = standing.parties.iter().find(|party| party.id == own).with_context(|| format!("{own} is no party now"))?;
+    let teller = Teller::new(party);
+    let half_lives = lists::half_lives(home)?;
+    let warnings = lists::warnings(home, register).await?;
+    let terms: HashMap<i64, Terms> = register.all_terms().await?.into_iter().map(|known| (known.id, known.terms)).collect();
+    let mut telling = Telling {
+        register,
+        before: register.told(collection.number).await?,
+        numbers: HashMap::new(),
+        next: Vec::new(),
+        queued: HashSet::new(),
+        unchanged: 0,
+        now: now.as_microsecond() / 1_000 * 1_000,
+    };
+    let (mut current, mut revoked) = (0_u64, 0_u64);
+    for remembered in register.indicators(&Wanted::default()).await? {
+        let indicator = &remembered.indicator;
+        let Some((under, open)) = told::freest(indicator, |number| terms.get(&number).cloned()) else { continue };
+        let mut worth = indicator.worth(&half_lives, now, |number| open.contains(&number));
+        // The lists may be newer than the indicator.
+        if let What::Value(observable) = indicator.what()
+            && Harm::of(observable, &warnings).never_block()
+        {
+            worth.standing = Standing::Revoked;
+        }
+        let holds = told::holds(&worth);
+        let before = telling.before.get(&teller.indicator_id(indicator.what()));
+        match before {
+            None if !holds => continue,
+            Some(before) if !holds && before.revoked => {
+                telling.unchanged += 1;
+                continue;
+            }
+            _ => {}
+        }
+        let created = before.map_or(remembered.created_at, |before| before.created);
+        let created = jiff::Timestamp::from_microsecond(created / 1_000 * 1_000)?;
+        let Some(objects) = told::objects(indicator, &worth, &under, &teller, created) else { continue };
+        if holds {
+            current += 1
+        } else {
+            revoked += 1
+        }
+        let identity = teller.identity();
+        telling.object(&identity, None, &Terms::of(Tlp::Clear), telling.now, false).await?;
+        for definition in told::definitions(&under) {
+            telling.definition(definition).await?;
+        }
+        let at = if before_is(&telling.before, &objects) { remembered.updated_at } else { created.as_microsecond() };
+        for object in &objects {
+            telling.object(object, Some(indicator.id()), &under, at / 1_000 * 1_000, !holds).await?;
+        }
+    }
+    let eyes = standing.view(&own, Channel::Taxii, casework::model::agreement::Purpose::Defend, now).eyes.clone();
+    let (mut added, mut versions, mut failures) = (0_u64, 0_u64, Vec::new());
+    for chunk in telling.next.chunks(TOGETHER) {
+        let objects = chunk.iter().map(|next| Ok(next.given.clone())).collect();
+        let post = Post { request: None, collection: collection.number, eyes: eyes.clone(), objects, requested_at: telling.now };
+        for outcome in register.add_shared(&[post], now.as_microsecond(), chance::number()).await? {
+            added += outcome.added;
+            failures.extend(outcome.failures);
+        }
+        let taken: Vec<Told> =
+            chunk.iter().filter(|next| !failures.iter().any(|f| f.id == next.given.id)).map(|next| next.told.clone()).collect();
+        versions += chunk.iter().filter(|next| next.again).count() as u64;
+        register.remember_told(collection.number, &taken).await?;
+    }
+    Ok(Published { current, revoked, added, versions, unchanged: telling.unchanged, failures, at: telling.now })
 }
 
 /// The indicator was told before.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::Place;
-use crate::api::listen::Door;
+use crate::api::listen::{self, Door};
 use crate::api::{self, Face, Server, taxii};
 use crate::config::Config;
 use crate::show::say;
@@ -44,10 +44,19 @@ impl Serve {
         store::register::Register::create(&place.home).await?.close().await;
         let server = Server::open(&place.home, config.serve).await?;
         server.register.jobs_left_undone("the server ended before it was done", crate::pipeline::now().as_microsecond()).await?;
-        let door = Door::open(self.listen, &server.limits).await?;
+        let open_files = listen::raise_open_files();
+        let wanted = server.limits.connections;
+        let connections = listen::affordable(wanted, if server.limits.portal.is_some() { 2 } else { 1 }, open_files);
+        if connections < wanted {
+            tracing::warn!(
+                "the limit of open files ({}) has room for {connections} connections, not for {wanted}: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
+                open_files.unwrap_or_default()
+            );
+        }
+        let door = Door::open(self.listen, &server.limits, connections).await?;
         let address = door.address().context("no address")?;
         let portal = match server.limits.portal {
-            Some(address) => Some(Door::open(address, &server.limits).await.context("[serve] portal")?),
+            Some(address) => Some(Door::open(address, &server.limits, connections).await.context("[serve] portal")?),
             None => None,
         };
         let welcome = first_link(&server, &gate::base(&server.limits, address.port())).await?;

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use store::events::Questions;
+use store::home::Home;
 use store::indicators::Wanted;
 use store::register::Register;
 
@@ -135,36 +136,53 @@ impl Telling {
     }
 }
 
+/// A bundle that may be handed over: what it holds, and what the log calls it; our own is no release.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    telling: Telling,
+    pub(crate) content: Vec<u8>,
+    pub(crate) release: Option<String>,
+}
+
 impl Stix {
+    /// Of what a party may have: a few events and all indicators.
+    pub(crate) fn some(to: PartyId, limit: u64) -> Self {
+        Self { to, since: None, only: None, limit, out: None, purpose: Purpose::Defend }
+    }
+
     async fn run(self, place: &Place) -> Result<()> {
         let register = place.register().await?;
-        let now = pipeline::now();
         if self.out.as_ref().is_some_and(|path| path.exists()) {
             bail!("{} is there already", self.out.unwrap_or_default().display());
         }
-        let view = View::open(&register, &self.to, How::by(self.purpose, Channel::File)).await?;
+        match self.bundle(&place.home, &register, pipeline::now()).await? {
+            Some(Bundle { telling, content, release }) => self.give(place, &telling, content, release.as_deref(), &register).await,
+            None if place.json => show::json(&json!({"id": null, "to": self.to.as_str(), "objects": 0, "events": 0, "indicators": 0})),
+            None => say(format!("there is nothing that {} may have: nothing was released", self.to)),
+        }
+    }
+
+    /// The bundle, once it is in the log; `None` when there is nothing that the party may have.
+    pub(crate) async fn bundle(&self, home: &Home, register: &Register, now: Timestamp) -> Result<Option<Bundle>> {
+        let view = View::open(register, &self.to, How::by(self.purpose, Channel::File)).await?;
         let own = register.own_party().await?.ok_or_else(|| anyhow!("nobody is marked as ourselves"))?;
         let ourselves = register.party(&own, now).await?.with_context(|| format!("{own} is no party now"))?;
         let teller = Teller::new(&ourselves);
         let known: BTreeMap<i64, Terms> = register.all_terms().await?.into_iter().map(|known| (known.id, known.terms)).collect();
         let mut telling = Telling::default();
         if self.only != Some(Only::Events) {
-            self.indicators(place, &register, &view, &teller, &known, now, &mut telling).await?;
+            self.indicators(home, register, &view, &teller, &known, now, &mut telling).await?;
         }
         if self.only != Some(Only::Indicators) {
-            self.events(place, &register, &view, &teller, &known, now, &mut telling).await?;
+            self.events(home, register, &view, &teller, &known, now, &mut telling).await?;
         }
         let bytes = written(&telling, &teller)?;
-        let count = telling.order.len();
-        if count == 0 {
-            return match place.json {
-                true => show::json(&json!({"id": null, "to": self.to.as_str(), "objects": 0, "events": 0, "indicators": 0})),
-                false => say(format!("there is nothing that {} may have: nothing was released", self.to)),
-            };
+        if telling.order.is_empty() {
+            return Ok(None);
         }
         if self.to == own {
             // What we look at ourselves is no release.
-            return self.give(place, &telling, bytes, None, &register).await;
+            return Ok(Some(Bundle { telling, content: bytes, release: None }));
         }
         let why = |number: &i64| {
             let explained = known.get(number).map(|terms| view.explain(terms).reasons).unwrap_or_default();
@@ -180,10 +198,10 @@ impl Stix {
         };
         let release = giving.release(format!("bundle-{}", chance::uuid()), Sha256::digest(&bytes).into(), now);
         let id = release.id.clone();
-        let key = keys::log_key(&place.home, None)?;
+        let key = keys::log_key(home, None)?;
         let released = register.release(&key, vec![(release, bytes)], now).await?;
         let content = released.into_iter().next().context("nothing was logged")?.into_content();
-        self.give(place, &telling, content, Some(&id), &register).await
+        Ok(Some(Bundle { telling, content, release: Some(id) }))
     }
 
     /// Hands over what was logged.
@@ -223,7 +241,7 @@ impl Stix {
     #[expect(clippy::too_many_arguments, reason = "all of what decides")]
     async fn indicators(
         &self,
-        place: &Place,
+        home: &Home,
         register: &Register,
         view: &View,
         teller: &Teller,
@@ -231,7 +249,7 @@ impl Stix {
         now: Timestamp,
         telling: &mut Telling,
     ) -> Result<()> {
-        let half_lives = lists::half_lives(&place.home)?;
+        let half_lives = lists::half_lives(home)?;
         // An indicator goes out whole or not at all: nothing of it can be hidden.
         let all = register.all_terms().await?;
         let open: BTreeSet<i64> =
@@ -265,7 +283,7 @@ impl Stix {
     #[expect(clippy::too_many_arguments, reason = "all of what decides")]
     async fn events(
         &self,
-        place: &Place,
+        home: &Home,
         register: &Register,
         view: &View,
         teller: &Teller,
@@ -273,7 +291,7 @@ impl Stix {
         now: Timestamp,
         telling: &mut Telling,
     ) -> Result<()> {
-        let questions = Questions::open_for(&place.home, register, |known| view.admits(known)).await?;
+        let questions = Questions::open_for(home, register, |known| view.admits(known)).await?;
         let since = self.since.map_or_else(String::new, |since| format!("WHERE time >= timestamp '{since}'"));
         let sql = format!("SELECT {COLUMNS} FROM events {since} ORDER BY time DESC LIMIT {}", self.limit);
         for batch in questions.sql(&sql).await?.collect().await? {

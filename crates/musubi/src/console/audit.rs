@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse as _;
 use casework::model::rights::Right;
+use casework::told::Place;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use store::people::Deed;
@@ -68,7 +69,7 @@ async fn list(State(server): State<Arc<Server>>, visit: Visit) -> Answer {
                 html! { code { (deed.did) } },
                 html! { (deed.subject) },
                 outcome(&visit, deed),
-                html! { (deed.detail.as_deref().unwrap_or_default()) },
+                html! { (deed.detail.as_deref().map_or_else(String::new, |detail| visit.told(Place::Audit, detail))) },
                 html! { span.address { (deed.address) } },
             ]
         })

@@ -12,6 +12,7 @@ pub(crate) mod asking;
 mod assets;
 mod audit;
 mod cases;
+mod claims;
 mod effect;
 pub(crate) mod elements;
 mod events;
@@ -32,6 +33,7 @@ pub(crate) mod picture;
 pub(crate) mod portal;
 mod releases;
 mod search;
+mod sentence;
 mod settings;
 mod sign_in;
 mod takedowns;
@@ -130,6 +132,7 @@ pub(crate) fn routes() -> Vec<Route> {
         explain::routes(),
         notices::routes(),
         parties::routes(),
+        claims::routes(),
         account::routes(),
         audit::routes(),
         accounts::routes(),

@@ -11,6 +11,11 @@ pub(crate) fn moment(at: Timestamp, zone: &TimeZone) -> Markup {
     html! { time datetime=(at.strftime("%Y-%m-%dT%H:%M:%SZ")) title=(utc) { (local) } }
 }
 
+/// The same as text, where it stands within a sentence.
+pub(crate) fn plain(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// The same of microseconds since 1970, as the register keeps them.
 pub(crate) fn stamp(microseconds: i64, zone: &TimeZone) -> Markup {
     match Timestamp::from_microsecond(microseconds) {

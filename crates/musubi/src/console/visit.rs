@@ -272,6 +272,7 @@ pub(crate) async fn guard(State((server, watch)): State<(Arc<Server>, Watch)>, r
             next.run(Request::from_parts(parts, body)).await
         }
     };
+    let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
     let response = match response.extensions().get::<Arc<Fault>>().cloned() {
         Some(fault) => {
             let mut page = fault.page(&visit);
@@ -284,7 +285,6 @@ pub(crate) async fn guard(State((server, watch)): State<(Arc<Server>, Watch)>, r
     };
     let changes = !watch.method.is_safe();
     if (changes || (watch.exports && response.status().is_success())) && visit.who.is_some() {
-        let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
         write_down(&visit, &watch, response.status(), detail).await;
     }
     finish(&visit, &packing, response).await
@@ -497,6 +497,15 @@ async fn write_down(visit: &Visit, watch: &Watch, status: StatusCode, detail: Op
 /// What a handler adds to the entry of the audit: put into the extensions of its response.
 #[derive(Clone, Debug)]
 pub(crate) struct Detail(pub(crate) String);
+
+impl Detail {
+    /// A refusal, with what it was about.
+    pub(crate) fn of_refusal(self, fault: Fault) -> Response {
+        let mut response = fault.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
 
 /// Headers that every page has, packing, entity tags.
 async fn finish(visit: &Visit, asked: &HeaderMap, mut response: Response) -> Response {

@@ -48,6 +48,8 @@ pages! {
     "downloads",
     "partner",
     "parties",
+    "claims",
+    "sentence",
     "agreements",
     "explain",
     "notices",

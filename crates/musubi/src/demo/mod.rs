@@ -6,4 +6,5 @@ mod feeds;
 mod packing;
 pub(crate) mod picture;
 mod shadowserver;
+pub(crate) mod sharing;
 pub(crate) mod world;

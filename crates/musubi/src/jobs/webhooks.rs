@@ -12,7 +12,6 @@ use anyhow::{Context as _, Result, bail};
 use axum::http::Uri;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use casework::enrich::special;
 use casework::model::agreement::Purpose;
 use casework::model::rights::Role;
 use futures::StreamExt as _;
@@ -30,6 +29,7 @@ use crate::api::rest::stream::{self, Happening};
 use crate::api::rest::webhooks::key;
 use crate::console::visit::{Fault, Visit, Who};
 use crate::console::words::Words;
+use crate::outward;
 use crate::pipeline;
 
 /// It is looked this often for what is new.
@@ -198,19 +198,6 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().into()
 }
 
-/// An address that anybody can reach: none of a special purpose.
-pub(crate) fn is_public(ip: IpAddr) -> bool {
-    let ip = ip.to_canonical();
-    // Addresses that lead to one of IPv4 are judged by that (RFC 6052, RFC 3056).
-    if let IpAddr::V6(six) = ip {
-        let parts = six.segments();
-        if parts[0] == 0x64 && parts[1] == 0xff9b || parts[0] == 0x2002 || parts[..6] == [0; 6] {
-            return false;
-        }
-    }
-    special(ip).is_none() && !ip.is_multicast() && !ip.is_unspecified()
-}
-
 async fn post(hook: &Webhook, call: &Call, private: bool) -> Result<u16> {
     let url = Url::parse(&hook.url).context("the address")?;
     let host = url.host_str().context("no host")?.to_owned();
@@ -223,7 +210,7 @@ async fn post(hook: &Webhook, call: &Call, private: bool) -> Result<u16> {
     if found.is_empty() {
         bail!("{bare} has no address");
     }
-    if !private && let Some(address) = found.iter().find(|address| !is_public(address.ip())) {
+    if !private && let Some(address) = found.iter().find(|address| !outward::is_public(address.ip())) {
         bail!("{bare} leads to {}: addresses of private networks are not called", address.ip());
     }
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
@@ -293,29 +280,5 @@ mod tests {
         assert_eq!(after(call.clone(), Ok(500), now).next_attempt, None);
         assert_eq!(after(call.clone(), Ok(204), now).arrived_at, Some(0));
         assert_eq!(after(Call { attempts: 0, ..call }, Ok(410), now).next_attempt, None);
-    }
-
-    #[test]
-    fn addresses_of_private_networks_are_known_in_every_dress() {
-        for (text, public) in [
-            ("8.8.8.8", true),
-            ("2606:4700::1111", true),
-            ("127.0.0.1", false),
-            ("0.0.0.0", false),
-            ("10.0.0.1", false),
-            ("169.254.169.254", false),
-            ("100.64.0.1", false),
-            ("192.168.1.1", false),
-            ("::1", false),
-            ("::ffff:127.0.0.1", false),
-            ("64:ff9b::7f00:1", false),
-            ("2002:7f00:1::", false),
-            ("::7f00:1", false),
-            ("fd00::1", false),
-            ("fe80::1", false),
-            ("ff02::1", false),
-        ] {
-            assert_eq!(is_public(text.parse().unwrap()), public, "{text}");
-        }
     }
 }

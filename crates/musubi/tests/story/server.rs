@@ -70,12 +70,36 @@ impl Server {
 
     fn start_with(home: &Home, address: &str, fault: &str) -> (Self, Value) {
         let mut command = home.command(&["--json", "serve", "--listen", address]);
-        let mut child = command.env("MUSUBI_FAULT", fault).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        command.env("MUSUBI_FAULT", fault);
+        Self::started(command)
+    }
+
+    fn started(mut command: std::process::Command) -> (Self, Value) {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         let address = told["address"].as_str().unwrap().parse().unwrap();
         (Self { child, address }, told)
+    }
+
+    /// The same from a shell that says this first.
+    pub(crate) fn start_after(home: &Home, first: &str) -> Self {
+        let command = home.command(&["--json", "serve", "--listen", "127.0.0.1:0"]);
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-c").arg(format!("{first}; exec \"$0\" \"$@\"")).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null());
+        Self::started(shell).0
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn kill(mut self) {

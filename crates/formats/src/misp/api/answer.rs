@@ -424,28 +424,62 @@ pub fn etag(body: &[u8]) -> String {
     tag
 }
 
-/// An attribute as `attributes/restSearch` with `returnFormat` text or CSV gives it: the value alone, or the usual columns.
-///
-/// ```
-/// use formats::misp::{Attribute, Event};
-/// let line = formats::misp::api::answer::csv_line(&Event::default(), &Attribute::new("text", "a \"b\""));
-/// assert_eq!(line, "\"\",\"\",\"Other\",\"text\",\"a \"\"b\"\"\",\"\",0,\"\",\"\"\n");
-/// ```
-pub fn csv_line(event: &Event<'_>, attribute: &Attribute<'_>) -> String {
-    let quoted = |field: Option<&str>| format!("\"{}\"", field.unwrap_or_default().replace('"', "\"\""));
-    format!(
-        "{},{},{},{},{},{},{},{},{}\n",
-        quoted(attribute.uuid.as_deref()),
-        quoted(attribute.event_id.as_deref().or(event.id.as_deref())),
-        quoted(attribute.category.as_deref()),
-        quoted(attribute.kind.as_deref()),
-        quoted(attribute.value.as_deref()),
-        quoted(attribute.comment.as_deref()),
-        u8::from(attribute.is_for_detection()),
-        quoted(attribute.timestamp.as_deref()),
-        quoted(attribute.object_relation.as_deref()),
-    )
+/// Columns of `attributes/restSearch` with `returnFormat` CSV when nobody names others.
+pub const CSV_USUAL: [&str; 9] = ["uuid", "event_id", "category", "type", "value", "comment", "to_ids", "date", "object_relation"];
+
+/// A column that can be asked for by `requested_attributes`.
+pub fn is_csv_column(name: &str) -> bool {
+    CSV_USUAL.contains(&name)
+        || matches!(
+            name,
+            "timestamp" | "attribute_tag" | "event_uuid" | "event_info" | "event_date" | "event_threat_level_id" | "event_analysis"
+        )
 }
 
-/// The head of [`csv_line`].
-pub const CSV_HEAD: &str = "uuid,event_id,category,type,value,comment,to_ids,date,object_relation\n";
+/// The first line of a CSV.
+pub fn csv_head(columns: &[&str]) -> String {
+    format!("{}\n", columns.join(","))
+}
+
+/// An attribute as a line of CSV.
+///
+/// ```
+/// use formats::misp::api::answer::{CSV_USUAL, csv_line};
+/// use formats::misp::{Attribute, Event};
+/// let attribute = Attribute::new("text", "a \"b\"");
+/// let line = csv_line(&CSV_USUAL, &Event::default(), &attribute);
+/// assert_eq!(line, "\"\",\"\",\"Other\",\"text\",\"a \"\"b\"\"\",\"\",0,\"\",\"\"\n");
+/// assert_eq!(csv_line(&["value", "type"], &Event::default(), &attribute), "\"a \"\"b\"\"\",\"text\"\n");
+/// ```
+pub fn csv_line(columns: &[&str], event: &Event<'_>, attribute: &Attribute<'_>) -> String {
+    let field = |name: &&str| {
+        let text = match *name {
+            "uuid" => attribute.uuid.as_deref(),
+            "event_id" => attribute.event_id.as_deref().or(event.id.as_deref()),
+            "category" => attribute.category.as_deref(),
+            "type" => attribute.kind.as_deref(),
+            "value" => attribute.value.as_deref(),
+            "comment" => attribute.comment.as_deref(),
+            "to_ids" => return u8::from(attribute.is_for_detection()).to_string(),
+            "date" | "timestamp" => attribute.timestamp.as_deref(),
+            "object_relation" => attribute.object_relation.as_deref(),
+            "event_uuid" => event.uuid.as_deref(),
+            "event_info" => event.info.as_deref(),
+            "event_date" => event.date.as_deref(),
+            "event_threat_level_id" => event.threat_level_id.as_deref(),
+            "event_analysis" => event.analysis.as_deref(),
+            "attribute_tag" => {
+                let tags: Vec<&str> = attribute.tags.iter().filter_map(|tag| tag.name.as_deref()).collect();
+                return quoted(&tags.join(","));
+            }
+            _ => None,
+        };
+        quoted(text.unwrap_or_default())
+    };
+    let fields: Vec<String> = columns.iter().map(field).collect();
+    format!("{}\n", fields.join(","))
+}
+
+fn quoted(field: &str) -> String {
+    format!("\"{}\"", field.replace('"', "\"\""))
+}

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::answer::is_csv_column;
 use super::terms::{Terms, fold};
 use crate::misp::event::{Attribute, Event, seconds};
 use crate::misp::{Flag, tag};
@@ -305,7 +306,7 @@ impl Search {
                 self.requested_attributes = list
                     .iter()
                     .take(100)
-                    .map(|name| name.as_str().map(str::to_owned).ok_or("a list of columns"))
+                    .map(|name| name.as_str().filter(|name| is_csv_column(name)).map(str::to_owned).ok_or("a list of columns of a CSV"))
                     .collect::<Result<_, _>>()?;
             }
             // PyMISP sends these with every search; nothing here decays, and sharing groups are given as they are.

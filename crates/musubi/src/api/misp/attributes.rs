@@ -116,8 +116,10 @@ pub(super) async fn search(asked: &Asked<'_>) -> Result<Given, Refusal> {
                 Ok(given(text.into_bytes()).media("text/plain; charset=utf-8"))
             }
             ReturnFormat::Csv => {
-                let mut text = if search.headerless { String::new() } else { says::CSV_HEAD.to_owned() };
-                found.iter().for_each(|(number, one)| text.push_str(&says::csv_line(&heads[*number], one)));
+                let asked: Vec<&str> = search.requested_attributes.iter().map(String::as_str).collect();
+                let columns = if asked.is_empty() { &says::CSV_USUAL[..] } else { &asked[..] };
+                let mut text = if search.headerless { String::new() } else { says::csv_head(columns) };
+                found.iter().for_each(|(number, one)| text.push_str(&says::csv_line(columns, &heads[*number], one)));
                 Ok(given(text.into_bytes()).media("text/csv; charset=utf-8"))
             }
             ReturnFormat::Stix2 => {

@@ -148,7 +148,7 @@ fn url(text: &str, private: bool) -> Result<Url, Fault> {
     }
     if let Ok(ip) = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>()
         && !private
-        && !crate::jobs::webhooks::is_public(ip)
+        && !crate::outward::is_public(ip)
     {
         return Err(wrong("addresses of private networks are not called"));
     }

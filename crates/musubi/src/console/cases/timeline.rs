@@ -2,7 +2,7 @@
 
 use casework::model::case::{Closing, Did, Entry};
 use casework::model::day::Day;
-use casework::model::party::Language;
+use casework::told::Place;
 use casework::verify::takedown::{Answer, Happening, PeerOutcome, State};
 use maud::{Markup, html};
 
@@ -112,7 +112,7 @@ pub(super) fn sentence(visit: &Visit, people: &Colleagues, entry: &Entry, did: O
         Did::Left { party } => html! { (with("cases-did-left", &[("party", party.clone())])) },
         Did::Takedown { takedown, happening, state, detail } => html! {
             a href={ "/takedowns/" (takedown) } { (takedown) } ": " (happening_word(visit, happening))
-            @if let Some(detail) = detail.as_deref().filter(|_| happening != "assessed" || visit.language() == Language::En) { " – " (defang(detail)) }
+            @if let Some(detail) = detail.as_deref() { " – " (defang(&visit.told(Place::Takedown, detail))) }
             " → " (state_word(visit, state))
         },
         Did::Closed { into: Some(into), why, .. } => html! {

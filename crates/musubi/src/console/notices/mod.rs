@@ -11,6 +11,7 @@ use casework::act::state::State;
 use casework::model::agreement::Channel;
 use casework::model::rights::Right;
 use casework::model::writing;
+use casework::told::Place;
 use maud::{Markup, html};
 use store::StoreError;
 use store::desk::{WhichNotices, listed_at};
@@ -92,7 +93,7 @@ async fn list(visit: Visit) -> Answer {
                 html! { a href={ "/parties/" (notice.digest.party) } { (notice.digest.party) } },
                 html! { (visit.say(&format!("told-problem-{}", notice.digest.problem.as_str()))) },
                 html! { (grouped(notice.findings.unsigned_abs())) },
-                html! { @if notice.state.is_out() { (answered(&visit, notice)) } @else if let Some(why) = &notice.reason { span.quiet { (why) } } },
+                html! { @if notice.state.is_out() { (answered(&visit, notice)) } @else if let Some(why) = &notice.reason { span.quiet { (visit.told(Place::Notice, why)) } } },
             ]
         })
         .collect();
@@ -159,7 +160,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
     let pairs = vec![
         (
             visit.say("notices-state"),
-            html! { (state(&visit, &notice)) @if let Some(reason) = &notice.reason { " " (reason) } @if let Some(by) = &notice.held_by { " " (by) } },
+            html! { (state(&visit, &notice)) @if let Some(reason) = &notice.reason { " " (visit.told(Place::Notice, reason)) } @if let Some(by) = &notice.held_by { " " (by) } },
         ),
         (
             visit.say("notices-party"),
@@ -190,7 +191,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
             ul { @for answer in &answers { li { (visit.stamp(answer.received_at)) " " a href={ "/answers/" (answer.id) } { (said(&visit, &answer.says)) } " " span.quiet { (answer.sender.as_deref().unwrap_or_default()) } } } }
         }
         h2 { (visit.say("notices-history")) }
-        ol.history { @for (at, what, detail) in &history { li { (visit.stamp(*at)) " " (happened(&visit, what)) @if let Some(detail) = detail { " " span.quiet { (detail) } } } } }
+        ol.history { @for (at, what, detail) in &history { li { (visit.stamp(*at)) " " (happened(&visit, what)) @if let Some(detail) = detail { " " span.quiet { (visit.told(Place::Notice, detail)) } } } } }
     };
     Ok(visit.page(&notice.id, &body))
 }

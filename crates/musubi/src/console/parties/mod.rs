@@ -62,6 +62,7 @@ fn fits(party: &Party, sought: &str) -> bool {
 async fn list(visit: Visit) -> Answer {
     let query = Query::of(&visit.uri);
     let standing = visit.server.desk.standing(visit.now).await?;
+    let contested = visit.server.register.contested_claims().await?;
     let kind = query.one("kind").and_then(PartyKind::read);
     let country = query.one("country").and_then(|text| value::country(&text.to_uppercase())).map(Country);
     let sought = query.one("q");
@@ -103,7 +104,11 @@ async fn list(visit: Visit) -> Answer {
     let value = |name: &str| query.one(name).unwrap_or_default().to_owned();
     let body = html! {
         p.lead { (visit.say("parties-lead")) }
-        @if visit.may(Right::ChangeParties) { p.actions { a.button.first href="/parties/new" { (visit.say("parties-new")) } } }
+        p.actions {
+            @if visit.may(Right::ChangeParties) { a.button.first href="/parties/new" { (visit.say("parties-new")) } }
+            a.button href="/claims" { (visit.say("claims-title")) }
+        }
+        @if contested > 0 { p { a href="/claims?stage=contested" { (badge(Tone::Waiting, &visit.say_with("claims-waiting", &[("count", contested.into())]))) } } }
         form.filter method="get" action="/parties" {
             (form::field(&form::Field { name: "q", label: &visit.say("parties-q"), value: &value("q"), kind: "search", ..form::Field::default() }))
             (form::choice("kind", &visit.say("parties-kind"), &value("kind"), &kinds))

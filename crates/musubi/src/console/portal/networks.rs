@@ -2,12 +2,13 @@
 
 use axum::body::Bytes;
 use axum::extract::Path;
-use casework::model::party::{Claim, Party, Provenance, Responsibility, Validity};
+use casework::model::party::{Claim, Party, PartyId, Provenance, Responsibility, Validity};
 use casework::model::rights::Right;
 use casework::parties::Draft;
+use casework::parties::held::{Held, held};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
-use store::claims::NetworkClaim;
+use store::claims::{NetworkClaim, Stage};
 
 use super::Lens;
 use super::proof::{self, Proof, Way};
@@ -122,22 +123,29 @@ fn claim_form(visit: &Visit, wrong: Option<(&str, String)>) -> Markup {
     }
 }
 
+/// How far a claim has come.
+pub(crate) fn stage_badge(visit: &Visit, stage: Stage) -> Markup {
+    match stage {
+        Stage::Open => badge(Tone::Waiting, &visit.say("networks-waiting")),
+        Stage::Expired => badge(Tone::Quiet, &visit.say("networks-expired")),
+        Stage::Contested => badge(Tone::Waiting, &visit.say("networks-contested")),
+        Stage::Proved => badge(Tone::Good, &visit.say("networks-confirmed")),
+        Stage::Ended => badge(Tone::Quiet, &visit.say("networks-ended")),
+    }
+}
+
 fn shown(visit: &Visit, lens: &Lens, claim: &NetworkClaim) -> Markup {
-    let expired = claim.expires_at <= visit.now.as_microsecond();
-    let open = claim.confirmed_at.is_none() && !expired;
+    let stage = claim.stage(visit.now.as_microsecond());
     let way = Way::read(&claim.way);
     html! {
         section.card id={ "claim-" (claim.id) } {
-            h3 {
-                span.mono { (claim.value) } " "
-                @if claim.confirmed_at.is_some() { (badge(Tone::Good, &visit.say("networks-confirmed"))) }
-                @else if expired { (badge(Tone::Quiet, &visit.say("networks-expired"))) }
-                @else { (badge(Tone::Waiting, &visit.say("networks-waiting"))) }
-            }
-            @if let (true, Some(way)) = (open && lens.theirs, way) {
+            h3 { span.mono { (claim.value) } " " (stage_badge(visit, stage)) }
+            @if stage == Stage::Contested { p { (visit.say("networks-contested-why")) } }
+            @if stage == Stage::Ended { p { (visit.say("networks-ended-why")) } }
+            @if let (true, Some(way)) = (stage == Stage::Open && lens.theirs, way) {
                 @match way {
                     Way::Dns => { p { (visit.say("proof-dns-how")) } pre { (proof::dns_name(&claim.value).unwrap_or_default()) ". TXT \"" (claim.code) "\"" } }
-                    Way::File => { p { (visit.say("proof-file-how")) } pre { (proof::file_address(&claim.value)) "\n\n" (claim.code) } }
+                    Way::File => { p { (visit.say("proof-file-how")) } pre { (proof::file_address(&visit.server.limits, &claim.value)) "\n\n" (claim.code) } }
                     Way::Mail => p { (visit.say_with("proof-mail-how", &[("address", claim.address.clone().unwrap_or_default().into())])) }
                 }
                 form.filter method="post" action={ "/portal/networks/" (claim.id) "/check" } {
@@ -149,7 +157,7 @@ fn shown(visit: &Visit, lens: &Lens, claim: &NetworkClaim) -> Markup {
                 }
                 p.hint { (visit.say("networks-until")) " " (visit.stamp(claim.expires_at)) }
             }
-            @if lens.theirs {
+            @if lens.theirs && stage != Stage::Ended {
                 form.actions method="post" action={ "/portal/networks/" (claim.id) "/withdraw" } {
                     button.danger type="submit" data-question=(visit.say_with("networks-withdraw-really", &[("value", claim.value.clone().into())])) { (visit.say("networks-withdraw")) }
                 }
@@ -159,7 +167,7 @@ fn shown(visit: &Visit, lens: &Lens, claim: &NetworkClaim) -> Markup {
 }
 
 /// A network, AS or domain as somebody wrote it.
-fn read(text: &str) -> Option<Claim> {
+pub(crate) fn read(text: &str) -> Option<Claim> {
     let mut draft = Draft::default();
     let text = text.trim().to_owned();
     let digits = text.strip_prefix("AS").or(text.strip_prefix("as")).unwrap_or(&text);
@@ -205,6 +213,9 @@ async fn claim(visit: Visit, body: Bytes) -> Answer {
         expires_at: visit.now.checked_add(SignedDuration::from_hours(24 * DAYS))?.as_microsecond(),
         confirmed_at: None,
         withdrawn_at: None,
+        contested_at: None,
+        decided_at: None,
+        decided_by: None,
     };
     if way == Way::Mail {
         // Short enough to be typed; five tries of a million million.
@@ -229,31 +240,40 @@ async fn check(visit: Visit, Path(id): Path<String>, body: Bytes) -> Answer {
     let claim = register.claim(lens.party.id.as_str(), &id).await?.ok_or(Fault::NotFound)?;
     let way = Way::read(&claim.way).ok_or(Fault::NotFound)?;
     let most = if way == Way::Mail { MAILED_TRIES } else { TRIES };
+    let about = |what: &str| Detail(format!("{} by {}: {what}", claim.value, claim.way));
     if register.try_claim(&claim.id, most, visit.now.as_microsecond()).await?.is_none() {
-        return Err(Fault::Wrong(visit.say("networks-no-more-tries")));
+        return Ok(about("not tried any more").of_refusal(Fault::Wrong(visit.say("networks-no-more-tries"))));
     }
     let form = Query::of_form(&body);
-    let proved = match proof::check(&visit.server.limits, &claim, way, form.one("code")).await {
-        Proof::Shown => true,
-        Proof::NotShown => false,
+    match proof::check(&visit.server.limits, &claim, way, form.one("code")).await {
+        Proof::Shown => {}
+        Proof::NotShown => return Ok(about("not shown").of_refusal(Fault::Wrong(visit.say("networks-not-shown")))),
         Proof::NotReached(why) => {
             tracing::info!(party = %lens.party.id, "{} could not be proved by {}: {why:#}", claim.value, claim.way);
-            return Err(Fault::Wrong(visit.say("networks-not-reached")));
+            return Ok(about("not reached").of_refusal(Fault::Wrong(visit.say("networks-not-reached"))));
         }
-    };
-    if !proved {
-        return Err(Fault::Wrong(visit.say("networks-not-shown")));
     }
     let is = read(&claim.value).ok_or_else(|| anyhow::anyhow!("claim {} is no network, AS or domain", claim.id))?;
-    confirmed(&visit, &lens.party, is, visit.now).await?;
-    register.confirm_claim(&claim.id, visit.now.as_microsecond()).await?;
+    let contested = others(&visit, &lens.party.id, &is).await?.iter().any(Held::contests);
+    if contested {
+        register.contest_claim(&claim.id, visit.now.as_microsecond()).await?;
+    } else {
+        confirmed(&visit, &lens.party, is, visit.now).await?;
+        register.confirm_claim(&claim.id, visit.now.as_microsecond()).await?;
+    }
     let mut response = visit.on_to("/portal/networks");
-    response.extensions_mut().insert(Detail(format!("{} proved by {}", claim.value, claim.way)));
+    response.extensions_mut().insert(about(if contested { "proved; another party holds it" } else { "proved" }));
     Ok(response)
 }
 
+/// What others hold of what a party claims, now.
+pub(crate) async fn others(visit: &Visit, party: &PartyId, claim: &Claim) -> Result<Vec<Held>, Fault> {
+    let standing = visit.server.desk.standing(visit.now).await?;
+    Ok(held(standing.parties.iter(), party, claim, visit.now))
+}
+
 /// What was proved is an entry of the party from now on; our own entries are believed before it.
-async fn confirmed(visit: &Visit, party: &Party, claim: Claim, now: Timestamp) -> Result<(), Fault> {
+pub(crate) async fn confirmed(visit: &Visit, party: &Party, claim: Claim, now: Timestamp) -> Result<(), Fault> {
     let part = Responsibility { claim, provenance: Provenance::Claimed, validity: Validity { from: Some(now), until: None } };
     let add = move |known: Option<&Party>, said: Party| {
         let mut party = known.cloned().unwrap_or(said);
@@ -276,16 +296,22 @@ async fn withdraw(visit: Visit, Path(id): Path<String>) -> Answer {
     let register = &visit.server.register;
     let claim = register.claim(lens.party.id.as_str(), &id).await?.ok_or(Fault::NotFound)?;
     if claim.confirmed_at.is_some() {
-        let value = claim.value.clone();
-        let take_away = move |known: Option<&Party>, said: Party| {
-            let mut party = known.cloned().unwrap_or(said);
-            party.constituency.retain(|part| part.provenance != Provenance::Claimed || part.claim.to_string() != value);
-            party
-        };
-        register.record_parties(vec![lens.party.clone()], visit.now, take_away).await?;
+        taken_away(&visit, &lens.party, &claim.value).await?;
     }
     register.withdraw_claim(lens.party.id.as_str(), &claim.id, visit.now.as_microsecond()).await?;
     let mut response = visit.on_to("/portal/networks");
     response.extensions_mut().insert(Detail(claim.value));
     Ok(response)
+}
+
+/// What was claimed is an entry of the party no longer.
+pub(crate) async fn taken_away(visit: &Visit, party: &Party, value: &str) -> Result<(), Fault> {
+    let value = value.to_owned();
+    let take_away = move |known: Option<&Party>, said: Party| {
+        let mut party = known.cloned().unwrap_or(said);
+        party.constituency.retain(|part| part.provenance != Provenance::Claimed || part.claim.to_string() != value);
+        party
+    };
+    visit.server.register.record_parties(vec![party.clone()], visit.now, take_away).await?;
+    Ok(())
 }

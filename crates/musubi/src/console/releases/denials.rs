@@ -1,5 +1,6 @@
 //! `/releases/denied`: what was not told, to whom, and the one rule that decided it.
 
+use casework::told::Place;
 use maud::html;
 
 use super::ways;
@@ -33,7 +34,7 @@ pub(super) async fn list(visit: Visit) -> Answer {
                 html! { (visit.say(&format!("told-problem-{}", denial.digest.problem.as_str()))) },
                 html! { (grouped(denial.findings.unsigned_abs())) },
                 html! { code { (denial.rule) } },
-                html! { (denial.reason) },
+                html! { (visit.told(Place::Policy, &denial.reason)) },
                 visit.stamp(*at),
             ]
         })

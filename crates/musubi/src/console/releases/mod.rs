@@ -7,6 +7,7 @@ mod receipt;
 use axum::extract::Path;
 use casework::model::release::Release;
 use casework::model::rights::Right;
+use casework::told::Place;
 use maud::html;
 use store::terms::KnownTerms;
 
@@ -75,7 +76,7 @@ async fn list(visit: Visit) -> Answer {
                 html! { a href={ "/parties/" (recipient) } { (recipient) } },
                 html! { (by(&visit, release)) },
                 html! { (decided(&visit, release)) },
-                html! { (release.basis.reasons.first().map_or("", String::as_str)) },
+                html! { (release.basis.reasons.first().map_or_else(String::new, |reason| visit.told(Place::Policy, reason))) },
             ]
         })
         .collect();
@@ -123,7 +124,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
         (visit.say("releases-purpose"), html! { (visit.say(&format!("policy-purpose-{}", release.purpose.as_str()))) }),
         (visit.say("releases-channel"), html! { (by(&visit, release)) }),
         (visit.say("releases-decision"), html! { (decided(&visit, release)) }),
-        (visit.say("releases-why"), html! { ul { @for reason in &release.basis.reasons { li { (reason) } } } }),
+        (visit.say("releases-why"), html! { ul { @for reason in &release.basis.reasons { li { (visit.told(Place::Policy, reason)) } } } }),
         (visit.say("releases-content"), html! { code { (content) } }),
     ];
     let body = html! {

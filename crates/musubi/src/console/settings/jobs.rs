@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use casework::model::rights::Right;
+use casework::told::Place;
 use maud::{Markup, html};
 use store::uploads::Upload;
 
@@ -42,7 +43,7 @@ pub(super) async fn show(State(server): State<Arc<Server>>, visit: Visit) -> Ans
                 html! { @if let Some(total) = job.total { (grouped(job.done.unsigned_abs())) " / " (grouped(total.unsigned_abs())) } },
                 visit.stamp(job.started_at),
                 html! { @if let Some(at) = job.ended_at { (visit.stamp(at)) } },
-                html! { (job.note.as_deref().unwrap_or_default()) },
+                html! { (job.note.as_deref().map_or_else(String::new, |note| visit.told(Place::Job, note))) },
             ]
         })
         .collect();

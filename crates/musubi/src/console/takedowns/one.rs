@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::extract::Path;
 use casework::model::case::{Did, Entry};
 use casework::model::day::Day;
-use casework::model::party::Language;
 use casework::model::rights::Right;
+use casework::told::Place;
 use casework::verify::takedown::{Answer as Answered, Shown, State};
 use casework::verify::watching::{Unwatched, Watch};
 use jiff::Timestamp;
@@ -150,7 +150,7 @@ fn why(visit: &Visit, row: &TakedownRow, outlook: Option<&Outlook>) -> Markup {
         @match outlook {
             Some(outlook) => p { (reason(visit, row, outlook)) },
             None if row.reason.is_empty() => p { (visit.say("takedowns-not-assessed")) },
-            None => p { (row.reason) },
+            None => p { (visit.told(Place::Takedown, &row.reason)) },
         }
         @if let Some(at) = row.assessed_at { p.quiet { (visit.say("takedowns-assessed-at")) " " (visit.stamp(at)) } }
         @if let Some(outlook) = outlook {
@@ -249,7 +249,7 @@ fn said(visit: &Visit, people: &Colleagues, row: &TakedownRow, entries: &[Entry]
                             div.when { (visit.stamp(entry.at.as_microsecond())) " " span.who { (people.shown(&entry.by)) } }
                             div.what {
                                 (happening_word(visit, &happening)) " → " (state_badge(visit, &state))
-                                @if let Some(detail) = detail.filter(|_| happening != "assessed" || visit.language() == Language::En) { div.quiet { (super::super::elements::defang::defang(&detail)) } }
+                                @if let Some(detail) = detail { div.quiet { (super::super::elements::defang::defang(&visit.told(Place::Takedown, &detail))) } }
                             }
                         }
                     }
