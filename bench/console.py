@@ -88,6 +88,13 @@ def process(pid):
     return cpu, rss
 
 
+def memory(pid):
+    """Resident memory: all, and what belongs to the process alone; the rest is the program's file and the register, mapped."""
+    with open(f"/proc/{pid}/status") as status:
+        kilobytes = dict(re.findall(r"(VmRSS|RssAnon):\s+(\d+)", status.read()))
+    return {"rss_mb": round(int(kilobytes["VmRSS"]) * 1024 / 1e6, 1), "own_mb": round(int(kilobytes["RssAnon"]) * 1024 / 1e6, 1)}
+
+
 def load(address, headers, path, connections, seconds, pid):
     took, failures, lock = [], [0], threading.Lock()
     end = time.monotonic() + seconds
@@ -212,7 +219,7 @@ def measure_home(told, folder, result):
         result["slowest_p99_ms"] = max(page["one_connection"]["p99_ms"] for page in result["pages"].values() if "one_connection" in page)
         result["first_visit_bytes"] = first_visit(Client(server.address, browser))
         users = load(server.address, browser, "/", told.users, told.seconds, server.pid)
-        result["users"] = {"users": told.users, **users, "rss_mb": round(process(server.pid)[1] / 1e6, 1)}
+        result["users_after_all_pages"] = {"users": told.users, **users, **memory(server.pid)}
         # From before the upload's first byte until its last event is shown; the server has closed the connection that idled meanwhile.
         machine = Client(server.address, machine.headers)
         body = rows(time.time_ns() % 1_000_000_000, 100_000, DAYS - 1)
@@ -222,7 +229,11 @@ def measure_home(told, folder, result):
         seen = json.loads(machine.ask("GET", f"/api/v1/events?evidence={upload['evidence']}&limit=1")[1])["data"]
         result["upload_100000_rows_to_visible_s"] = round(time.monotonic() - began, 3)
         assert upload["outcome"]["read"] == 100_000 and len(seen) == 1, upload
-        result["rss_at_the_end_mb"] = round(process(server.pid)[1] / 1e6, 1)
+        result["at_the_end"] = memory(server.pid)
+    # People who look at the overview, of a server that has done nothing else.
+    with Server(base) as server:
+        users = load(server.address, browser, "/", told.users, told.seconds, server.pid)
+        result["users"] = {"users": told.users, **users, **memory(server.pid)}
 
 
 def microseconds(time_text):

@@ -84,7 +84,7 @@ fn row(visit: &Visit, standing: &Standing, claim: &NetworkClaim, people: &BTreeM
     };
     let may = visit.may(Right::ChangeParties);
     vec![
-        html! { span.mono { (claim.value) } },
+        html! { span.mono.one-line[claim.value.len() <= 43] { (claim.value) } },
         html! { a href={ "/parties/" (claim.party) } { (known.map_or_else(|| claim.party.clone(), |party| name(visit, party))) } br; span.quiet { (who(&claim.person)) } },
         html! {
             (stage_badge(visit, stage))

@@ -155,6 +155,8 @@ fn languages(visit: &Visit) -> Markup {
 
 fn ways(visit: &Visit, who: &Who, path: &str) -> Markup {
     let groups = if who.role.is_partner() { PORTAL } else { WAYS };
+    // Claims are reached from the parties they are about.
+    let path = if path == "/claims" { "/parties" } else { path };
     // The longest way that leads here is the one we are on.
     let here = groups.iter().flat_map(|group| group.iter()).map(|way| way.0);
     let here = here.filter(|to| path == *to || (*to != "/" && path.starts_with(to) && path.as_bytes().get(to.len()) == Some(&b'/')));

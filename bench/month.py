@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""A month on daily segments: the question of `bench/run.py --only query`, and addresses seen on most of its days.
+
+    bench/month.py --musubi target/release/musubi --home ~/.cache/musubi-bench/work/home-month [--times 15]
+
+The home is that of `bench/run.py --full --only query`, after `musubi compact` with the clock before the end of its month (`faketime`): a segment a day. Whole
+processes are measured, start included. Leaves bench/results/query_month.json and lookup_month.json.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+
+import measure
+from run import TOP_NETWORKS
+
+OFTEN = ("SELECT source_ip, count(*) AS events, count(DISTINCT date_trunc('day', time)) AS days FROM events "
+         "GROUP BY source_ip ORDER BY days DESC, events DESC, source_ip LIMIT 3")  # fmt: skip
+
+
+def told(costs):
+    costs = costs[1:]
+    return {
+        "median_s": statistics.median(cost["wall_s"] for cost in costs),
+        "least_s": min(cost["wall_s"] for cost in costs),
+        "most_s": max(cost["wall_s"] for cost in costs),
+        "median_cpu_s": statistics.median(cost["cpu_s"] for cost in costs),
+        "peak_rss_mb": max(cost["peak_rss_mb"] for cost in costs),
+    }
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--musubi", required=True, help="a release build")
+    options.add_argument("--home", required=True)
+    options.add_argument("--times", type=int, default=15)
+    given = options.parse_args()
+    base = [os.path.abspath(given.musubi), "--home", given.home, "--json"]
+
+    def rows(sql):
+        text = measure.run([*base, "query", sql], stdout=subprocess.PIPE)["output"]
+        return [json.loads(line) for line in text.splitlines()]
+
+    segments = rows("SELECT count(*) AS segments, CAST(sum(row_count) AS BIGINT) AS events, CAST(sum(size_bytes) AS DOUBLE) / sum(row_count) AS bytes_per_event FROM segments")[0]
+    sql = " ".join(TOP_NETWORKS.split())
+    measure.keep("query_month", {**segments, "sql": sql, **told([measure.run([*base, "query", sql]) for _ in range(given.times + 1)])})
+    found = []
+    for address in [*rows(OFTEN), {"source_ip": "192.0.2.250", "events": 0, "days": 0}]:
+        costs = [measure.run([*base, "lookup", address["source_ip"]]) for _ in range(given.times + 1)]
+        found.append({"events": address["events"], "days": address["days"], **told(costs)})
+    measure.keep("lookup_month", {**segments, "addresses": found})
+
+
+if __name__ == "__main__":
+    main()
