@@ -394,7 +394,7 @@ fn answer(stream: TcpStream, config: Arc<ServerConfig>, pages: &Mutex<BTreeMap<S
             }
         }
     }
-    let _ = stream.get_mut().conn.send_close_notify();
+    stream.get_mut().conn.send_close_notify();
     stream.get_mut().flush().ok()
 }
 
