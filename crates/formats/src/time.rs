@@ -160,7 +160,7 @@ fn numeric(text: &str) -> Option<Offset> {
     };
     let (hours, minutes) = match digits.split_once(':') {
         Some((h, m)) => (h, m.split(':').next().unwrap_or("0")),
-        None if digits.len() == 4 => digits.split_at(2),
+        None if digits.len() == 4 && digits.is_ascii() => digits.split_at(2),
         None => (digits, "0"),
     };
     if hours.is_empty() || hours.len() > 2 || minutes.len() > 2 {
@@ -353,7 +353,19 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_not_read() {
-        for text in ["", "yesterday", "2026-13-01 00:00:00", "2026-02-30 00:00:00", "12", "192.0.2.1", "0", "2026-03-23 25:00:00", "::1"] {
+        for text in [
+            "",
+            "yesterday",
+            "2026-13-01 00:00:00",
+            "2026-02-30 00:00:00",
+            "12",
+            "192.0.2.1",
+            "0",
+            "2026-03-23 25:00:00",
+            "::1",
+            "2026-03-23T07:01:02+🪢",
+            "2026-03-23T07:01:02+0\u{fffd}",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

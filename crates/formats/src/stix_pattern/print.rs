@@ -57,6 +57,8 @@ impl Display for Qualifier {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Repeats(times) => write!(f, "REPEATS {times} TIMES"),
+            // A whole number has 64 bits; what is larger was written with a point.
+            Self::Within(seconds) if *seconds >= 9e18 => write!(f, "WITHIN {seconds}.0 SECONDS"),
             Self::Within(seconds) => write!(f, "WITHIN {seconds} SECONDS"),
             Self::StartStop { start, stop } => write!(f, "START t'{start}' STOP t'{stop}'"),
         }

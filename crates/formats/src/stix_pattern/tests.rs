@@ -418,3 +418,9 @@ proptest! {
         prop_assert_eq!(answer, Ok(!bindings(&pattern.expression, &spans, &values).is_empty()), "{} on {:?}", pattern, seen);
     }
 }
+
+#[test]
+fn a_span_beyond_whole_numbers_is_printed_so_that_it_can_be_read() {
+    let pattern = Pattern::parse("[a:b = 1] WITHIN 184467440737095500000.5 SECONDS").unwrap();
+    assert_eq!(Pattern::parse(&pattern.to_string()), Ok(pattern));
+}
