@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
@@ -41,6 +42,20 @@ def run(command, stdout=subprocess.DEVNULL, stderr=None, env=None, check=True):
     if output is not None:
         cost["output"] = output
     return cost
+
+
+def repeated(command, times=7):
+    """The median of several runs; the first, with a cold cache, is told apart."""
+    costs = [run(command) for _ in range(times + 1)]
+    walls = sorted(cost["wall_s"] for cost in costs[1:])
+    return {
+        "median_s": statistics.median(walls),
+        "least_s": walls[0],
+        "most_s": walls[-1],
+        "first_s": costs[0]["wall_s"],
+        "median_cpu_s": statistics.median(cost["cpu_s"] for cost in costs[1:]),
+        "peak_rss_mb": max(cost["peak_rss_mb"] for cost in costs),
+    }
 
 
 def machine():

@@ -10,7 +10,6 @@ processes are measured, start included. Leaves bench/results/query_month.json an
 import argparse
 import json
 import os
-import statistics
 import subprocess
 
 import measure
@@ -18,17 +17,6 @@ from run import TOP_NETWORKS
 
 OFTEN = ("SELECT source_ip, count(*) AS events, count(DISTINCT date_trunc('day', time)) AS days FROM events "
          "GROUP BY source_ip ORDER BY days DESC, events DESC, source_ip LIMIT 3")  # fmt: skip
-
-
-def told(costs):
-    costs = costs[1:]
-    return {
-        "median_s": statistics.median(cost["wall_s"] for cost in costs),
-        "least_s": min(cost["wall_s"] for cost in costs),
-        "most_s": max(cost["wall_s"] for cost in costs),
-        "median_cpu_s": statistics.median(cost["cpu_s"] for cost in costs),
-        "peak_rss_mb": max(cost["peak_rss_mb"] for cost in costs),
-    }
 
 
 def main():
@@ -45,11 +33,10 @@ def main():
 
     segments = rows("SELECT count(*) AS segments, CAST(sum(row_count) AS BIGINT) AS events, CAST(sum(size_bytes) AS DOUBLE) / sum(row_count) AS bytes_per_event FROM segments")[0]
     sql = " ".join(TOP_NETWORKS.split())
-    measure.keep("query_month", {**segments, "sql": sql, **told([measure.run([*base, "query", sql]) for _ in range(given.times + 1)])})
+    measure.keep("query_month", {**segments, "sql": sql, **measure.repeated([*base, "query", sql], given.times)})
     found = []
     for address in [*rows(OFTEN), {"source_ip": "192.0.2.250", "events": 0, "days": 0}]:
-        costs = [measure.run([*base, "lookup", address["source_ip"]]) for _ in range(given.times + 1)]
-        found.append({"events": address["events"], "days": address["days"], **told(costs)})
+        found.append({"events": address["events"], "days": address["days"], **measure.repeated([*base, "lookup", address["source_ip"]], given.times)})
     measure.keep("lookup_month", {**segments, "addresses": found})
 
 

@@ -15,7 +15,6 @@ import itertools
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 
@@ -155,7 +154,7 @@ class Bench:
         rows = 466_667 if self.full else 50_000
         home = self.filled("month", 30, rows)
         command = [self.musubi, "--home", home, "--json", "query", " ".join(TOP_NETWORKS.split())]
-        self.keep("query", rows=rows * 30, sql=" ".join(TOP_NETWORKS.split()), **self.repeated(command))
+        self.keep("query", rows=rows * 30, sql=" ".join(TOP_NETWORKS.split()), **measure.repeated(command))
 
     def lookup(self):
         """One address over 90 days: one that is there, one that never was."""
@@ -164,27 +163,14 @@ class Bench:
         # The first row of the last day: rows are made in pieces of 20,000, so a small file of that day begins with the same.
         with open(self.day(20_000, FIRST + datetime.timedelta(days=89)), encoding="ascii") as lines:
             present = list(itertools.islice(lines, 2))[1].split('"')[5]
-        result = {address: self.repeated([self.musubi, "--home", home, "--json", "lookup", address]) for address in (present, "192.0.2.254")}
+        result = {address: measure.repeated([self.musubi, "--home", home, "--json", "lookup", address]) for address in (present, "192.0.2.254")}
         self.keep("lookup", rows=rows * 90, addresses=result)
 
     def start(self):
         """How long until a command that has next to nothing to do is done, on a filled home."""
         home = self.filled("window", 90, 1_000_000 if self.full else 20_000)
-        self.keep("start", version_command=self.repeated([self.musubi, "--version"], 31),
-                  evidence_list=self.repeated([self.musubi, "--home", home, "--json", "evidence", "list"], 31))  # fmt: skip
-
-    def repeated(self, command, times=7):
-        """The median of several runs; the first, with a cold cache, is told apart."""
-        costs = [measure.run(command) for _ in range(times + 1)]
-        walls = sorted(cost["wall_s"] for cost in costs[1:])
-        return {
-            "median_s": statistics.median(walls),
-            "least_s": walls[0],
-            "most_s": walls[-1],
-            "first_s": costs[0]["wall_s"],
-            "median_cpu_s": statistics.median(cost["cpu_s"] for cost in costs[1:]),
-            "peak_rss_mb": max(cost["peak_rss_mb"] for cost in costs),
-        }
+        self.keep("start", version_command=measure.repeated([self.musubi, "--version"], 31),
+                  evidence_list=measure.repeated([self.musubi, "--home", home, "--json", "evidence", "list"], 31))  # fmt: skip
 
 
 def main():

@@ -2,7 +2,7 @@
 //!
 //! `MUSUBI_FAULT` in a debug build, several separated by commas: `ack-before-commit` acknowledges files before their transaction and
 //! dwells there (so that the crash tests can prove they see a loss); `die-at=PLACE:N` kills the process at the N-th pass of a place;
-//! `commit-events=N`, `batch-events=N`, `small=BYTES` make steps short, so that little evidence passes many of them; `clock-ahead=HOURS`
+//! `commit-events=N`, `batch-events=N`, `small=BYTES`, `glance=N` make steps short, so that little evidence passes many of them; `clock-ahead=HOURS`
 //! lets the clock go before that of the house, so that days can pass in a test.
 
 #[cfg(debug_assertions)]

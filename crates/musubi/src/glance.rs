@@ -1,7 +1,9 @@
 //! How far back does a page look? Newest days first, in stretches that grow; after many events it says how far it came, and asks.
 
 /// Events that a page looks through for what no sum knows, before it asks whether to go on.
-pub(crate) const GLANCE: u64 = 1_000_000;
+fn enough_for_a_glance() -> u64 {
+    crate::faults::size("glance", 1_000_000)
+}
 
 /// Days that have events, from the newest back: in stretches that grow, so that what lies near is found soon.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ impl Back {
 
     /// The day back to which was looked, when that was far enough for a glance and there is more behind it.
     pub(crate) fn glanced(&self) -> Option<i32> {
-        self.from.filter(|_| self.events >= GLANCE && !self.days.is_empty())
+        self.from.filter(|_| self.events >= enough_for_a_glance() && !self.days.is_empty())
     }
 }
 
@@ -60,7 +62,7 @@ mod tests {
 
     #[test]
     fn enough_events_end_a_stretch_and_many_end_a_glance() {
-        let mut back = Back::new(vec![(1, 5), (2, 0), (3, GLANCE), (4, 49), (5, 1)]);
+        let mut back = Back::new(vec![(1, 5), (2, 0), (3, 1_000_000), (4, 49), (5, 1)]);
         assert_eq!((back.next(Some(50)), back.glanced()), (Some((4, 5)), None));
         assert_eq!((back.next(Some(50)), back.glanced()), (Some((3, 3)), Some(3)));
         assert_eq!((back.next(Some(50)), back.glanced(), back.next(Some(50))), (Some((1, 2)), None, None));

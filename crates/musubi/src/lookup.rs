@@ -85,7 +85,8 @@ pub(crate) async fn about(
             about.insert("since".into(), glanced.map(|day| Day::from_number(day).to_string()).into());
             rows
         }
-        _ => ask(home, register, eyes, &means(value)).await?,
+        Eyes::Ourselves => all(&Questions::open(home, register).await?, &means(value)).await?,
+        Eyes::Party(view) => all(&Questions::open_for(home, register, |known| view.admits(known)).await?, &means(value)).await?,
     };
     if let Meaning::Hash(_, text) | Meaning::Mail(text) = value {
         rows.retain(|row| mentions(&row["extra"], text));
@@ -98,12 +99,8 @@ pub(crate) async fn about(
     Ok((about, newest))
 }
 
-async fn ask(home: &Home, register: &Register, eyes: Eyes<'_>, condition: &str) -> Result<Vec<Value>> {
-    let questions = match eyes {
-        Eyes::Party(view) => Questions::open_for(home, register, |known| view.admits(known)).await?,
-        Eyes::Ourselves | Eyes::Page { .. } => Questions::open(home, register).await?,
-    };
-    // All of them are counted, so all are fetched; values that match millions are asked with `query` instead.
+/// All of them are counted, so all are fetched; values that match millions are asked with `query` instead.
+async fn all(questions: &Questions, condition: &str) -> Result<Vec<Value>> {
     let sql = format!("SELECT * FROM events WHERE {condition} ORDER BY time DESC LIMIT 100000");
     objects(&questions.sql(&sql).await?.collect().await?)
 }

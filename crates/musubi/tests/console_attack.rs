@@ -9,33 +9,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use story::Home;
 use story::server::{Server, Token};
-
-const PARTIES: &str = "
-[[party]]
-id = 'us'
-name = 'Our CSIRT'
-kind = 'national-csirt'
-own = true
-[[party]]
-id = 'isp'
-name = 'Example ISP'
-kind = 'provider'
-networks = ['192.0.2.0/24']
-clients_of = ['us']
-[[agreement]]
-id = 'service'
-kind = 'public-private'
-parties = ['us', 'isp']
-max_tlp = 'AMBER'
-purposes = ['notify', 'defend']
-";
+use story::{Home, circle};
 
 fn home(config: &str) -> Home {
-    let home = Home::new();
-    home.write("parties.toml", PARTIES);
-    home.ok(&["party", "import", "parties.toml"]);
+    let home = circle::served();
     std::fs::write(home.root().join("config.toml"), config).unwrap();
     home
 }

@@ -6,31 +6,8 @@ mod story;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use story::Home;
-use story::python;
 use story::server::{Server, Token};
-
-const PARTIES: &str = "
-[[party]]
-id = 'us'
-name = 'Our CSIRT'
-kind = 'national-csirt'
-own = true
-
-[[party]]
-id = 'isp'
-name = 'Example ISP'
-kind = 'provider'
-networks = ['192.0.2.0/24']
-clients_of = ['us']
-
-[[agreement]]
-id = 'service'
-kind = 'public-private'
-parties = ['us', 'isp']
-max_tlp = 'AMBER'
-purposes = ['notify', 'defend']
-";
+use story::{circle, python};
 
 /// Takes the recipes out of the document, changes the address and the token in them, and nothing else.
 const SCRIPT: &str = r#"
@@ -119,9 +96,7 @@ fn the_recipes_for_users_of_intelmq_and_n6_work_with_their_own_clients() {
             return;
         }
     };
-    let home = Home::new();
-    home.write("parties.toml", PARTIES);
-    home.ok(&["party", "import", "parties.toml"]);
+    let home = circle::served();
     let yesterday = jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_hours(20)).unwrap();
     let row = |ip: &str, class: &str, more: Value| {
         let mut row = json!({"time.source": yesterday.to_string(), "source.ip": ip, "source.port": 4444, "source.asn": 64496,

@@ -129,6 +129,48 @@ fn every_number_of_the_overview_is_the_number_of_its_rows() {
     assert_eq!(doors(&console.get("/")), before);
 }
 
+/// A page that would look through too much says how far it came; whoever goes on page by page, or asks for all, misses nothing.
+#[test]
+fn a_search_that_no_filter_knows_ends_early_says_so_and_goes_on() {
+    let home = Home::new();
+    home.write("us.toml", "[[party]]\nid = \"us\"\nname = \"Example CSIRT\"\nkind = \"national-csirt\"\n");
+    home.ok(&["party", "import", "us.toml"]);
+    home.ok(&["party", "own", "us"]);
+    let mut all = String::new();
+    for n in 0..60 {
+        // Ten days of six events, at midnight and later; the needle is in one of the oldest day, one of the fourth, one of the newest.
+        let needle = if [0, 20, 59].contains(&n) { "host.needle.example" } else { "host.hay.example" };
+        let row = serde_json::json!({"time.source": format!("2026-03-{:02}T{:02}:00:00+00:00", 10 + n / 6, n % 6), "source.ip": format!("192.0.2.{n}"),
+            "source.reverse_dns": needle, "classification.type": "infected-system", "malware.name": "mirai", "feed.name": "sensor"});
+        all = all + &row.to_string() + "\n";
+    }
+    home.write("rows.jsonl", all);
+    home.ok(&["ingest", "--format", "intelmq", "rows.jsonl"]);
+    let mut console = Console::new(home);
+    console.server = Server::start_glancing(&console.home, 6);
+    let (mut at, mut found, mut pages, mut glances) = (Some("/events?q=needle.example".to_owned()), Vec::new(), 0, 0);
+    while let Some(path) = at {
+        let page = console.get(&path);
+        let (more, next) = ids(&page);
+        glances += page.matches("class=\"glance\"").count();
+        found.extend(more);
+        at = next;
+        pages += 1;
+        assert!(pages <= 10, "each page goes back by a day at least");
+    }
+    assert_eq!(found.len(), 3);
+    assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), 3, "each event stands on one page");
+    assert!(glances > 1 && pages > 2, "{glances} glances on {pages} pages");
+    let far = console.get("/events?q=needle.example&far=1");
+    assert_eq!((ids(&far).0.len(), far.contains("class=\"glance\"")), (3, false));
+    // What all events have fills a page, and nobody is asked anything.
+    assert!(!console.get("/events?q=mirai&far=1").contains("class=\"glance\""));
+    let near = console.get("/lookup?value=needle.example");
+    assert_eq!((ids(&near).0.len(), near.contains("class=\"glance\"")), (1, true), "only the newest is near");
+    let whole = console.get("/lookup?value=needle.example&far=1");
+    assert_eq!((ids(&whole).0.len(), whole.contains("class=\"glance\"")), (3, false));
+}
+
 /// A task is late for as long as it waits, in a case that is open: then it is on the overview, and behind its number.
 #[test]
 fn a_task_is_overdue_until_it_is_done_or_its_case_is_over() {

@@ -40,36 +40,35 @@ fn event(timestamp: u64, tlp: &str, value: &str) -> Value {
         "kept": ["what nobody knows"]}})
 }
 
-#[test]
-fn pymisp_adds_searches_tags_sights_edits_and_deletes_and_sees_only_what_it_may() {
+/// Runs a script of PyMISP as two parties; `None` where it cannot be had.
+fn with_pymisp(script: &str, seconds: &str) -> Option<(Home, Server)> {
     let python = match python::with("misp-python", &["pymisp"], "import pymisp") {
         Ok(python) => python,
-        Err(reason) => return eprintln!("skipped: PyMISP cannot be had: {reason}"),
+        Err(reason) => {
+            eprintln!("skipped: PyMISP cannot be had: {reason}");
+            return None;
+        }
     };
     let home = hub(true);
     let server = Server::start(&home);
     let (alpha, beta) = (Token::create(&home, "alpha", "member"), Token::create(&home, "beta", "member"));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misp_client.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script);
     let base = format!("http://{}/misp/", server.address);
-    let output = Command::new("timeout").arg("120").arg(python).arg(script).args([&base, &alpha.token, &beta.token]).output().unwrap();
+    let output = Command::new("timeout").arg(seconds).arg(python).arg(script).args([&base, &alpha.token, &beta.token]).output().unwrap();
     assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Some((home, server))
+}
+
+#[test]
+fn pymisp_adds_searches_tags_sights_edits_and_deletes_and_sees_only_what_it_may() {
+    let Some((home, server)) = with_pymisp("misp_client.py", "120") else { return };
     assert!(server.stop());
     home.ok(&["log", "verify"]);
 }
 
 #[test]
 fn every_filter_of_pymisp_that_we_offer_finds_what_it_says() {
-    let python = match python::with("misp-python", &["pymisp"], "import pymisp") {
-        Ok(python) => python,
-        Err(reason) => return eprintln!("skipped: PyMISP cannot be had: {reason}"),
-    };
-    let home = hub(true);
-    let server = Server::start(&home);
-    let (alpha, beta) = (Token::create(&home, "alpha", "member"), Token::create(&home, "beta", "member"));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/misp_search.py");
-    let base = format!("http://{}/misp/", server.address);
-    let output = Command::new("timeout").arg("240").arg(python).arg(script).args([&base, &alpha.token, &beta.token]).output().unwrap();
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    with_pymisp("misp_search.py", "240");
 }
 
 /// What MISP 2.5 asks for when it pushes to us and pulls from us.

@@ -28,7 +28,7 @@ pub(crate) enum End {
     Destination,
 }
 
-/// The columns whose values are counted when nobody says which.
+/// The columns whose values a look-up tells.
 pub const COUNTED: [&str; 4] = ["type", "identifier", "malware", "feed"];
 
 /// What is remembered of an address.

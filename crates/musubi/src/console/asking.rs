@@ -17,6 +17,8 @@ use super::visit::Fault;
 use crate::api::Server;
 use crate::lookup::objects;
 
+/// Files at once that are written from events.
+const FILES: usize = 4;
 /// How long somebody waits for a turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a question of a page may take.
@@ -27,6 +29,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(10);
 pub(crate) struct Sums {
     figures: KeptFigures,
     turns: Arc<Semaphore>,
+    /// For files: whoever takes one slowly keeps nobody from a page.
+    files: Arc<Semaphore>,
     /// What the overview shows, as long as nothing changes.
     summary: Mutex<Option<Arc<Summary>>>,
     pub(super) knowledge: super::lookup::Knowledge,
@@ -38,6 +42,7 @@ impl Default for Sums {
             figures: KeptFigures::default(),
             // A question uses all cores: more at once than these would only hold memory.
             turns: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, NonZero::get).max(2))),
+            files: Arc::new(Semaphore::new(FILES)),
             summary: Mutex::new(None),
             knowledge: super::lookup::Knowledge::default(),
         }
@@ -60,9 +65,18 @@ impl Server {
         Ok(self.sums.figures.now(&self.register).await?)
     }
 
-    /// A turn to ask.
+    /// A turn to ask for a page.
     pub(crate) async fn asking(&self) -> Result<Asking, Fault> {
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.sums.turns).acquire_owned()).await;
+        self.turn(&self.sums.turns).await
+    }
+
+    /// A turn to write a file.
+    pub(crate) async fn writing(&self) -> Result<Asking, Fault> {
+        self.turn(&self.sums.files).await
+    }
+
+    async fn turn(&self, turns: &Arc<Semaphore>) -> Result<Asking, Fault> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(turns).acquire_owned()).await;
         let Ok(turn) = turn else { return Err(Fault::TooMany(PATIENCE)) };
         let turn = turn.map_err(anyhow::Error::from)?;
         Ok(Asking { questions: Questions::open_page(&self.home, &self.register).await?, _turn: turn })

@@ -64,6 +64,11 @@ impl Server {
         Self::start_with(home, "127.0.0.1:0", &format!("clock-ahead={hours}")).0
     }
 
+    /// A server whose pages look through no more than so many events before they ask whether to go on.
+    pub(crate) fn start_glancing(home: &Home, events: u64) -> Self {
+        Self::start_with(home, "127.0.0.1:0", &format!("glance={events}")).0
+    }
+
     fn start_at_told(home: &Home, address: &str) -> (Self, Value) {
         Self::start_with(home, address, "")
     }

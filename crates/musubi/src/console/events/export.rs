@@ -91,7 +91,7 @@ async fn export(visit: Visit, Path(form): Path<String>, headers: axum::http::Hea
         columns.push("terms");
     }
     let condition = wanted.condition();
-    let asking = visit.server.asking().await?;
+    let asking = visit.server.writing().await?;
     let figures = visit.server.figures().await?;
     let terms = match wanted.asked().filter(|_| figures.uncounted() == 0).and_then(|asked| figures.terms(&asked)) {
         Some(terms) => terms,

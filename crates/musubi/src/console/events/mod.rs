@@ -47,7 +47,7 @@ pub(super) fn routes() -> Vec<Route> {
 const SHOWN: [&str; 7] = ["source_ip", "source_asn", "source_country", "type", "malware", "destination_ip", "feed"];
 /// Rows that are counted one by one when the sums do not know a filter.
 const COUNTED: usize = 20_000;
-/// Rows that are read for it where the sums know how many there are already: more would cost more than a page is worth.
+/// Events of the days asked for among which a page counts: more would cost more than it is worth, unless somebody asks.
 const READ: u64 = 500_000;
 /// How long such a count may take.
 const COUNTING: std::time::Duration = std::time::Duration::from_secs(4);
@@ -215,8 +215,8 @@ impl Rows {
                 rows.truncate(ROWS);
                 rows.last().and_then(|row| Some(format!("{}.{}", time_of(row)?.as_microsecond(), row["id"].as_str()?)))
             }
-            // Nothing comes before the least identity: the page after it begins with the day before.
-            (false, Some(day)) => Some(format!("{}.{:032}", Day::from_number(day).start().as_microsecond(), 0)),
+            // The page after it begins with the last moment of the day before.
+            (false, Some(day)) => Some(format!("{}.{}", Day::from_number(day).start().as_microsecond() - 1, "f".repeat(32))),
             (false, None) => None,
         };
         let glanced = glanced.filter(|_| rows.len() < ROWS);
