@@ -20,7 +20,7 @@ claims-tries = { $count ->
    *[other] tried { $count } times
     }
 claims-decided-by = decided by { $name }
-claims-accept = Let it come into force
+claims-accept = Accept
 claims-accept-really = { $value } will be of { $party } from now on. What another party claimed of the same ends.
 claims-end = End it
 claims-end-really = End the claim of { $party } to { $value }? What it proved will hold no longer.
