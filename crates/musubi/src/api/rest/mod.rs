@@ -356,7 +356,7 @@ pub(super) fn new_id() -> String {
 }
 
 /// A UUID as this server makes them; anything else names nothing here.
-pub(super) fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
