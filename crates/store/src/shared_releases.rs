@@ -2,7 +2,7 @@
 
 use casework::model::release::Release;
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::StoreError;
 use crate::register::{Register, values};
@@ -70,31 +70,36 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn who_fetched(&self, collection: i64, id: &str) -> Result<Vec<Fetched>, StoreError> {
-        let mut fetched = Vec::new();
-        let versions =
-            sqlx::query("SELECT number, date_added, version FROM shared_object WHERE id = $1 AND +collection = $2 ORDER BY date_added")
-                .bind(id)
-                .bind(collection)
-                .fetch_all(&self.pool)
-                .await?;
-        for version in versions {
-            let (number, date_added, version): (i64, i64, i64) = (version.get(0), version.get(1), version.get(2));
-            let pages = sqlx::query(
-                "SELECT party, release.id, kind, objects, released_at FROM shared_release JOIN release ON release.number = shared_release.release \
-                 WHERE collection = $1 AND first <= $2 AND last >= $2 ORDER BY release.number",
-            )
+        who_fetched(&mut *self.pool.acquire().await?, collection, id).await
+    }
+}
+
+/// As one connection sees it.
+pub(crate) async fn who_fetched(connection: &mut SqliteConnection, collection: i64, id: &str) -> Result<Vec<Fetched>, StoreError> {
+    let mut fetched = Vec::new();
+    let versions =
+        sqlx::query("SELECT number, date_added, version FROM shared_object WHERE id = $1 AND +collection = $2 ORDER BY date_added")
+            .bind(id)
             .bind(collection)
-            .bind(date_added)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *connection)
             .await?;
-            for page in pages {
-                if unpack(page.get(3)).any(|one| one == number) {
-                    fetched.push(Fetched { party: page.get(0), release: page.get(1), kind: page.get(2), version, at: page.get(4) });
-                }
+    for version in versions {
+        let (number, date_added, version): (i64, i64, i64) = (version.get(0), version.get(1), version.get(2));
+        let pages = sqlx::query(
+            "SELECT party, release.id, kind, objects, released_at FROM shared_release JOIN release ON release.number = shared_release.release \
+             WHERE collection = $1 AND first <= $2 AND last >= $2 ORDER BY release.number",
+        )
+        .bind(collection)
+        .bind(date_added)
+        .fetch_all(&mut *connection)
+        .await?;
+        for page in pages {
+            if unpack(page.get(3)).any(|one| one == number) {
+                fetched.push(Fetched { party: page.get(0), release: page.get(1), kind: page.get(2), version, at: page.get(4) });
             }
         }
-        Ok(fetched)
     }
+    Ok(fetched)
 }
 
 /// Differences between one number and the next, zigzag, seven bits a byte.

@@ -89,6 +89,7 @@ pub(crate) struct Derived {
 /// # Errors
 /// When rules, lists, events or the register cannot be read or written.
 pub(crate) async fn derive(home: &Home, register: &Register, since: Timestamp, now: Timestamp, by: &str) -> Result<Derived> {
+    let _one = home.deriving()?;
     let rules = lists::rules(home)?;
     let warnings = lists::warnings(home, register).await?;
     let since = now.checked_sub(rules.within()).unwrap_or(Timestamp::MIN).max(since);

@@ -173,6 +173,7 @@ impl Publish {
 
 /// Puts our current indicators into a collection.
 pub(crate) async fn publish(home: &Home, register: &Register, collection: &Collection, now: jiff::Timestamp) -> Result<Published> {
+    let _one = home.deriving()?;
     let standing = Desk::new(register.clone(), Issuers::default()).standing(now).await?;
     let own =
         standing.own.clone().ok_or_else(|| anyhow!("nobody is marked as ourselves: say with `musubi party own` which party we are"))?;

@@ -9,6 +9,7 @@ pub(crate) mod notices;
 pub(crate) mod office;
 pub(crate) mod post;
 pub(crate) mod takedowns;
+pub(crate) mod tighten;
 pub(crate) mod uploads;
 pub(crate) mod verify;
 pub(crate) mod webhooks;

@@ -24,6 +24,7 @@ mod parties;
 mod repeats;
 pub(crate) mod said;
 pub(crate) mod stream;
+mod tightening;
 mod tus;
 pub(crate) mod uploads;
 pub(crate) mod webhooks;
@@ -56,6 +57,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         giving::operations(),
         tus::operations(),
         uploads::operations(),
+        tightening::operations(),
         cases::operations(),
         parties::operations(),
         agreements::operations(),

@@ -1,5 +1,6 @@
 //! `/evidence`: what came when from whom, and what became of its rows.
 
+mod restrictions;
 mod viewer;
 
 use axum::body::Body;
@@ -142,6 +143,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
         .take(200)
         .map(|one| vec![html! { (one.path) }, html! { (count(one.row_number)) }, html! { (one.reason) }])
         .collect();
+    let tightened = restrictions::section(&visit, &evidence).await?;
     let view = viewer::view(&visit, &evidence).await;
     let body = html! {
         (facts(&pairs))
@@ -154,6 +156,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
             (table(&visit.say("evidence-rejected"), &[Column::text(visit.say("evidence-path")), Column::number(visit.say("evidence-row")), Column::text(visit.say("evidence-reason"))], &set_aside))
             @if evidence.rejected_rows.unsigned_abs() as usize > set_aside.len() { p.quiet { (visit.say_with("evidence-rejected-more", &[("shown", grouped(set_aside.len() as u64).into())])) } }
         }
+        (tightened)
         h2 { (visit.say("evidence-content")) }
         p.quiet { (visit.say("evidence-content-why")) }
         (view)
