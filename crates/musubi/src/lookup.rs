@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use casework::enrich::{registered_domain, special};
 use casework::model::day::Day;
 use casework::model::meaning::Meaning;
@@ -20,7 +20,8 @@ use crate::glance::Back;
 use crate::receive::knowledge;
 
 /// Who asks.
-#[derive(Clone, Copy, Debug)]
+#[allow(missing_debug_implementations, reason = "a session of the engine has none")]
+#[derive(Clone, Copy)]
 pub(crate) enum Eyes<'a> {
     Ourselves,
     /// One page of many, in little memory: days that have events, each with how many, where that is known, and whether somebody wants to
@@ -28,6 +29,8 @@ pub(crate) enum Eyes<'a> {
     Page {
         days: Option<&'a [(i32, u64)]>,
         far: bool,
+        /// Whoever has a turn asks with it; an address is looked up without one.
+        questions: Option<&'a Questions>,
     },
     Party(&'a View),
 }
@@ -80,8 +83,9 @@ pub(crate) async fn about(
     }
     let whole = matches!(value, Meaning::Hash(..) | Meaning::Mail(_));
     let mut rows = match eyes {
-        Eyes::Page { days, far } => {
-            let (rows, glanced) = glance(home, register, days, far, whole, &means(value)).await?;
+        Eyes::Page { days, far, questions } => {
+            let questions = questions.context("only an address is looked up without a turn")?;
+            let (rows, glanced) = glance(questions, days, far, whole, &means(value)).await?;
             about.insert("since".into(), glanced.map(|day| Day::from_number(day).to_string()).into());
             rows
         }
@@ -107,14 +111,12 @@ async fn all(questions: &Questions, condition: &str) -> Result<Vec<Value>> {
 
 /// The newest events, from the newest day back; and the day back to which was looked, when that was not all.
 async fn glance(
-    home: &Home,
-    register: &Register,
+    questions: &Questions,
     days: Option<&[(i32, u64)]>,
     far: bool,
     whole: bool,
     condition: &str,
 ) -> Result<(Vec<Value>, Option<i32>)> {
-    let questions = Questions::open_page(home, register).await?;
     // What else a report said is long, and looked into only for what has no column.
     let columns: Vec<&str> = COLUMNS.iter().map(|column| column.name).filter(|name| whole || *name != "extra").collect();
     let columns = columns.join(", ");

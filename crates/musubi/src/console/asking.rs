@@ -1,15 +1,20 @@
 //! Asking events for a page: sums from memory, rows by question. Few questions at once, each in little memory and time, and each is over
 //! when whoever asked has gone.
+//!
+//! Nothing that answers requests opens the engine but by a turn that is taken here: a turn is what a question is asked with ([`Asking`]).
+//! Whoever has one takes no second before it is given back, or many who wait for their second would keep each other out.
 
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use casework::share::Redactions;
 use datafusion::arrow::array::RecordBatch;
 use futures::StreamExt as _;
 use serde_json::Value;
 use store::events::Questions;
 use store::figures::{Figures, KeptFigures};
+use store::terms::KnownTerms;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::overview::Summary;
@@ -29,6 +34,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(10);
 pub(crate) struct Sums {
     figures: KeptFigures,
     turns: Arc<Semaphore>,
+    /// Of outside parties in the portal: however many of them ask, our own pages are answered.
+    outside: Arc<Semaphore>,
     /// For files: whoever takes one slowly keeps nobody from a page.
     files: Arc<Semaphore>,
     /// What the overview shows, as long as nothing changes.
@@ -38,10 +45,12 @@ pub(crate) struct Sums {
 
 impl Default for Sums {
     fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, NonZero::get).max(2);
         Self {
             figures: KeptFigures::default(),
             // A question uses all cores: more at once than these would only hold memory.
-            turns: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, NonZero::get).max(2))),
+            turns: Arc::new(Semaphore::new(cores)),
+            outside: Arc::new(Semaphore::new(cores)),
             files: Arc::new(Semaphore::new(FILES)),
             summary: Mutex::new(None),
             knowledge: super::lookup::Knowledge::default(),
@@ -67,27 +76,71 @@ impl Server {
 
     /// A turn to ask for a page.
     pub(crate) async fn asking(&self) -> Result<Asking, Fault> {
-        self.turn(&self.sums.turns).await
+        self.page(&self.sums.turns, PATIENCE).await
     }
 
     /// A turn to write a file.
     pub(crate) async fn writing(&self) -> Result<Asking, Fault> {
-        self.turn(&self.sums.files).await
+        self.page(&self.sums.files, PATIENCE).await
     }
 
-    async fn turn(&self, turns: &Arc<Semaphore>) -> Result<Asking, Fault> {
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(turns).acquire_owned()).await;
-        let Ok(turn) = turn else { return Err(Fault::TooMany(PATIENCE)) };
-        let turn = turn.map_err(anyhow::Error::from)?;
+    /// A turn for a program of ours; it waits as long as it wants to.
+    pub(crate) async fn asking_by_machine(&self, patience: Duration) -> Result<Asking, Fault> {
+        self.page(&self.questions, patience).await
+    }
+
+    /// A turn for a program of an outside party, which sees what `admits` lets through.
+    pub(crate) async fn asking_by_machine_of(
+        &self,
+        admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send,
+        patience: Duration,
+    ) -> Result<Asking, Fault> {
+        let turn = turn(&self.questions, patience).await?;
+        Ok(Asking { questions: Questions::open_for(&self.home, &self.register, admits).await?, _turn: turn })
+    }
+
+    /// A turn for a page of the portal, which sees what `admits` lets through.
+    pub(crate) async fn asking_outside(&self, admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send) -> Result<Asking, Fault> {
+        let turn = turn(&self.sums.outside, PATIENCE).await?;
+        Ok(Asking { questions: Questions::open_for(&self.home, &self.register, admits).await?, _turn: turn })
+    }
+
+    /// A turn for work that asks by itself: what a button on a page does.
+    pub(crate) async fn working(&self) -> Result<Turn, Fault> {
+        turn(&self.sums.turns, PATIENCE).await
+    }
+
+    async fn page(&self, turns: &Arc<Semaphore>, patience: Duration) -> Result<Asking, Fault> {
+        let turn = turn(turns, patience).await?;
         Ok(Asking { questions: Questions::open_page(&self.home, &self.register).await?, _turn: turn })
     }
+}
+
+/// The right to ask, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
+
+async fn turn(turns: &Arc<Semaphore>, patience: Duration) -> Result<Turn, Fault> {
+    let permit = tokio::time::timeout(patience, Arc::clone(turns).acquire_owned()).await;
+    let Ok(permit) = permit else { return Err(Fault::TooMany(patience)) };
+    Ok(Turn { _permit: permit.map_err(anyhow::Error::from)? })
 }
 
 /// Whoever has a turn.
 #[allow(missing_debug_implementations, reason = "a session of the engine has none")]
 pub(crate) struct Asking {
     questions: Questions,
-    _turn: OwnedSemaphorePermit,
+    _turn: Turn,
+}
+
+impl std::ops::Deref for Asking {
+    type Target = Questions;
+
+    fn deref(&self) -> &Questions {
+        &self.questions
+    }
 }
 
 /// Why there is no answer.
@@ -151,4 +204,42 @@ impl Asking {
 pub(crate) struct Stream {
     pub(crate) rows: datafusion::execution::SendableRecordBatchStream,
     _asking: Asking,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Files of a folder that hold these words.
+    fn naming(folder: &Path, words: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                naming(&path, words, found);
+            } else if std::fs::read_to_string(&path).is_ok_and(|text| text.contains(words)) {
+                found.push(path.to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_answers_requests_opens_the_engine_without_a_turn() {
+        let (source, mut found) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), Vec::new());
+        let words = ["Questions", "::open"].concat();
+        for folder in ["console", "api"] {
+            naming(&source.join(folder), &words, &mut found);
+        }
+        assert!(found.iter().all(|path| path.ends_with("src/console/asking.rs")) && found.len() == 1, "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_when_all_turns_are_taken_waits_and_is_then_told_so() {
+        let turns = Arc::new(Semaphore::new(1));
+        let first = turn(&turns, Duration::ZERO).await.unwrap();
+        assert!(matches!(turn(&turns, Duration::ZERO).await, Err(Fault::TooMany(_))));
+        drop(first);
+        assert!(turn(&turns, Duration::ZERO).await.is_ok(), "given back");
+    }
 }

@@ -17,7 +17,6 @@ use casework::share::Affected;
 use jiff::Timestamp;
 use serde_json::Value;
 use store::columns::{COLUMNS, Kind};
-use store::events::Questions;
 use store::figures::Asked as Figured;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema};
@@ -27,6 +26,7 @@ use super::{Asked, Operation, filter, write_cursor};
 use crate::api::Server;
 use crate::api::standing::{Sight, Standing};
 use crate::cli::lookup::objects;
+use crate::console::asking::Asking;
 use crate::console::visit::{Answer, Fault, Visit, Who};
 use crate::glance::Back;
 
@@ -117,20 +117,18 @@ impl Eyes {
     /// Runs a question about events; a request that is dropped drops it too.
     pub(crate) async fn ask(&self, server: &Server, sql: &str) -> Result<Vec<Value>, Fault> {
         let asking = async {
-            let _turn = server.questions.acquire().await?;
-            let questions = self.open(server).await?;
+            let questions = self.open(server, PATIENCE).await?;
             let batches = questions.sql(sql).await?.collect().await?;
-            anyhow::Ok(objects(&batches)?)
+            Ok::<_, Fault>(objects(&batches)?)
         };
-        tokio::time::timeout(PATIENCE, asking).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))?.map_err(Fault::Failed)
+        tokio::time::timeout(PATIENCE, asking).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))?
     }
 
-    pub(crate) async fn open(&self, server: &Server) -> Result<Questions, store::StoreError> {
+    /// A turn to ask, through these eyes.
+    pub(crate) async fn open(&self, server: &Server, patience: Duration) -> Result<Asking, Fault> {
         match &self.sight {
-            None => Questions::open_page(&server.home, &server.register).await,
-            Some(sight) => {
-                Questions::open_for(&server.home, &server.register, |known| sight.get(&known.id).map(|sight| sight.redactions)).await
-            }
+            None => server.asking_by_machine(patience).await,
+            Some(sight) => server.asking_by_machine_of(|known| sight.get(&known.id).map(|sight| sight.redactions), patience).await,
         }
     }
 
@@ -268,7 +266,7 @@ async fn one(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer
 
 /// The terms of an event as they are held; for our own.
 pub(super) async fn terms_of(visit: &Visit, id: &str) -> Result<Option<i64>, Fault> {
-    let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
+    let questions = visit.server.asking_by_machine(PATIENCE).await?;
     let rows = questions.sql(&format!("SELECT terms FROM events WHERE id = '{id}' LIMIT 1")).await?;
     let batches = rows.collect().await.map_err(|error| Fault::Failed(anyhow!(error)))?;
     Ok(objects(&batches)?.first().and_then(|row| row["terms"].as_i64()))

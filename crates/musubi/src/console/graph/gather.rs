@@ -12,7 +12,6 @@ use formats::rsit::Class;
 use formats::value::host_of;
 use store::case_events::{Tie, Ties};
 use store::cases::CaseRow;
-use store::events::Questions;
 use store::indicator_pages::Filter;
 use store::indicators::Remembered;
 
@@ -222,7 +221,7 @@ async fn case(visit: &Visit, graph: &mut Graph, id: &str) -> Result<(), Fault> {
             graph.join(centre, at, reason, Some(format!("/takedowns/{}", takedown.id)));
         }
     }
-    let questions = Questions::open_page(&visit.server.home, register).await?;
+    let questions = visit.server.asking().await?;
     for row in std::iter::once(&row).chain(&others) {
         let day = |day: Option<i64>| day.and_then(|day| i32::try_from(day).ok()).map(Day::from_number);
         let (Some(key), Some(first), Some(last)) = (row.key.as_deref().and_then(CaseKey::read), day(row.first_day), day(row.last_day))
@@ -247,7 +246,7 @@ async fn case(visit: &Visit, graph: &mut Graph, id: &str) -> Result<(), Fault> {
 
 /// A value at the centre: what events and cases join with it.
 async fn value(visit: &Visit, graph: &mut Graph, observable: &Observable) -> Result<Option<usize>, Fault> {
-    let (register, text) = (&visit.server.register, observable.value());
+    let text = observable.value();
     let since = Day::of(visit.now).plus(-DAYS);
     let heavy = u64::MAX / 4;
     let ties = |graph: &mut Graph, found: Vec<Tie>| {
@@ -256,7 +255,7 @@ async fn value(visit: &Visit, graph: &mut Graph, observable: &Observable) -> Res
             tied(visit, graph, tie);
         }
     };
-    let open = || Questions::open_page(&visit.server.home, register);
+    let open = || visit.server.asking();
     let at = match (observable.kind(), observable.ip()) {
         (Observed::Address, Some(ip)) => {
             let at = graph.node(Kind::Address, &ip.to_string(), &ip.to_string(), heavy);
@@ -300,7 +299,7 @@ async fn value(visit: &Visit, graph: &mut Graph, observable: &Observable) -> Res
 /// A malware by its name: where it was seen, what stands for it.
 async fn malware(visit: &Visit, graph: &mut Graph, name: &str) -> Result<(), Fault> {
     let at = graph.node(Kind::Malware, name, name, u64::MAX / 4);
-    let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
+    let questions = visit.server.asking().await?;
     let found = questions.ties(&Ties::Malware(name, Day::of(visit.now).plus(-DAYS)), TIES).await?;
     graph.cut |= found.len() == TIES;
     for tie in &found {
