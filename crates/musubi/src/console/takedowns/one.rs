@@ -19,7 +19,7 @@ use super::super::elements::strip::{Cell, Kind, legend, strip};
 use super::super::elements::table::{Column, table};
 use super::super::elements::{empty, facts};
 use super::super::people::Colleagues;
-use super::super::visit::{Answer, Visit};
+use super::super::visit::{Answer, Fault, Visit};
 use super::super::words::grouped;
 use super::work;
 use super::{about, found, state_badge};
