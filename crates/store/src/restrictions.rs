@@ -210,11 +210,14 @@ const RESTRICTION: &str = "SELECT number, at, party, person, before, after, rows
 /// Findings that hold any of it come under the new terms. What waits in the outbox goes nowhere any more; what policy lets nobody know of the
 /// others is denied when they are released.
 async fn notices(transaction: &mut SqliteConnection, order: &Restricting<'_>, left: &mut BTreeSet<String>) -> Result<i64, StoreError> {
-    // By when their events came to us: only such a notice can tell of it.
-    let sql = "SELECT id, state, content, release FROM notice WHERE first_arrival <= $1 AND last_arrival >= $1";
-    let rows = sqlx::query(sql).bind(order.evidence.received_at).fetch_all(&mut *transaction).await?;
+    // Only a notice that was still being gathered after the evidence had come can tell of it. Its times are whole seconds.
+    let since = order.evidence.received_at - 1_000_000;
+    let sql = "SELECT id FROM notice WHERE last_arrival >= $1 ORDER BY id";
+    let ids: Vec<String> = sqlx::query_scalar(sql).bind(since).fetch_all(&mut *transaction).await?;
     let mut stopped = 0;
-    for row in rows {
+    for id in ids {
+        let row =
+            sqlx::query("SELECT id, state, content, release FROM notice WHERE id = $1").bind(&id).fetch_one(&mut *transaction).await?;
         let (id, state, content): (String, String, Vec<u8>) = (row.get(0), row.get(1), row.get(2));
         let mut findings = unpack(&id, &content)?;
         let mut any = false;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{Path, Request};
 use casework::model::rights::Right;
+use casework::told::Place;
 use maud::{Markup, html};
 use store::uploads::Upload;
 
@@ -168,13 +169,17 @@ pub(super) fn became(visit: &Visit, upload: &Upload, base: &str, ours: bool) -> 
         .iter()
         .map(|one| {
             let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
-            vec![html! { (one["row"].as_u64().map(grouped).unwrap_or_default()) }, html! { (text("path")) }, html! { (text("reason")) }]
+            vec![
+                html! { (one["row"].as_u64().map(grouped).unwrap_or_default()) },
+                html! { (text("path")) },
+                html! { (visit.told(Place::Rejection, &text("reason"))) },
+            ]
         })
         .collect();
     html! {
         (facts(&pairs))
         @if outcome.known { p { (visit.say("evidence-new-known")) } }
-        @if let Some(error) = &outcome.error { p.wrong role="alert" { (error) } }
+        @if let Some(error) = &outcome.error { p.wrong role="alert" { (visit.told(Place::Rejection, error)) } }
         @if !over && upload.state == "open" { p { (visit.say("evidence-new-open-why")) } }
         @if !rows.is_empty() { h2 { (visit.say("evidence-new-rejections")) } (table(&visit.say("evidence-new-rejections"), &columns, &rows)) }
         p { a href=(base) { (visit.say("evidence-new-another")) } }

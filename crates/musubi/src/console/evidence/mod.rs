@@ -8,6 +8,7 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use casework::model::rights::Right;
+use casework::told::Place;
 use futures::StreamExt as _;
 use maud::{Markup, html};
 use store::evidence::{Evidence, Wanted};
@@ -141,7 +142,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
     let set_aside: Vec<Vec<Markup>> = rejections
         .iter()
         .take(200)
-        .map(|one| vec![html! { (one.path) }, html! { (count(one.row_number)) }, html! { (one.reason) }])
+        .map(|one| vec![html! { (one.path) }, html! { (count(one.row_number)) }, html! { (visit.told(Place::Rejection, &one.reason)) }])
         .collect();
     let tightened = restrictions::section(&visit, &evidence).await?;
     let view = viewer::view(&visit, &evidence).await;
