@@ -149,6 +149,12 @@ impl Place {
     }
 }
 
+/// Values that are words of ours: by the name of the value. Whoever says a sentence anew has a word for each.
+pub fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let each = |name, all: &'static [&'static str]| all.iter().map(move |word| (name, *word));
+    each("expected", rejection::EXPECTED).chain(each("nothing", rejection::NONE_OF)).chain(relay::meanings().map(|key| ("meaning", key)))
+}
+
 /// Knows a sentence again; `None` for what a person or another program wrote.
 ///
 /// ```

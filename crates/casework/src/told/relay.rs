@@ -62,7 +62,6 @@ const REPLIES: &[(u16, &str)] = &[
 ];
 
 /// All meanings.
-#[cfg(test)]
 pub(super) fn meanings() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(_, key)| *key).chain(SUBJECTS).chain(REPLIES.iter().map(|(_, key)| *key))
 }

@@ -93,4 +93,14 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn every_value_that_is_a_word_of_ours_has_a_word() {
+        for (name, word) in casework::told::words() {
+            let key = if name == "meaning" { format!("sentence-{word}") } else { format!("sentence-{name}-{}", slug(word)) };
+            for language in [Language::En, Language::Ja] {
+                assert!(Words::of(language).has(&key), "{key} in {}", language.as_str());
+            }
+        }
+    }
 }
