@@ -244,20 +244,20 @@ impl Register {
 /// A version of an object: number, version, when it was added, terms, giver.
 type Version = (i64, i64, i64, i64, String);
 
-/// All versions of an object go, whoever gave them and whoever sees them; how many.
+/// All versions of an object go, whoever gave them and whoever sees them: number and `date_added` of each.
 pub(crate) async fn take_back(
     transaction: &mut SqliteConnection,
     collection: i64,
     id: &str,
     now: i64,
     chance: u64,
-) -> Result<i64, StoreError> {
+) -> Result<Vec<(i64, i64)>, StoreError> {
     let sql = "SELECT number, version, date_added, terms, giver FROM shared_object WHERE id = $1 AND +collection = $2 ORDER BY version, date_added";
     let rows: Vec<Version> = sqlx::query_as(sql).bind(id).bind(collection).fetch_all(&mut *transaction).await?;
     if !rows.is_empty() {
         gone(transaction, collection, id, &rows, now, chance).await?;
     }
-    Ok(rows.len() as i64)
+    Ok(rows.iter().map(|row| (row.0, row.2)).collect())
 }
 
 /// These versions are taken back: whoever could see them is told so.

@@ -108,7 +108,8 @@ impl Register {
         let mut left = BTreeSet::new();
         let mut stopped = notices(&mut transaction, order, &mut left).await?;
         stopped += calls(&mut transaction, order).await?;
-        let taken_back = indicators_of(&mut transaction, order, &mut left).await?;
+        let mut taken_back = Vec::new();
+        indicators_of(&mut transaction, order, &mut left, &mut taken_back).await?;
         let numbers: Vec<String> = order.becomes.keys().map(i64::to_string).collect();
         let number: i64 = sqlx::query_scalar(
             "INSERT INTO restriction (evidence, at, party, person, before, after, rows, taken_back, stopped, former) \
@@ -121,7 +122,7 @@ impl Register {
         .bind(order.before)
         .bind(order.after)
         .bind(order.touched.events.len() as i64)
-        .bind(taken_back)
+        .bind(taken_back.len() as i64)
         .bind(stopped)
         .bind(numbers.join(" "))
         .fetch_one(&mut *transaction)
@@ -134,8 +135,20 @@ impl Register {
                 .await?;
         }
         let sql = AssertSqlSafe(format!("{RESTRICTION} WHERE number = $1"));
-        let restriction = sqlx::query_as(sql).bind(number).fetch_one(&mut *transaction).await?;
+        let restriction: Restriction = sqlx::query_as(sql).bind(number).fetch_one(&mut *transaction).await?;
         transaction.commit().await?;
+        // Pages that were given before and wait for their leaves are found once these are there.
+        self.settle().await?;
+        let mut connection = self.pool.acquire().await?;
+        for (collection, number, date_added) in taken_back {
+            for (_, release, ..) in shared_releases::pages_with(&mut connection, collection, number, date_added).await? {
+                sqlx::query("INSERT INTO restriction_left (restriction, release) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                    .bind(restriction.number)
+                    .bind(release)
+                    .execute(&mut *connection)
+                    .await?;
+            }
+        }
         Ok(restriction)
     }
 
@@ -190,6 +203,7 @@ impl Register {
         if terms.is_empty() {
             return Ok(Vec::new());
         }
+        self.settle().await?;
         let any: Vec<String> = terms.iter().map(|number| format!("' ' || terms || ' ' LIKE '% {number} %'")).collect();
         let sql = format!(
             "SELECT id FROM release WHERE released_at >= $1 AND released_at <= $2 AND ({}) ORDER BY number DESC LIMIT $3",
@@ -280,7 +294,8 @@ async fn indicators_of(
     transaction: &mut SqliteConnection,
     order: &Restricting<'_>,
     left: &mut BTreeSet<String>,
-) -> Result<i64, StoreError> {
+    taken_back: &mut Vec<(i64, i64, i64)>,
+) -> Result<(), StoreError> {
     let mut ids: BTreeSet<IndicatorId> = BTreeSet::new();
     let read = |rows: Vec<Vec<u8>>| rows.into_iter().filter_map(|id| id.try_into().ok()).map(IndicatorId);
     let all: Vec<&String> = order.touched.values.iter().collect();
@@ -316,7 +331,6 @@ async fn indicators_of(
             }
     };
     let changed = indicators::under_other_terms(transaction, &ids, concerns, order.becomes, order.person, order.now).await?;
-    let mut taken_back = 0;
     for (id, terms) in changed {
         let name: String = id.0.iter().map(|byte| format!("{byte:02x}")).collect();
         sqlx::query("UPDATE place_object SET terms = $2 WHERE kind = 'indicator' AND name = $1 AND gone = 0")
@@ -331,7 +345,8 @@ async fn indicators_of(
         for (collection, object) in told {
             let fetched = shared_releases::who_fetched(transaction, collection, &object).await?;
             left.extend(fetched.into_iter().map(|one| one.release));
-            taken_back += posting::take_back(transaction, collection, &object, order.now, order.chance).await?;
+            let gone = posting::take_back(transaction, collection, &object, order.now, order.chance).await?;
+            taken_back.extend(gone.into_iter().map(|(number, date_added)| (collection, number, date_added)));
             // What can still be told of it is told anew, as a later version.
             sqlx::query("UPDATE indicator_told SET digest = x'' WHERE collection = $1 AND object = $2")
                 .bind(collection)
@@ -340,5 +355,5 @@ async fn indicators_of(
                 .await?;
         }
     }
-    Ok(taken_back)
+    Ok(())
 }
