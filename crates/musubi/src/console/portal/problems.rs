@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use super::mine::{self, As, Event, Mine, Sort, Sums, Value, Wish};
 use super::{Lens, give};
 use crate::chance;
-use crate::cli::share::{Telling, written};
 use crate::config::Config;
 use crate::console::Route;
 use crate::console::elements::query::Query;
@@ -27,6 +26,7 @@ use crate::console::elements::table::{Column, ROWS, paging, table};
 use crate::console::elements::{empty, form};
 use crate::console::visit::{Answer, Fault, Visit};
 use crate::console::words::grouped;
+use crate::jobs::bundle::{Telling, written};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
