@@ -3,6 +3,10 @@
 //! Reasons stand in the register and in the log of releases as sentences in English: the log is signed, and files, the command line and
 //! other programs read them. A page says them in the language of whoever looks, so it must know a sentence again: each is listed here
 //! once, as it is written, with names where its values stand. What no sentence of ours fits was written by a person and stays as it is.
+//! Mail servers write in their own words, but beside a code whose meaning is known ([`relay`]): that is said, and their words are quoted.
+
+mod rejection;
+mod relay;
 
 /// A sentence of ours, known again.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,6 +29,8 @@ pub enum Place {
     Audit,
     /// How work ended.
     Job,
+    /// Why a row or a report was set aside.
+    Rejection,
 }
 
 type Sentence = (&'static str, &'static str);
@@ -80,6 +86,8 @@ const NOTICE: &[Sentence] = &[
     ("nothing-left", "nothing is left to tell"),
     ("not-taken", "nothing shows that it was taken"),
     ("given-up", "given up after {count} attempts: {why}"),
+    ("tightened", "its giver has put what it tells under stricter terms"),
+    ("connecting", "connecting: {words}"),
 ];
 
 /// `verify`: what the network says.
@@ -136,8 +144,15 @@ impl Place {
             Self::Takedown => &[TAKEDOWN],
             Self::Audit => &[AUDIT],
             Self::Job => &[JOB],
+            Self::Rejection => &[rejection::REJECTION],
         }
     }
+}
+
+/// Values that are words of ours: by the name of the value. Whoever says a sentence anew has a word for each.
+pub fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let each = |name, all: &'static [&'static str]| all.iter().map(move |word| (name, *word));
+    each("expected", rejection::EXPECTED).chain(each("nothing", rejection::NONE_OF)).chain(relay::meanings().map(|key| ("meaning", key)))
 }
 
 /// Knows a sentence again; `None` for what a person or another program wrote.
@@ -153,10 +168,29 @@ pub fn read(place: Place, text: &str) -> Option<Told> {
     if text.len() > LONGEST {
         return None;
     }
-    place.sentences().iter().copied().flatten().find_map(|(key, pattern)| {
-        let mut values = Vec::new();
-        let mut steps = STEPS;
-        fit(pattern, text, &mut values, &mut steps).then_some(Told { key, values })
+    let ours =
+        place.sentences().iter().copied().flatten().filter(|(key, _)| *key != "connecting").find_map(|sentence| known(sentence, text));
+    match place {
+        // What no sentence of ours is, a mail server may have said; nobody answering has no code.
+        Place::Notice => ours.or_else(|| relay::read(text)).or_else(|| NOTICE.last().and_then(|sentence| known(sentence, text))),
+        Place::Policy | Place::Takedown | Place::Audit | Place::Job | Place::Rejection => ours,
+    }
+}
+
+fn known((key, pattern): &Sentence, text: &str) -> Option<Told> {
+    let mut values = Vec::new();
+    let mut steps = STEPS;
+    fit(pattern, text, &mut values, &mut steps).then_some(Told { key, values })
+}
+
+/// A reason within a reason: one that holds no other. Each try costs as much as many others.
+fn is_reason(text: &str, steps: &mut u32) -> bool {
+    const COST: u32 = 200;
+    let Some(left) = steps.checked_sub(COST) else { return false };
+    *steps = left;
+    rejection::REJECTION.iter().filter(|(_, pattern)| !pattern.contains("{reason}")).any(|(_, pattern)| {
+        let mut few = COST;
+        fit(pattern, text, &mut Vec::new(), &mut few)
     })
 }
 
@@ -181,7 +215,7 @@ fn fit(pattern: &'static str, text: &str, values: &mut Vec<(&'static str, String
             },
         };
         let value = &text[..end];
-        if can_be(name, value) {
+        if can_be(name, value) && (name != "reason" || is_reason(value, steps)) {
             values.push((name, value.to_owned()));
             if fit(after, &text[end..], values, steps) {
                 return true;
@@ -205,7 +239,11 @@ fn can_be(name: &str, value: &str) -> bool {
         "channel" => crate::model::agreement::Channel::read(value).is_some(),
         // Of people, and of programs.
         "role" => crate::model::rights::Role::read(value).is_some() || ["reader", "member", "manager"].contains(&value),
-        "count" | "days" | "needed" | "claims" | "terms" => word && value.bytes().all(|b| b.is_ascii_digit()),
+        "expected" => rejection::EXPECTED.contains(&value),
+        "nothing" => rejection::NONE_OF.contains(&value),
+        "id" => word,
+        "property" => !value.trim().is_empty() && value.len() <= 200,
+        "count" | "days" | "needed" | "claims" | "terms" | "number" | "least" | "most" => word && value.bytes().all(|b| b.is_ascii_digit()),
         "tlp" => value.starts_with("TLP:") && word,
         "code" | "notice" | "rule" | "agreement" | "party" | "collection" | "token" | "format" | "value" | "at" | "now" | "day"
         | "from" | "through" => word,
@@ -219,7 +257,7 @@ mod tests {
 
     use super::*;
 
-    const PLACES: [Place; 5] = [Place::Policy, Place::Notice, Place::Takedown, Place::Audit, Place::Job];
+    const PLACES: [Place; 6] = [Place::Policy, Place::Notice, Place::Takedown, Place::Audit, Place::Job, Place::Rejection];
 
     /// A value that may stand there.
     fn example(name: &str) -> &'static str {
@@ -229,7 +267,10 @@ mod tests {
             "role" => "analyst",
             "purpose" | "purposes" => "notify",
             "channel" => "mail",
-            "count" | "days" | "needed" | "claims" | "terms" => "7",
+            "count" | "days" | "needed" | "claims" | "terms" | "number" | "least" | "most" => "7",
+            "expected" => "an IP address",
+            "nothing" => "object",
+            "reason" => "line is longer than 7 bytes",
             "tlp" => "TLP:GREEN",
             _ => "x-1",
         }

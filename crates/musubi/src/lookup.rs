@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use casework::enrich::{registered_domain, special};
 use casework::model::day::Day;
 use casework::model::meaning::Meaning;
@@ -17,12 +17,13 @@ use store::newest::judges;
 use store::register::Register;
 
 use crate::cli::view::View;
-use crate::console::asking;
+use crate::console::asking::Asking;
 use crate::glance::Back;
 use crate::receive::knowledge;
 
 /// Who asks.
-#[derive(Clone, Copy, Debug)]
+#[allow(missing_debug_implementations, reason = "a session of the engine has none")]
+#[derive(Clone, Copy)]
 pub(crate) enum Eyes<'a> {
     Ourselves,
     /// One page of many, in little memory: days that have events, each with how many, where that is known, and whether somebody wants to
@@ -30,6 +31,8 @@ pub(crate) enum Eyes<'a> {
     Page {
         days: Option<&'a [(i32, u64)]>,
         far: bool,
+        /// Whoever has a turn asks with it; an address is looked up without one.
+        asking: Option<&'a Asking>,
     },
     Party(&'a View),
 }
@@ -82,8 +85,9 @@ pub(crate) async fn about(
     }
     let whole = matches!(value, Meaning::Hash(..) | Meaning::Mail(_));
     let mut rows = match eyes {
-        Eyes::Page { days, far } => {
-            let (rows, glanced) = glance(home, register, days, far, whole, value).await?;
+        Eyes::Page { days, far, asking } => {
+            let asking = asking.context("only an address is looked up without a turn")?;
+            let (rows, glanced) = glance(asking, days, far, whole, value).await?;
             about.insert("since".into(), glanced.map(|day| Day::from_number(day).to_string()).into());
             rows
         }
@@ -109,8 +113,7 @@ async fn all(questions: &Questions, condition: &str) -> Result<Vec<Value>> {
 
 /// The newest events, from the newest day back; and the day back to which was looked, when that was not all.
 async fn glance(
-    home: &Home,
-    register: &Register,
+    asking: &Asking,
     days: Option<&[(i32, u64)]>,
     far: bool,
     whole: bool,
@@ -118,13 +121,12 @@ async fn glance(
 ) -> Result<(Vec<Value>, Option<i32>)> {
     let condition = means(value);
     let wanted = Filter { meaning: Some(value.clone()), ..Filter::default() };
-    let questions = Questions::open_page(home, register).await?;
     // What else a report said is long, and looked into only for what has no column.
     let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).filter(|name| whole || *name != "extra").collect();
     let columns = names.join(", ");
     let newest = async |condition: &str, most: usize| {
         let sql = format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC LIMIT {most}");
-        objects(&questions.sql(&sql).await?.collect().await?)
+        objects(&asking.sql(&sql).await?.collect().await?)
     };
     let Some(days) = days else { return Ok((newest(&condition, PAGE_EVENTS).await?, None)) };
     let (mut back, mut rows) = (Back::new(days.to_vec()), Vec::new());
@@ -133,7 +135,7 @@ async fn glance(
         let most = PAGE_EVENTS - rows.len();
         if judges(&wanted) {
             let rest: Vec<&str> = names.iter().copied().filter(|name| !["id", "time"].contains(name)).collect();
-            rows.extend(asking::newest(home, register, &wanted, Some(from..until), None, &rest, most).await?);
+            rows.extend(asking.newest(&wanted, Some(from..until), None, &rest, most).await?);
         } else {
             let condition = format!("time >= timestamp '{from}' AND time < timestamp '{until}' AND ({condition})");
             rows.extend(newest(&condition, most).await?);

@@ -3,6 +3,7 @@
 mod api;
 mod chance;
 mod cli;
+mod columns;
 mod config;
 mod console;
 mod deliver;

@@ -59,8 +59,12 @@ struct Desk {
 
 impl Desk {
     fn new(config: &str) -> Self {
+        Self::among(PARTIES, config)
+    }
+
+    fn among(parties: &str, config: &str) -> Self {
         let home = Home::new();
-        home.write("parties.toml", PARTIES);
+        home.write("parties.toml", parties);
         home.ok(&["party", "import", "parties.toml"]);
         home.write("ours.jsonl", line("192.0.2.7", 1, "marker-ours"));
         home.ingest(&["--feed", "sensor", "--format", "intelmq", "--tlp", "amber", "ours.jsonl"]);
@@ -299,4 +303,209 @@ fn a_person_of_a_party_gives_in_the_portal_and_sees_what_became_of_each_row() {
     let auditor = Visitor::welcomed(desk.server.address, boss["link"].as_str().unwrap(), "ken");
     let audit = text(&auditor.get("/settings/audit"));
     assert!(audit.contains("POST /portal/evidence") && audit.contains("tlp:amber attribution:must-not"), "{audit}");
+}
+
+/// Known to the network of the other party, and to whoever blocks it.
+const BAD: &str = "9.0.0.66";
+/// In every row of it.
+const MARK: &str = "marker-tight.example";
+
+/// Everybody is in one community: what is GREEN reaches the other party over every channel.
+fn all_together() -> Desk {
+    let parties = PARTIES.replace(
+        "networks = ['198.51.100.0/24']\nclients_of = ['us']",
+        "networks = ['198.51.100.0/24', '9.0.0.0/24']\nclients_of = ['us']\ncommunities = ['nca']\ncontacts = ['abuse en abuse@other.example']",
+    );
+    assert_ne!(parties, PARTIES);
+    Desk::among(&parties, "[mail]\nfrom = \"csirt@csirt.example\"\norganisation = \"Our CSIRT\"\nreply_to = \"notice@csirt.example\"\n")
+}
+
+/// A row that a notice, an indicator and a list are made of.
+fn bad(minutes: i64) -> String {
+    let at = jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_mins(minutes)).unwrap();
+    json!({"time.source": at.to_string(), "source.ip": BAD, "classification.type": "c2-server", "malware.name": "mirai",
+        "source.reverse_dns": MARK, "extra.mark": MARK})
+    .to_string()
+        + "\n"
+}
+
+#[test]
+fn what_was_given_can_be_put_under_stricter_terms_and_is_gone_from_every_channel_at_once() {
+    let desk = all_together();
+    let rows = bad(60) + &bad(61);
+    let told = first(&desk.give(&desk.isp, "name=seen.jsonl&format=intelmq&tlp=green", &rows));
+    let (id, evidence) = (told["id"].as_str().unwrap(), told["evidence"].as_str().unwrap());
+    // A row that nobody restricts stays where it is.
+    first(&desk.give(&desk.isp, "name=stays.jsonl&format=intelmq&tlp=green", &line("198.51.100.9", 2, "marker-stays")));
+
+    // What is made of it: an indicator in a collection, a notice that waits, and one that was looked at.
+    let home = &desk.home;
+    let collection = home.json(&["collection", "add", "ours", "--title", "Ours"])["id"].as_str().unwrap().to_owned();
+    home.ok(&["collection", "grant", "ours", "--to", "other", "--read"]);
+    home.ok(&["indicator", "derive"]);
+    home.ok(&["indicator", "publish", "--collection", "ours"]);
+    home.ok(&["notice", "prepare", "--at-once"]);
+    let objects = format!("/taxii2/root/collections/{collection}/objects/?match%5Bversion%5D=all");
+    let channels = |token: &Token| {
+        let taxii = desk.server.get(token, &objects);
+        assert_eq!(taxii.status, 200);
+        let last = taxii.header("X-TAXII-Date-Added-Last").unwrap_or_default().to_owned();
+        let rest = [
+            "/lists/plain",
+            "/api/v1/indicators",
+            "/api/v1/events?limit=1000",
+            "/api/v1/lookup/9.0.0.66",
+            "/report/inside.json?time.min=2026-03-01",
+            "/portal/problems?days=365",
+            "/portal/problems/download.csv?days=365",
+            "/portal/problems/download.json?days=365",
+            "/portal/problems/download.stix?days=365",
+            "/portal/problems/download.xarf?days=365",
+        ];
+        // A look-up says again what was asked.
+        let rest =
+            rest.map(|path| (path, text(&desk.get(token, path)).replace(&format!("{{\"value\":\"{BAD}\",\"special\""), "{\"special\"")));
+        (last, [(objects.as_str(), text(&taxii))].into_iter().chain(rest).collect::<Vec<_>>())
+    };
+    let (last, before) = channels(&desk.other);
+    for (path, said) in &before {
+        assert!(said.contains(BAD), "{path} does not tell of it before: {said}");
+    }
+
+    // Only its giver may, only stricter, and never back.
+    let terms = format!("/api/v1/uploads/{id}/terms");
+    let tighten = |token: &Token, body: &Value| {
+        desk.call(token, "POST", &terms, &[("Content-Type", "application/json")], body.to_string().as_bytes())
+    };
+    assert_eq!(tighten(&desk.other, &json!({"tlp": "red"})).status, 404);
+    let reader = Token::create(home, "isp", "reader");
+    assert_eq!(tighten(&reader, &json!({"tlp": "red"})).status, 404, "whoever only reads changes nothing");
+    for (body, why) in [(json!({"tlp": "clear"}), "tlp would be looser"), (json!({"tlp": "green"}), "under these terms already")] {
+        let refused = tighten(&desk.isp, &body);
+        assert!(refused.status == 422 && text(&refused).contains(why), "{body}: {}", text(&refused));
+    }
+    assert_eq!(tighten(&desk.isp, &json!({"tlp": "purple"})).status, 400);
+    assert_eq!(tighten(&desk.isp, &json!({"tlp": "amber", "feed": "x"})).status, 400);
+    let (_, still) = channels(&desk.other);
+    assert!(still.iter().all(|(_, said)| said.contains(BAD)), "what was refused changed nothing");
+
+    let done = tighten(&desk.isp, &json!({"tlp": "amber", "unnamed": true}));
+    assert_eq!(done.status, 200, "{}", text(&done));
+    let done = done.json();
+    assert_eq!((&done["before"], &done["terms"]), (&json!("tlp:green"), &json!("tlp:amber attribution:must-not")), "{done}");
+    assert!(done["left_before"].as_u64().unwrap() > 0, "the page of the collection: {done}");
+    assert!(!done.to_string().contains("other"), "not to whom: {done}");
+
+    // Gone from every channel, with nothing left of it but the number of a version that is no more.
+    let (_, after) = channels(&desk.other);
+    for (path, said) in &after {
+        assert!(!said.contains(BAD) && !said.contains(MARK), "{path} tells of it after: {said}");
+    }
+    assert!(desk.all_seen_by(&desk.other).contains("marker-stays"), "another file of the same party stays");
+    home.ok(&["indicator", "derive"]);
+    home.ok(&["indicator", "publish", "--collection", "ours"]);
+    let (_, later) = channels(&desk.other);
+    for (path, said) in &later {
+        assert!(!said.contains(BAD) && !said.contains(MARK), "{path} tells of it when it is derived again: {said}");
+    }
+    home.ok(&["notice", "release"]);
+    let notices = home.json(&["notice", "list", "--party", "other"]);
+    let of = |problem: &str| {
+        notices.as_array().unwrap().iter().find(|notice| notice["problem"] == problem).expect("it was ready")["state"].clone()
+    };
+    assert_eq!(
+        (of("command-and-control"), of("compromised")),
+        (json!("denied"), json!("released")),
+        "told nobody, and the other stays: {notices}"
+    );
+    // Whoever listened hears that it was withdrawn.
+    let stream = stream_of(&desk.server, &desk.other, &format!("/taxii2/root/collections/{collection}/stream/?added_after={last}"));
+    assert!(stream.contains("event: withdrawn") && !stream.contains(BAD), "{stream}");
+
+    // For us it is what it was, under its new terms; to read the evidence again brings nothing back, and nothing is broken.
+    for event in desk.events_with(MARK) {
+        assert_eq!(event["terms"], "tlp:amber+strict attribution:must-not community:nca", "{event}");
+    }
+    assert_eq!(desk.events_with(MARK).len(), 2);
+    home.ok(&["reread", "--evidence", evidence, "--apply"]);
+    assert_eq!(desk.events_with(MARK).len(), 2);
+    first(&desk.give(&desk.isp, "name=seen.jsonl&format=intelmq&tlp=green", &rows));
+    assert!(channels(&desk.other).1.iter().all(|(_, said)| !said.contains(MARK)), "giving it again does not loosen it");
+    let boss = home.json(&["person", "invite", "--role", "auditor"]);
+    let auditor = Visitor::welcomed(desk.server.address, boss["link"].as_str().unwrap(), "ken");
+    let audit = text(&auditor.get("/settings/audit"));
+    assert!(audit.contains("tlp:green to tlp:amber attribution:must-not"), "{audit}");
+    let page = text(&auditor.get(&format!("/evidence/{evidence}?lang=ja")));
+    assert!(page.contains("取扱条件の厳格化") && page.contains("確実に提供済み") && page.contains("href=\"/parties/other\""), "{page}");
+    home.must_be_well();
+}
+
+/// What a stream says until something was withdrawn.
+fn stream_of(server: &Server, token: &Token, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nAuthorization: Bearer {}\r\n\r\n", token.token);
+    stream.write_all(head.as_bytes()).unwrap();
+    let (mut text, mut buffer) = (String::new(), [0; 65_536]);
+    while !text.contains("event: withdrawn") {
+        let count = stream.read(&mut buffer).unwrap_or_else(|error| panic!("nothing was withdrawn: {error}: {text}"));
+        assert!(count > 0, "the stream ended: {text}");
+        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+    text
+}
+
+#[test]
+fn a_person_tightens_in_the_portal_and_we_can_look_at_it_as_that_party() {
+    let desk = all_together();
+    let told = first(&desk.give(&desk.isp, "name=%3Cb%3Eseen.jsonl&format=intelmq&tlp=green", &(bad(60) + "no row\n")));
+    let id = told["id"].as_str().unwrap();
+    let welcomed = |role: &str, party: Option<&str>, name: &str| {
+        let mut asked = vec!["person", "invite", "--role", role];
+        asked.extend(party.iter().flat_map(|party| ["--party", party]));
+        Visitor::welcomed(desk.server.address, desk.home.json(&asked)["link"].as_str().unwrap(), name)
+    };
+    let (person, stranger, analyst) =
+        (welcomed("partner", Some("isp"), "hana"), welcomed("partner", Some("other"), "taro"), welcomed("analyst", None, "ken"));
+    let place = format!("/portal/evidence/{id}");
+    let page = text(&person.get(&format!("{place}?lang=en")));
+    assert!(page.contains("Stricter terms") && !page.contains("value=\"CLEAR\"") && page.contains("value=\"RED\""), "{page}");
+
+    // The same page as we see it: what the party gave, no form, and no release of it.
+    let releases = || desk.home.json(&["log", "list"]).as_array().unwrap().len();
+    let before = releases();
+    for path in [
+        "",
+        "/problems",
+        "/problems/download.csv",
+        "/problems/download.stix",
+        "/notices",
+        "/networks",
+        "/evidence",
+        "/downloads",
+        "/settings",
+    ] {
+        let view = analyst.get(&format!("/parties/other/view{path}"));
+        assert_eq!(view.status, 200, "{path}: {}", text(&view));
+    }
+    let view = text(&analyst.get(&format!("/parties/isp/view/evidence/{id}?lang=en")));
+    assert!(view.contains("&lt;b&gt;seen.jsonl") && view.contains("no preview is written to the log of releases"), "{view}");
+    assert!(!view.contains("method=\"post\" action=\"/portal") && view.contains(&format!("/parties/isp/view/evidence")), "{view}");
+    assert!(text(&analyst.get("/parties/isp/view/evidence")).contains(&format!("/parties/isp/view/evidence/{id}")));
+    assert_eq!(analyst.get(&format!("/parties/other/view/evidence/{id}")).status, 404, "what one party gave is not the other's");
+    assert!(text(&analyst.get("/parties/other/view/problems?days=365")).contains(BAD));
+    assert_eq!(releases(), before, "nobody was given anything");
+
+    assert_eq!(stranger.get(&place).status, 404);
+    assert_eq!(stranger.post(&format!("{place}/terms"), &[("tlp", "RED")]).status, 404);
+    assert_eq!(analyst.post(&format!("{place}/terms"), &[("tlp", "RED")]).status, 403);
+    let looser = person.post(&format!("{place}/terms?lang=ja"), &[("tlp", "CLEAR")]);
+    assert!(looser.status == 400 && text(&looser).contains("より緩い条件"), "{}", text(&looser));
+    assert_eq!(person.post(&format!("{place}/terms"), &[("tlp", "AMBER+STRICT")]).status, 303);
+    let now = text(&person.get(&format!("{place}?lang=ja")));
+    assert!(now.contains("取扱条件の変更履歴") && now.contains("tlp:amber+strict"), "{now}");
+    assert!(!text(&analyst.get("/parties/other/view/problems?days=365")).contains(BAD));
+    assert!(!desk.all_seen_by(&desk.other).contains(BAD));
+    desk.home.must_be_well();
 }

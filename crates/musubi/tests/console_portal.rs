@@ -312,8 +312,40 @@ fn a_partner_learns_nothing_of_anybody_else() {
     assert_eq!(tag(&a), tag(&a));
 
     // An agreement that ends stops the flow with the next request.
-    let revoked = us.post("/agreements/us-isp-a/revoke", "");
+    let seen = |page: &str| {
+        let found = page.split_once("name=\"seen\" value=\"").and_then(|(_, rest)| rest.split_once('"')).expect("what was seen");
+        format!("seen={}", found.0)
+    };
+    let form = seen(&text(&us.get("/agreements/us-isp-a/revoke")));
+    // Not by who has not looked, nor by who looked at what is no more: that is said, with what would end now.
+    for (form, path) in [("", "/agreements/us-isp-a/revoke"), ("seen=1", "/agreements/us-isp-a/revoke?lang=ja")] {
+        let refused = us.post(path, form);
+        assert_eq!(refused.status, 409, "{}", text(&refused));
+    }
+    world.home.ok(&[
+        "agreement",
+        "add",
+        "us-other",
+        "--kind",
+        "bilateral",
+        "--party",
+        "us",
+        "--party",
+        "isp-b",
+        "--max-tlp",
+        "clear",
+        "--purpose",
+        "notify",
+    ]);
+    let late = us.post("/agreements/us-isp-a/revoke?lang=ja", &form);
+    assert!(late.status == 409 && text(&late).contains("協定は終了していません"), "{}", text(&late));
+    assert!(text(&a.get("/portal/problems")).contains(OF_A), "nothing was ended");
+    let now = seen(&text(&late));
+    assert_ne!(now, form);
+    let revoked = us.post("/agreements/us-isp-a/revoke", &now);
     assert_eq!(revoked.status, 303, "{}", text(&revoked));
+    let again = us.post("/agreements/us-isp-a/revoke", &now);
+    assert!(again.status == 409 && text(&again).contains("ended already"), "{}", text(&again));
     let after = text(&a.get("/portal/problems"));
     assert!(!after.contains(OF_A), "{after}");
 

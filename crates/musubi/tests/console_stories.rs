@@ -340,14 +340,18 @@ async fn an_auditor_traces_a_release_by_keys_alone_and_can_change_nothing() {
     let bearer = format!("Bearer {}", token.token);
     assert_eq!(server.request("GET", "/portal/problems", &[("Authorization", &bearer)], b"").status, 200);
 
+    // No mouse from here to the end, and no script that clicks: an account by a link, out again, in again by name and password.
     let auditor = Person::at(browser, &server);
     auditor.goes("/sign-in?lang=en").await;
-    auditor.comes_by(&welcome(&told), "hanako", "Suzuki Hanako").await;
-    auditor.signs_out().await;
-    auditor.comes_by(invited["path"].as_str().unwrap(), "akira", "Mori Akira").await;
+    auditor.comes_by_keys(&welcome(&told), "hanako", "Suzuki Hanako").await;
+    auditor.signs_out_by_keys().await;
+    auditor.comes_by_keys(invited["path"].as_str().unwrap(), "akira", "Mori Akira").await;
+    auditor.signs_out_by_keys().await;
+    auditor.signs_in_by_keys("akira").await;
 
     // What was given to whom, and why.
     auditor.goes("/").await;
+    auditor.skips_to_the_page().await;
     auditor.tabs_through("nav .always a[href='/releases']").await;
     auditor.tabs_and_writes("#to", "isp-a").await;
     auditor.enters().await;
@@ -410,6 +414,7 @@ async fn an_auditor_traces_a_release_by_keys_alone_and_can_change_nothing() {
         auditor.browser.shows("a page", "footer").await;
         assert_eq!(auditor.counts("main .fault").await, 0, "{path}: {}", auditor.browser.text().await);
         assert_eq!(auditor.counts("main form[method=post], main [formaction]").await, 0, "{path} has what changes something");
+        auditor.skips_to_the_page().await;
     }
     for (path, form) in [
         ("/cases/c1/note", "text=x"),
@@ -426,6 +431,7 @@ async fn an_auditor_traces_a_release_by_keys_alone_and_can_change_nothing() {
     ] {
         assert_eq!(auditor.asks("POST", path, form).await, 403, "{path}");
     }
+    auditor.signs_out_by_keys().await;
     auditor.ends().await;
     drop(server);
     let case = home.json(&["case", "show", "c1"]);

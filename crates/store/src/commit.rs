@@ -138,7 +138,7 @@ impl Register {
     }
 }
 
-async fn retire(transaction: &mut sqlx::SqliteConnection, gone: &[Segment], now: i64) -> Result<(), StoreError> {
+pub(crate) async fn retire(transaction: &mut sqlx::SqliteConnection, gone: &[Segment], now: i64) -> Result<(), StoreError> {
     for segment in gone {
         let done = sqlx::query("UPDATE segment SET retired_at = $1 WHERE id = $2 AND retired_at IS NULL")
             .bind(now)

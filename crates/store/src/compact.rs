@@ -7,10 +7,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::compute::interleave_record_batch;
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -81,6 +82,47 @@ pub fn merge(
     now: i64,
     keep: &dyn Fn(&RecordBatch, usize) -> bool,
 ) -> Result<Vec<Segment>, StoreError> {
+    rewrite(home, inputs, level, now, keep, &Ok)
+}
+
+/// A segment written anew, with the rows of one evidence under other terms: by their numbers before and after. Counts for nothing until the
+/// register swaps them.
+///
+/// # Errors
+/// When the segment cannot be read or written.
+pub fn under_other_terms(
+    home: &Home,
+    segment: &Segment,
+    evidence: &str,
+    becomes: &BTreeMap<i64, i64>,
+    now: i64,
+) -> Result<Vec<Segment>, StoreError> {
+    let (of, terms) = (position("evidence").unwrap_or_default(), position("terms").unwrap_or_default());
+    let change = |rows: RecordBatch| {
+        let of = rows.column(of).as_string::<i32>();
+        let numbers = rows.column(terms).as_primitive::<Int64Type>().values();
+        let other = numbers.iter().enumerate().map(|(at, number)| match of.value(at) == evidence {
+            true => becomes.get(number).copied().unwrap_or(*number),
+            false => *number,
+        });
+        let mut columns = rows.columns().to_vec();
+        columns[terms] = Arc::new(Int64Array::from_iter_values(other));
+        Ok(RecordBatch::try_new(rows.schema(), columns)?)
+    };
+    rewrite(home, std::slice::from_ref(segment), segment.level, now, &|_, _| true, &change)
+}
+
+/// What is done to rows on the way: their order and number stay.
+type Change<'a> = &'a dyn Fn(RecordBatch) -> Result<RecordBatch, StoreError>;
+
+fn rewrite(
+    home: &Home,
+    inputs: &[Segment],
+    level: i64,
+    now: i64,
+    keep: &dyn Fn(&RecordBatch, usize) -> bool,
+    change: Change<'_>,
+) -> Result<Vec<Segment>, StoreError> {
     const BATCH: usize = 2048;
     let mut converter = RowConverter::new(sort_columns().map(|at| SortField::new(FILE_SCHEMA.field(at).data_type().clone())).collect())?;
     let mut inputs: Vec<Input> = inputs.iter().map(|s| Input::open(home, s, BATCH)).collect::<Result<_, _>>()?;
@@ -114,7 +156,7 @@ pub fn merge(
         }
         if picks.len() == BATCH || (heap.is_empty() && !picks.is_empty()) {
             let batches: Vec<&RecordBatch> = held.iter().collect();
-            let merged = interleave_record_batch(&batches, &picks)?;
+            let merged = change(interleave_record_batch(&batches, &picks)?)?;
             seen.note(&merged)?;
             if writer.is_none() {
                 writer = Some(MergeWriter::start(home, rows.unsigned_abs() as usize)?);

@@ -7,6 +7,7 @@ use crate::StoreError;
 use crate::answers::Answer;
 use crate::notices::{Notice, history, step};
 use crate::register::Register;
+use crate::restrictions::{STOPPED, TIGHTENED};
 
 /// Which notices; `None` asks for nothing.
 #[derive(Clone, Debug, Default)]
@@ -136,6 +137,11 @@ impl Register {
     /// [`StoreError::Refused`] when there is none, or it is not at such a place.
     pub async fn send_notice_again(&self, id: &str, by: &str, now: i64) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let sql = "SELECT EXISTS (SELECT 1 FROM notice_history WHERE notice = $1 AND what = $2)";
+        let tightened: i64 = sqlx::query_scalar(sql).bind(id).bind(TIGHTENED).fetch_one(&mut *transaction).await?;
+        if tightened != 0 {
+            return Err(StoreError::Refused(format!("notice {id}: {STOPPED}; the same mail is not sent again")));
+        }
         step(&mut transaction, id, &[State::Failed, State::Sent], State::Released, now, Some(by)).await?;
         sqlx::query("UPDATE notice SET next_attempt = $2, attempts = 0, reason = NULL, handing_since = NULL WHERE id = $1")
             .bind(id)

@@ -11,6 +11,8 @@
 //! tmp/                   being written; nothing in it counts
 //! lock                   held by whoever writes segments
 //! register.lock          held by whoever makes the tables of the register
+//! notices.lock           held by whoever plans or sends notices
+//! indicators.lock        held by whoever derives indicators or tells of them
 //! use                    held by all who have files that the register does not name yet, or copy what it names
 //! ```
 
@@ -135,6 +137,17 @@ impl Home {
     /// Waits for the right to file values under their places: one process at a time.
     pub(crate) fn filing(&self) -> Result<WriteLock, StoreError> {
         let (file, path) = self.lock_file("places.lock")?;
+        file.lock().map_err(StoreError::file(path))?;
+        Ok(WriteLock { _file: file })
+    }
+
+    /// Waits for the right to derive indicators from events, or to tell of them: so that neither goes on with terms that have become stricter
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn deriving(&self) -> Result<WriteLock, StoreError> {
+        let (file, path) = self.lock_file("indicators.lock")?;
         file.lock().map_err(StoreError::file(path))?;
         Ok(WriteLock { _file: file })
     }

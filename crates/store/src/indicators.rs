@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use casework::indicate::decay::HalfLives;
-use casework::indicate::indicator::{Grounds, Indicator, IndicatorId, Said, Source, What};
+use casework::indicate::indicator::{Grounds, Indicator, IndicatorId, Said, Source, Support, What};
 use casework::model::terms::Terms;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
@@ -30,7 +30,7 @@ pub struct Words {
 pub struct Deed<'a> {
     pub at: i64,
     pub by: &'a str,
-    /// `derived`, `added`, `sighted`, `false-positive`, `revoked`, `restored`, `expired`.
+    /// `derived`, `added`, `sighted`, `false-positive`, `revoked`, `restored`, `expired`, `tightened`.
     pub what: &'a str,
     pub because: &'a str,
 }
@@ -193,6 +193,33 @@ impl Register {
     pub async fn indicator_count(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar("SELECT count(*) FROM indicator").fetch_one(&self.pool).await?)
     }
+}
+
+/// Words for some indicators come under other terms: which indicators changed, and the number of the terms of each now.
+pub(crate) async fn under_other_terms(
+    transaction: &mut SqliteConnection,
+    ids: &BTreeSet<IndicatorId>,
+    concerns: impl Fn(&Source, &Support) -> bool,
+    becomes: &BTreeMap<i64, i64>,
+    by: &str,
+    at: i64,
+) -> Result<Vec<(IndicatorId, i64)>, StoreError> {
+    let mut held = Held::read(transaction).await?;
+    let mut all = Vec::new();
+    let ids: Vec<IndicatorId> = ids.iter().copied().collect();
+    for chunk in ids.chunks(ROWS) {
+        let mut rows = Vec::new();
+        for (_, remembered) in known(transaction, chunk.iter().copied()).await? {
+            let Some(indicator) = remembered.indicator.under_other_terms(&concerns, becomes) else { continue };
+            let terms = held.together(transaction, &indicator).await?;
+            rows.push(Remembered { indicator, terms, updated_at: at, ..remembered });
+        }
+        upsert(transaction, &rows.iter().collect::<Vec<_>>()).await?;
+        let changed: Vec<IndicatorId> = rows.iter().map(|one| one.indicator.id()).collect();
+        write_history(transaction, &changed, Deed { at, by, what: "tightened", because: "" }).await?;
+        all.extend(rows.iter().map(|one| (one.indicator.id(), one.terms)));
+    }
+    Ok(all)
 }
 
 /// The terms that are known, to hold what comes from several under all of theirs.

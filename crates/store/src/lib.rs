@@ -54,6 +54,7 @@ pub mod registries;
 pub mod release_tree;
 pub mod releases;
 pub mod repeats;
+pub mod restrictions;
 pub mod segment;
 pub mod shared;
 pub mod shared_releases;

@@ -460,7 +460,7 @@ pub(crate) fn pack(findings: &[Finding]) -> Result<Vec<u8>, StoreError> {
 /// At most 1 GiB of findings: some five million.
 const LARGEST: usize = 1 << 30;
 
-fn unpack(id: &str, packed: &[u8]) -> Result<Vec<Finding>, StoreError> {
+pub(crate) fn unpack(id: &str, packed: &[u8]) -> Result<Vec<Finding>, StoreError> {
     let damaged = |why: &dyn std::fmt::Display| StoreError::Refused(format!("notice {id}: {why}"));
     let bytes = zstd::bulk::Decompressor::upper_bound(packed).unwrap_or(LARGEST).min(LARGEST);
     let bytes = zstd::bulk::decompress(packed, bytes).map_err(|error| damaged(&error))?;

@@ -204,8 +204,7 @@ impl Register {
             visible("o", eyes)
         );
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(&eyes.party).bind(id).fetch_all(&mut *transaction).await?;
-        let rows: Vec<(i64, i64, i64, i64, String)> =
-            rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4))).collect();
+        let rows: Vec<Version> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4))).collect();
         let (first, last) = (rows.first().map(|row| row.1), rows.last().map(|row| row.1));
         let chosen = |version: i64| match wanted {
             Wanted::All => true,
@@ -222,31 +221,7 @@ impl Register {
         if rows.iter().any(|row| row.4 != eyes.party) {
             return Err(StoreError::Refused(format!("{id}: only who gave it may take it back")));
         }
-        let mut moments = Chance(chance ^ now as u64).moments(latest(&mut transaction, collection).await?, now, rows.len()).into_iter();
-        for (number, version, date_added, terms, giver) in &rows {
-            sqlx::query("DELETE FROM shared_object WHERE number = $1").bind(number).execute(&mut *transaction).await?;
-            sqlx::query(
-                "INSERT INTO shared_withdrawal (collection, id, version, date_added, terms, giver, withdrawn_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            )
-            .bind(collection)
-            .bind(id)
-            .bind(version)
-            .bind(date_added)
-            .bind(terms)
-            .bind(giver)
-            .bind(moments.next().unwrap_or(now))
-            .execute(&mut *transaction)
-            .await?;
-        }
-        sqlx::query(
-            "UPDATE shared_object SET newest = CASE WHEN version = (SELECT max(version) FROM shared_object WHERE id = $1 AND collection = $2) \
-             THEN 1 ELSE 0 END WHERE id = $1 AND collection = $2",
-        )
-        .bind(id)
-        .bind(collection)
-        .execute(&mut *transaction)
-        .await?;
+        gone(&mut transaction, collection, id, &rows, now, chance).await?;
         transaction.commit().await?;
         Ok(Some(rows.len() as u64))
     }
@@ -264,6 +239,62 @@ impl Register {
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(&eyes.party).fetch_all(&self.pool).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
     }
+}
+
+/// A version of an object: number, version, when it was added, terms, giver.
+type Version = (i64, i64, i64, i64, String);
+
+/// All versions of an object go, whoever gave them and whoever sees them: number and `date_added` of each.
+pub(crate) async fn take_back(
+    transaction: &mut SqliteConnection,
+    collection: i64,
+    id: &str,
+    now: i64,
+    chance: u64,
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let sql = "SELECT number, version, date_added, terms, giver FROM shared_object WHERE id = $1 AND +collection = $2 ORDER BY version, date_added";
+    let rows: Vec<Version> = sqlx::query_as(sql).bind(id).bind(collection).fetch_all(&mut *transaction).await?;
+    if !rows.is_empty() {
+        gone(transaction, collection, id, &rows, now, chance).await?;
+    }
+    Ok(rows.iter().map(|row| (row.0, row.2)).collect())
+}
+
+/// These versions are taken back: whoever could see them is told so.
+async fn gone(
+    transaction: &mut SqliteConnection,
+    collection: i64,
+    id: &str,
+    rows: &[Version],
+    now: i64,
+    chance: u64,
+) -> Result<(), StoreError> {
+    let mut moments = Chance(chance ^ now as u64).moments(latest(&mut *transaction, collection).await?, now, rows.len()).into_iter();
+    for (number, version, date_added, terms, giver) in rows {
+        sqlx::query("DELETE FROM shared_object WHERE number = $1").bind(number).execute(&mut *transaction).await?;
+        sqlx::query(
+            "INSERT INTO shared_withdrawal (collection, id, version, date_added, terms, giver, withdrawn_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(collection)
+        .bind(id)
+        .bind(version)
+        .bind(date_added)
+        .bind(terms)
+        .bind(giver)
+        .bind(moments.next().unwrap_or(now))
+        .execute(&mut *transaction)
+        .await?;
+    }
+    sqlx::query(
+        "UPDATE shared_object SET newest = CASE WHEN version = (SELECT max(version) FROM shared_object WHERE id = $1 AND collection = $2) \
+         THEN 1 ELSE 0 END WHERE id = $1 AND collection = $2",
+    )
+    .bind(id)
+    .bind(collection)
+    .execute(&mut *transaction)
+    .await?;
+    Ok(())
 }
 
 #[derive(Debug, Default, serde::Deserialize, serde::Serialize)]

@@ -86,31 +86,44 @@ impl Register {
     /// When the register cannot be read.
     pub async fn who_fetched(&self, collection: i64, id: &str) -> Result<Vec<Fetched>, StoreError> {
         self.settle().await?;
-        let mut fetched = Vec::new();
-        let versions =
-            sqlx::query("SELECT number, date_added, version FROM shared_object WHERE id = $1 AND +collection = $2 ORDER BY date_added")
-                .bind(id)
-                .bind(collection)
-                .fetch_all(&self.pool)
-                .await?;
-        for version in versions {
-            let (number, date_added, version): (i64, i64, i64) = (version.get(0), version.get(1), version.get(2));
-            let pages = sqlx::query(
-                "SELECT party, release.id, kind, objects, released_at FROM shared_release JOIN release ON release.number = shared_release.release \
-                 WHERE collection = $1 AND first <= $2 AND last >= $2 ORDER BY release.number",
-            )
-            .bind(collection)
-            .bind(date_added)
-            .fetch_all(&self.pool)
-            .await?;
-            for page in pages {
-                if unpack(page.get(3)).any(|one| one == number) {
-                    fetched.push(Fetched { party: page.get(0), release: page.get(1), kind: page.get(2), version, at: page.get(4) });
-                }
-            }
-        }
-        Ok(fetched)
+        who_fetched(&mut *self.pool.acquire().await?, collection, id).await
     }
+}
+
+/// As one connection sees it.
+pub(crate) async fn who_fetched(connection: &mut SqliteConnection, collection: i64, id: &str) -> Result<Vec<Fetched>, StoreError> {
+    let mut fetched = Vec::new();
+    let versions =
+        sqlx::query("SELECT number, date_added, version FROM shared_object WHERE id = $1 AND +collection = $2 ORDER BY date_added")
+            .bind(id)
+            .bind(collection)
+            .fetch_all(&mut *connection)
+            .await?;
+    for version in versions {
+        let (number, date_added, version): (i64, i64, i64) = (version.get(0), version.get(1), version.get(2));
+        let pages = pages_with(connection, collection, number, date_added).await?;
+        fetched.extend(pages.into_iter().map(|(party, release, kind, at)| Fetched { party, release, kind, version, at }));
+    }
+    Ok(fetched)
+}
+
+/// The pages of a collection that a version of an object was in, also when it is there no more: party, release, kind, when.
+pub(crate) async fn pages_with(
+    connection: &mut SqliteConnection,
+    collection: i64,
+    number: i64,
+    date_added: i64,
+) -> Result<Vec<(String, String, String, i64)>, StoreError> {
+    let pages = sqlx::query(
+        "SELECT party, release.id, kind, objects, released_at FROM shared_release JOIN release ON release.number = shared_release.release \
+         WHERE collection = $1 AND first <= $2 AND last >= $2 ORDER BY release.number",
+    )
+    .bind(collection)
+    .bind(date_added)
+    .fetch_all(connection)
+    .await?;
+    let with = pages.iter().filter(|page| unpack(page.get(3)).any(|one| one == number));
+    Ok(with.map(|page| (page.get(0), page.get(1), page.get(2), page.get(4))).collect())
 }
 
 /// Remembers which objects were in pages whose releases have these numbers.

@@ -361,6 +361,35 @@ impl Indicator {
         }
     }
 
+    /// The same where some of what speaks for it is under other terms since: those words that `concerns` chooses, by the numbers of their terms
+    /// before and after. `None` when nothing of it changes.
+    pub fn under_other_terms(&self, concerns: impl Fn(&Source, &Support) -> bool, becomes: &BTreeMap<i64, i64>) -> Option<Self> {
+        let other = |terms: &[i64]| {
+            let mut terms: Vec<i64> = terms.iter().map(|number| becomes.get(number).copied().unwrap_or(*number)).collect();
+            terms.sort_unstable();
+            terms.dedup();
+            terms
+        };
+        let mut next = Self { support: BTreeMap::new(), ..self.clone() };
+        let mut changed = false;
+        for (source, support) in &self.support {
+            let terms = other(&support.terms);
+            if !concerns(source, support) || terms == support.terms {
+                next.hear(Said::For(source.clone(), support.clone()));
+                continue;
+            }
+            changed = true;
+            let source = match source {
+                Source::Rule { rule, reporter, terms } => {
+                    Source::Rule { rule: rule.clone(), reporter: reporter.clone(), terms: other(terms) }
+                }
+                source => source.clone(),
+            };
+            next.hear(Said::For(source, Support { terms, ..support.clone() }));
+        }
+        changed.then_some(next)
+    }
+
     /// What it is worth now to one who may know what came under the terms that `open` allows.
     pub fn worth(&self, half_lives: &HalfLives, now: Timestamp, open: impl Fn(i64) -> bool) -> Worth {
         let known: Vec<&Support> = self.support.values().filter(|support| support.is_open(&open)).collect();

@@ -13,10 +13,10 @@ use datafusion::arrow::array::AsArray as _;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use jiff::Timestamp;
-use store::events::Questions;
 
 use super::Server;
 use super::standing::Standing;
+use crate::console::visit::Fault;
 use crate::receive::registry_in;
 
 /// Claims that are told; what changes beyond them is as many entries as nobody looks at.
@@ -61,7 +61,7 @@ impl Effect {
         old: Option<&Agreement>,
         new: Option<&Agreement>,
         now: Timestamp,
-    ) -> Result<Self> {
+    ) -> Result<Self, Fault> {
         let known = standing.agreements().iter().filter(|known| old.is_none_or(|old| known.id != old.id));
         let agreements: Vec<Agreement> = known.chain(new).cloned().collect();
         let both: Vec<&Agreement> = old.into_iter().chain(new).collect();
@@ -83,7 +83,7 @@ impl Effect {
     ///
     /// # Errors
     /// When events cannot be counted.
-    pub(crate) async fn of_party(server: &Server, standing: &Standing, becomes: &Party, now: Timestamp) -> Result<Self> {
+    pub(crate) async fn of_party(server: &Server, standing: &Standing, becomes: &Party, now: Timestamp) -> Result<Self, Fault> {
         let after = After {
             parties: with(standing, becomes),
             agreements: standing.agreements().to_vec(),
@@ -94,7 +94,7 @@ impl Effect {
         Self::of(server, standing, after, now).await
     }
 
-    async fn of(server: &Server, standing: &Standing, after: After, now: Timestamp) -> Result<Self> {
+    async fn of(server: &Server, standing: &Standing, after: After, now: Timestamp) -> Result<Self, Fault> {
         let terms: BTreeMap<i64, Terms> = standing.all_terms().map(|(id, terms)| (id, terms.clone())).collect();
         let Some(own) = standing.own.clone() else {
             return Ok(Self { differences: Vec::new(), held: BTreeMap::new(), terms, nobody: true });
@@ -128,8 +128,8 @@ fn with(standing: &Standing, becomes: &Party) -> Vec<Party> {
 }
 
 /// How many events are held under which terms.
-async fn held(server: &Server) -> Result<BTreeMap<i64, u64>> {
-    let questions = Questions::open_page(&server.home, &server.register).await?;
+async fn held(server: &Server) -> Result<BTreeMap<i64, u64>, Fault> {
+    let questions = server.asking().await?;
     let mut held = BTreeMap::new();
     for batch in questions.sql("SELECT terms, count(*) AS events FROM events GROUP BY terms").await?.collect().await? {
         let column = |at: usize| cast(batch.column(at), &DataType::Int64);

@@ -73,7 +73,7 @@ pub(crate) struct Server {
     /// Who is responsible for what.
     pub(crate) responsible: crate::console::portal::mine::Responsibles,
     /// Questions about events that run at once.
-    pub(crate) questions: Semaphore,
+    pub(crate) questions: Arc<Semaphore>,
     /// Uploads that are being written to now, and a bell for those that wait to be read.
     pub(crate) uploads: rest::arriving::Desk,
     pub(crate) telemetry: telemetry::Telemetry,
@@ -163,7 +163,7 @@ impl Server {
             sums: crate::console::asking::Sums::default(),
             misp: misp::shelf::Shelf::default(),
             responsible: crate::console::portal::mine::Responsibles::default(),
-            questions: Semaphore::new(limits.questions as usize),
+            questions: Arc::new(Semaphore::new(limits.questions as usize)),
             uploads: rest::arriving::Desk::default(),
             telemetry: telemetry::Telemetry::new(limits.otlp.as_deref())?,
             limits,

@@ -27,6 +27,7 @@ enum Order {
 }
 
 /// What is to be done with the journal.
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are pages")]
 enum Note {
     Page(PageGiven, oneshot::Sender<Noted>),
     Turn(oneshot::Sender<Turn>),
@@ -35,6 +36,7 @@ enum Note {
 }
 
 /// What became of a page.
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are given")]
 enum Noted {
     Given(Released<Content>),
     /// The journal cannot take it now.

@@ -6,7 +6,6 @@ mod agreement;
 mod backup;
 mod case;
 mod collection;
-mod columns;
 mod compact;
 mod config;
 mod correlate;

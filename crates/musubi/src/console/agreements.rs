@@ -277,24 +277,52 @@ async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Agreement>) ->
 }
 
 async fn before_revoking(visit: Visit, Path(id): Path<String>) -> Answer {
+    ending(&visit, &id, false).await
+}
+
+/// What would end with it, and the button; that something has changed since this was shown.
+async fn ending(visit: &Visit, id: &str, changed: bool) -> Answer {
+    // The count is read before what it counts: a change in between is seen when the button is pressed.
+    let change = visit.server.register.policy_change().await?;
     let standing = visit.server.desk.standing(visit.now).await?;
-    let agreement = known(&standing, &id)?;
+    let agreement = known(&standing, id)?;
+    let title = format!("{}: {}", visit.say("agreements-revoke"), agreement.name);
+    if agreement.revoked_at.is_some() {
+        let body = html! { p.wrong role="alert" { (visit.say("agreements-revoked-already")) } (described(visit, agreement)) };
+        return Ok(conflict(visit.page(&title, &body)));
+    }
     let effect = Effect::of_agreement(&visit.server, &standing, Some(agreement), None, visit.now).await?;
     let body = html! {
-        (described(&visit, agreement))
+        @if changed { p.wrong role="alert" { (visit.say("agreements-revoke-changed")) } }
+        (described(visit, agreement))
         h2 { (visit.say("effect-title")) }
-        (effect::show(&visit, &effect))
+        (effect::show(visit, &effect))
         form.actions method="post" action={ "/agreements/" (id) "/revoke" } {
+            input type="hidden" name="seen" value=(change);
             button.danger type="submit" data-question=(visit.say_with("agreements-revoke-really", &[("name", agreement.name.clone().into())])) { (visit.say("agreements-revoke")) }
             a.button href={ "/agreements/" (id) } { (visit.say("effect-leave")) }
         }
     };
-    Ok(visit.page(&format!("{}: {}", visit.say("agreements-revoke"), agreement.name), &body))
+    let page = visit.page(&title, &body);
+    Ok(if changed { conflict(page) } else { page })
 }
 
-async fn revoke(visit: Visit, Path(id): Path<String>) -> Answer {
-    if !visit.server.register.revoke_agreement(&id, visit.now).await? {
-        return Err(Fault::NotFound);
+fn conflict(mut page: axum::response::Response) -> axum::response::Response {
+    *page.status_mut() = axum::http::StatusCode::CONFLICT;
+    page
+}
+
+/// Only what somebody looked at is ended: with the effect as it was shown, and while nothing else has changed since.
+async fn revoke(visit: Visit, Path(id): Path<String>, body: Bytes) -> Answer {
+    let standing = visit.server.desk.standing(visit.now).await?;
+    known(&standing, &id)?;
+    let seen = Query::of_form(&body).one("seen").and_then(|text| text.parse::<i64>().ok());
+    match seen {
+        Some(seen) if visit.server.register.revoke_agreement_seen(&id, visit.now, Some(seen)).await? == Some(true) => {
+            let mut response = visit.on_to(&format!("/agreements/{id}"));
+            response.extensions_mut().insert(Detail(format!("{id} revoked")));
+            Ok(response)
+        }
+        _ => ending(&visit, &id, true).await,
     }
-    Ok(visit.on_to(&format!("/agreements/{id}")))
 }

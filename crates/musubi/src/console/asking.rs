@@ -1,5 +1,8 @@
 //! Asking events for a page: sums from memory, rows by question. Few questions at once, each in little memory and time, and each is over
 //! when whoever asked has gone.
+//!
+//! Nothing that answers requests opens the engine but by a turn that is taken here: a turn is what a question is asked with ([`Asking`]).
+//! Whoever has one takes no second before it is given back, or many who wait for their second would keep each other out.
 
 use std::num::NonZero;
 use std::ops::Range;
@@ -7,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use casework::share::Redactions;
 use datafusion::arrow::array::RecordBatch;
+use datafusion::prelude::DataFrame;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,6 +22,7 @@ use store::filter::Filter;
 use store::home::Home;
 use store::newest::Span;
 use store::register::Register;
+use store::terms::KnownTerms;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::overview::Summary;
@@ -36,6 +42,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(10);
 pub(crate) struct Sums {
     figures: KeptFigures,
     turns: Arc<Semaphore>,
+    /// Of outside parties in the portal: however many of them ask, our own pages are answered.
+    outside: Arc<Semaphore>,
     /// For files: whoever takes one slowly keeps nobody from a page.
     files: Arc<Semaphore>,
     /// What the overview shows, as long as nothing changes.
@@ -45,10 +53,12 @@ pub(crate) struct Sums {
 
 impl Default for Sums {
     fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, NonZero::get).max(2);
         Self {
             figures: KeptFigures::default(),
             // A question uses all cores: more at once than these would only hold memory.
-            turns: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, NonZero::get).max(2))),
+            turns: Arc::new(Semaphore::new(cores)),
+            outside: Arc::new(Semaphore::new(cores)),
             files: Arc::new(Semaphore::new(FILES)),
             summary: Mutex::new(None),
             knowledge: super::lookup::Knowledge::default(),
@@ -74,20 +84,61 @@ impl Server {
 
     /// A turn to ask for a page.
     pub(crate) async fn asking(&self) -> Result<Asking, Fault> {
-        self.turn(&self.sums.turns).await
+        self.page(&self.sums.turns, PATIENCE).await
     }
 
     /// A turn to write a file.
     pub(crate) async fn writing(&self) -> Result<Asking, Fault> {
-        self.turn(&self.sums.files).await
+        self.page(&self.sums.files, PATIENCE).await
     }
 
-    async fn turn(&self, turns: &Arc<Semaphore>) -> Result<Asking, Fault> {
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(turns).acquire_owned()).await;
-        let Ok(turn) = turn else { return Err(Fault::TooMany(PATIENCE)) };
-        let turn = turn.map_err(anyhow::Error::from)?;
-        Ok(Asking { home: self.home.clone(), register: self.register.clone(), questions: OnceCell::new(), _turn: turn })
+    /// A turn for a program of ours; it waits as long as it wants to.
+    pub(crate) async fn asking_by_machine(&self, patience: Duration) -> Result<Asking, Fault> {
+        self.page(&self.questions, patience).await
     }
+
+    /// A turn for a program of an outside party, which sees what `admits` lets through.
+    pub(crate) async fn asking_by_machine_of(
+        &self,
+        admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send,
+        patience: Duration,
+    ) -> Result<Asking, Fault> {
+        let turn = turn(&self.questions, patience).await?;
+        self.limited(turn, admits).await
+    }
+
+    /// A turn for a page of the portal, which sees what `admits` lets through.
+    pub(crate) async fn asking_outside(&self, admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send) -> Result<Asking, Fault> {
+        let turn = turn(&self.sums.outside, PATIENCE).await?;
+        self.limited(turn, admits).await
+    }
+
+    /// A turn for work that asks by itself: what a button on a page does.
+    pub(crate) async fn working(&self) -> Result<Turn, Fault> {
+        turn(&self.sums.turns, PATIENCE).await
+    }
+
+    async fn page(&self, turns: &Arc<Semaphore>, patience: Duration) -> Result<Asking, Fault> {
+        let turn = turn(turns, patience).await?;
+        Ok(Asking { home: self.home.clone(), register: self.register.clone(), questions: OnceCell::new(), outside: false, _turn: turn })
+    }
+
+    async fn limited(&self, turn: Turn, admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send) -> Result<Asking, Fault> {
+        let questions = OnceCell::new_with(Some(Questions::open_for(&self.home, &self.register, admits).await?));
+        Ok(Asking { home: self.home.clone(), register: self.register.clone(), questions, outside: true, _turn: turn })
+    }
+}
+
+/// The right to ask, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
+
+async fn turn(turns: &Arc<Semaphore>, patience: Duration) -> Result<Turn, Fault> {
+    let permit = tokio::time::timeout(patience, Arc::clone(turns).acquire_owned()).await;
+    let Ok(permit) = permit else { return Err(Fault::TooMany(patience)) };
+    Ok(Turn { _permit: permit.map_err(anyhow::Error::from)? })
 }
 
 /// Whoever has a turn.
@@ -95,9 +146,11 @@ impl Server {
 pub(crate) struct Asking {
     home: Home,
     register: Register,
-    /// The engine is opened by the first question to it.
+    /// The engine as those see it who have this turn. For our own people it is opened by the first question to it.
     questions: OnceCell<Questions>,
-    _turn: OwnedSemaphorePermit,
+    /// An outside party asks: only the engine knows what it may see.
+    outside: bool,
+    _turn: Turn,
 }
 
 /// Why there is no answer.
@@ -123,8 +176,14 @@ impl Told {
 }
 
 impl Asking {
-    async fn questions(&self) -> Result<&Questions, store::StoreError> {
+    /// The engine.
+    pub(crate) async fn questions(&self) -> Result<&Questions, store::StoreError> {
         self.questions.get_or_try_init(|| Questions::open_page(&self.home, &self.register)).await
+    }
+
+    /// A question to the engine.
+    pub(crate) async fn sql(&self, sql: &str) -> Result<DataFrame, store::StoreError> {
+        self.questions().await?.sql(sql).await
     }
 
     /// At most so many rows.
@@ -154,7 +213,7 @@ impl Asking {
         tokio::time::timeout(within, work).await.unwrap_or(Err(NoAnswer::Late))
     }
 
-    /// The newest rows of a filter that need no engine ([`store::newest::judges`]), behind a place in their order.
+    /// The newest rows of a filter that needs no engine ([`store::newest::judges`]), behind a place in their order. Refused for an outside party.
     pub(crate) async fn newest(
         &self,
         wanted: &Filter,
@@ -162,9 +221,34 @@ impl Asking {
         behind: Option<&(Timestamp, String)>,
         columns: &[&str],
         most: usize,
-    ) -> Result<Vec<Value>, NoAnswer> {
-        let found = newest(&self.home, &self.register, wanted, span, behind, columns, most).await;
-        found.map_err(|error| NoAnswer::Wrong(format!("{error:#}")))
+    ) -> anyhow::Result<Vec<Value>> {
+        self.for_ourselves()?;
+        let behind = match behind {
+            Some((time, id)) => Some((time.as_microsecond(), identity(id)?)),
+            None => None,
+        };
+        let time = span.map_or(i64::MIN..i64::MAX, |span| span.start.as_microsecond()..span.end.as_microsecond());
+        let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
+        let (home, segments, wanted) = (self.home.clone(), self.register.segments().await?, wanted.clone());
+        let read = move || {
+            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+            store::newest::newest(&home, &segments, &wanted, &Span { time, behind }, &columns, most)
+        };
+        objects(&[tokio::task::spawn_blocking(read).await??])
+    }
+
+    fn for_ourselves(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.outside, "what an outside party may see only the engine knows");
+        Ok(())
+    }
+
+    /// The event of an identity of 32 hexadecimal digits; `at`, where that is known, is its time. Refused for an outside party.
+    pub(crate) async fn event(&self, id: &str, at: Option<Timestamp>) -> anyhow::Result<Option<Value>> {
+        self.for_ourselves()?;
+        let (id, at) = (identity(id)?, at.map(Timestamp::as_microsecond));
+        let (home, segments) = (self.home.clone(), self.register.segments().await?);
+        let found = tokio::task::spawn_blocking(move || store::newest::with_id(&home, &segments, &id, at)).await??;
+        Ok(objects(found.as_slice())?.into_iter().next())
     }
 
     /// All rows as they come, for an export; the turn is kept until they have.
@@ -174,39 +258,8 @@ impl Asking {
     }
 }
 
-/// The newest rows of a filter, from the files, behind a place in their order.
-pub(crate) async fn newest(
-    home: &Home,
-    register: &Register,
-    wanted: &Filter,
-    span: Option<Range<Timestamp>>,
-    behind: Option<&(Timestamp, String)>,
-    columns: &[&str],
-    most: usize,
-) -> anyhow::Result<Vec<Value>> {
-    let behind = match behind {
-        Some((time, id)) => {
-            let id = u128::from_str_radix(id, 16).with_context(|| format!("{id:?} is no identity"))?;
-            Some((time.as_microsecond(), id.to_be_bytes()))
-        }
-        None => None,
-    };
-    let time = span.map_or(i64::MIN..i64::MAX, |span| span.start.as_microsecond()..span.end.as_microsecond());
-    let (home, segments, wanted) = (home.clone(), register.segments().await?, wanted.clone());
-    let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
-    let read = move || {
-        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        store::newest::newest(&home, &segments, &wanted, &Span { time, behind }, &columns, most)
-    };
-    objects(&[tokio::task::spawn_blocking(read).await??])
-}
-
-/// The event of an identity of 32 hexadecimal digits; `at`, where that is known, is its time.
-pub(crate) async fn event(home: &Home, register: &Register, id: &str, at: Option<Timestamp>) -> anyhow::Result<Option<Value>> {
-    let id = u128::from_str_radix(id, 16).with_context(|| format!("{id:?} is no identity"))?.to_be_bytes();
-    let (home, segments, at) = (home.clone(), register.segments().await?, at.map(Timestamp::as_microsecond));
-    let found = tokio::task::spawn_blocking(move || store::newest::with_id(&home, &segments, &id, at)).await??;
-    Ok(objects(found.as_slice())?.into_iter().next())
+fn identity(id: &str) -> anyhow::Result<[u8; 16]> {
+    Ok(u128::from_str_radix(id, 16).with_context(|| format!("{id:?} is no identity"))?.to_be_bytes())
 }
 
 /// Rows that come, and the turn they come in.
@@ -214,4 +267,42 @@ pub(crate) async fn event(home: &Home, register: &Register, id: &str, at: Option
 pub(crate) struct Stream {
     pub(crate) rows: datafusion::execution::SendableRecordBatchStream,
     _asking: Asking,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Files of a folder that hold these words.
+    fn naming(folder: &Path, words: &[String], found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                naming(&path, words, found);
+            } else if std::fs::read_to_string(&path).is_ok_and(|text| words.iter().any(|words| text.contains(words))) {
+                found.push(path.to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_answers_requests_opens_the_engine_without_a_turn() {
+        let (source, mut found) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), Vec::new());
+        let words = ["(", "_page(", "_for("].map(|way| format!("Questions::open{way}"));
+        for folder in ["console", "api"] {
+            naming(&source.join(folder), &words, &mut found);
+        }
+        assert!(found.iter().all(|path| path.ends_with("src/console/asking.rs")) && found.len() == 1, "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_when_all_turns_are_taken_waits_and_is_then_told_so() {
+        let turns = Arc::new(Semaphore::new(1));
+        let first = turn(&turns, Duration::ZERO).await.unwrap();
+        assert!(matches!(turn(&turns, Duration::ZERO).await, Err(Fault::TooMany(_))));
+        drop(first);
+        assert!(turn(&turns, Duration::ZERO).await.is_ok(), "given back");
+    }
 }

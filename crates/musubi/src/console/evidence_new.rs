@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::extract::{Path, Request};
 use casework::model::rights::Right;
+use casework::told::Place;
 use maud::{Markup, html};
+use store::uploads::Upload;
 
 use super::Route;
 use super::elements::form::{Field, field};
@@ -47,14 +49,13 @@ async fn ask(visit: Visit) -> Answer {
         }
         h2 { (visit.say("evidence-new-recent")) }
         @if recent.is_empty() { (empty(&visit.say("evidence-new-none"), None)) }
-        @else { (list(&visit, "/evidence/new", &recent)) }
+        @else { (list(&visit, "/evidence/new", &recent, true)) }
     };
     Ok(visit.page(&visit.say("evidence-new-title"), &body))
 }
 
-/// Uploads, each a way to what became of it. An outside party is not told what was known before.
-pub(super) fn list(visit: &Visit, base: &str, uploads: &[store::uploads::Upload]) -> Markup {
-    let ours = !visit.who.as_ref().is_some_and(|who| who.role.is_partner());
+/// Uploads, each a way to what became of it. An outside party is not told what was known before: then it is not `ours`.
+pub(super) fn list(visit: &Visit, base: &str, uploads: &[Upload], ours: bool) -> Markup {
     let mut columns = vec![
         Column::text(visit.say("evidence-new-name")),
         Column::text(visit.say("evidence-new-at")),
@@ -117,19 +118,25 @@ pub(super) async fn taken(visit: &Visit, request: Request, base: &str) -> Answer
         [one] => visit.on_to(&format!("{base}/{one}")),
         _ => visit.on_to(base),
     };
-    let told = |upload: &store::uploads::Upload| format!("{} ({})", upload.id, upload.terms.as_deref().unwrap_or("terms of feed or giver"));
+    let told = |upload: &Upload| format!("{} ({})", upload.id, upload.terms.as_deref().unwrap_or("terms of feed or giver"));
     response.extensions_mut().insert(Detail(uploads.iter().map(told).collect::<Vec<_>>().join(", ")));
     Ok(response)
 }
 
 async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
-    became(&visit, &id, "/evidence/new").await
+    let upload = own(&visit, &id).await?;
+    let body = became(&visit, &upload, "/evidence/new", true);
+    let title = visit.say("evidence-new-one");
+    Ok(if is_under_way(&upload) { visit.page_again(&title, 1, &body) } else { visit.page(&title, &body) })
 }
 
-/// What became of an upload, row by row.
-pub(super) async fn became(visit: &Visit, id: &str, base: &str) -> Answer {
-    let upload = own(visit, id).await?;
-    let ours = !visit.who()?.role.is_partner();
+/// It changes while one looks.
+pub(super) fn is_under_way(upload: &Upload) -> bool {
+    upload.ended_at.is_none() && upload.state != "open"
+}
+
+/// What became of an upload, row by row; as an outside party is told it when it is not `ours`.
+pub(super) fn became(visit: &Visit, upload: &Upload, base: &str, ours: bool) -> Markup {
     let outcome: Outcome = upload.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let mut pairs = vec![
         (visit.say("evidence-new-name"), html! { (upload.name) }),
@@ -162,17 +169,19 @@ pub(super) async fn became(visit: &Visit, id: &str, base: &str) -> Answer {
         .iter()
         .map(|one| {
             let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
-            vec![html! { (one["row"].as_u64().map(grouped).unwrap_or_default()) }, html! { (text("path")) }, html! { (text("reason")) }]
+            vec![
+                html! { (one["row"].as_u64().map(grouped).unwrap_or_default()) },
+                html! { (text("path")) },
+                html! { (visit.told(Place::Rejection, &text("reason"))) },
+            ]
         })
         .collect();
-    let body = html! {
+    html! {
         (facts(&pairs))
         @if outcome.known { p { (visit.say("evidence-new-known")) } }
-        @if let Some(error) = &outcome.error { p.wrong role="alert" { (error) } }
+        @if let Some(error) = &outcome.error { p.wrong role="alert" { (visit.told(Place::Rejection, error)) } }
         @if !over && upload.state == "open" { p { (visit.say("evidence-new-open-why")) } }
         @if !rows.is_empty() { h2 { (visit.say("evidence-new-rejections")) } (table(&visit.say("evidence-new-rejections"), &columns, &rows)) }
         p { a href=(base) { (visit.say("evidence-new-another")) } }
-    };
-    let title = visit.say("evidence-new-one");
-    Ok(if over || upload.state == "open" { visit.page(&title, &body) } else { visit.page_again(&title, 1, &body) })
+    }
 }

@@ -16,7 +16,6 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use formats::value;
 use maud::{Markup, html};
-use store::events::Questions;
 
 use super::Route;
 use super::elements::query::Query;
@@ -202,7 +201,7 @@ async fn subject(visit: &Visit, standing: &std::sync::Arc<Standing>, query: &Que
     if event.len() != 32 || !event.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Ok(None);
     }
-    let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
+    let questions = visit.server.asking().await?;
     let sql = format!(
         "SELECT terms, coalesce(source_asn_by_table, source_asn) AS asn, source_ip, source_fqdn, source_url, coalesce(source_country_by_table, source_country) AS country, \
          product_vendor, product_name FROM events WHERE id = '{event}' LIMIT 1"

@@ -73,8 +73,10 @@ async fn found(visit: &Visit, value: &Meaning, far: bool) -> Result<Markup, Faul
     let figures = server.figures().await?;
     // Before all are counted, no day is known to be empty.
     let days = figures.by_day(&store::figures::Asked::default(), None).filter(|_| figures.uncounted() == 0);
-    let eyes = Eyes::Page { days: days.as_deref(), far };
+    let asking = if matches!(value, Meaning::Address(_)) { None } else { Some(server.asking().await?) };
+    let eyes = Eyes::Page { days: days.as_deref(), far, asking: asking.as_ref() };
     let known = tokio::time::timeout(LONGEST, about(&server.home, Some(&server.register), eyes, value, NEWEST)).await;
+    drop(asking);
     let (about, newest) = match known {
         Ok(known) => known?,
         Err(_) => return Ok(empty(&visit.say("events-late"), Some((&filter::link(&[("q", &value.text())]), &visit.say("nav-events"))))),

@@ -45,7 +45,13 @@ impl Visit {
             "way" => ours("proof", value),
             "role" => ours("role", value),
             "what" => ours("sentence-what", &value.replace([' ', '/'], "-")),
-            "sentence" => self.told_within(place, value, depth - 1),
+            "expected" => ours("sentence-expected", &slug(value)),
+            "nothing" => ours("sentence-nothing", &slug(value)),
+            "what-kind" => ours("sentence-kind", &slug(value)),
+            "advice" => ours("sentence-advice", &slug(value)),
+            "flaw" => ours("sentence-flaw", &slug(value)),
+            "meaning" => self.say(&format!("sentence-{value}")),
+            "sentence" | "reason" | "why" => self.told_within(place, value, depth - 1),
             "sentences" => {
                 value.split("; ").map(|one| self.told_within(place, one, depth - 1)).collect::<Vec<_>>().join(&self.say("sentence-after"))
             }
@@ -53,6 +59,13 @@ impl Visit {
             _ => value.to_owned(),
         }
     }
+}
+
+/// As keys of words are written.
+fn slug(text: &str) -> String {
+    let words: Vec<String> =
+        text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    words.join("-")
 }
 
 #[cfg(test)]
@@ -63,7 +76,7 @@ mod tests {
 
     #[test]
     fn every_sentence_has_its_words() {
-        for place in [Place::Policy, Place::Notice, Place::Takedown, Place::Audit, Place::Job] {
+        for place in [Place::Policy, Place::Notice, Place::Takedown, Place::Audit, Place::Job, Place::Rejection] {
             for (key, pattern) in place.sentences().iter().copied().flatten() {
                 let key = format!("sentence-{key}");
                 for language in [Language::En, Language::Ja] {
@@ -77,6 +90,16 @@ mod tests {
                         assert!(said.contains(&format!("<{name}>")), "{key} in {}: {said} does not say {name}", language.as_str());
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_that_is_a_word_of_ours_has_a_word() {
+        for (name, word) in casework::told::words() {
+            let key = if name == "meaning" { format!("sentence-{word}") } else { format!("sentence-{name}-{}", slug(word)) };
+            for language in [Language::En, Language::Ja] {
+                assert!(Words::of(language).has(&key), "{key} in {}", language.as_str());
             }
         }
     }

@@ -22,7 +22,6 @@ use store::register::Register;
 use store::takedowns::{NewTakedown, Request};
 
 use super::world::PROVIDERS;
-use crate::cli::indicator_derive;
 use crate::cli::lookup::objects;
 use crate::jobs::office::desk;
 use crate::jobs::takedowns::{self, Wish};
@@ -164,7 +163,7 @@ async fn at_work(home: &Home, register: &Register, now: Timestamp) -> Result<()>
     };
     let grouped_at = now - SignedDuration::from_hours(62);
     register.group_events(home, &grouping, grouped_at, "demo").await?;
-    indicator_derive::derive(home, register, since, now, "demo").await?;
+    crate::jobs::derive::derive(home, register, since, now, "demo").await?;
     let cases = register.cases(&Wanted { limit: Some(12), ..Wanted::default() }).await?;
     let standing = crate::api::standing::Desk::new(register.clone(), crate::sign_in::bearer::Issuers::default()).standing(now).await?;
     let mut begun = 0;

@@ -17,9 +17,9 @@ use store::home::Home;
 use store::register::Register;
 
 use crate::api::misp;
-use crate::cli::feed::Pull;
-use crate::cli::indicator_publish::publish;
-use crate::cli::share::Stix;
+use crate::jobs::bundle::Stix;
+use crate::jobs::feed::Pull;
+use crate::jobs::publish::publish;
 use crate::sign_in::{Role, give_token};
 
 /// What there is to be seen.

@@ -128,7 +128,7 @@ async fn once(server: &Arc<Server>, again: bool) -> Result<usize> {
 }
 
 /// The outside party that gave it of its own accord.
-fn giver(upload: &Upload) -> Result<Option<PartyId>> {
+pub(super) fn giver(upload: &Upload) -> Result<Option<PartyId>> {
     let party: PartyId = upload.party.parse().context("the party of an upload")?;
     let own = upload.given_by.as_deref() == Some(party.as_str()) && upload.feed == Some(given::feed_of(&party));
     Ok(own.then_some(party))

@@ -210,6 +210,54 @@ impl Person {
         self.sends(async || self.types(Key::Enter).await).await;
     }
 
+    /// Makes an account by a link, its address typed where addresses are typed, and by keys from there on.
+    pub(crate) async fn comes_by_keys(&self, link: &str, name: &str, shown: &str) {
+        let key = link.split_once("key=").expect("a link with a key").1;
+        self.goes(&format!("/welcome?key={key}")).await;
+        self.tabs_and_writes("#name", name).await;
+        self.tabs_and_writes("#shown", shown).await;
+        self.tabs_and_writes("#password", PASSWORD).await;
+        self.tabs_through("main form[action='/welcome'] button").await;
+        self.browser.leaves("/welcome").await;
+    }
+
+    /// Signs in by keys: the name, the password, the button.
+    pub(crate) async fn signs_in_by_keys(&self, name: &str) {
+        self.goes("/sign-in").await;
+        self.tabs_and_writes("#name", name).await;
+        self.tabs_and_writes("#password", PASSWORD).await;
+        self.tabs_through("main form[action='/sign-in'] button").await;
+        self.browser.leaves("/sign-in").await;
+    }
+
+    /// Opens the menu of the one who is signed in, and leaves by its button.
+    pub(crate) async fn signs_out_by_keys(&self) {
+        self.tabs_to("details.person summary").await;
+        self.types(Key::Enter).await;
+        self.browser.shows("the menu", "details.person[open]").await;
+        self.tabs_through("details.person form[action='/sign-out'] button").await;
+        self.browser.shows("the sign-in page", "form[action='/sign-in']").await;
+    }
+
+    /// The first stop of a page leads past everything that stands on all of them: what comes next belongs to this page.
+    pub(crate) async fn skips_to_the_page(&self) {
+        self.tabs_to("a.skip").await;
+        self.types(Key::Enter).await;
+        let arrived = "return document.activeElement.id === 'main' && location.hash === '#main'";
+        self.until("in the page's own part", async || {
+            self.browser.page.execute(arrived, vec![]).await.unwrap().json() == &Value::Bool(true)
+        })
+        .await;
+        let next = "const own = document.querySelector('main a[href], main button, main input:not([type=hidden]), main select, main textarea, main summary'); \
+                    return own === null || document.querySelector('main').contains(document.activeElement)";
+        self.types(Key::Tab).await;
+        assert!(
+            self.browser.page.execute(next, vec![]).await.unwrap().json() == &Value::Bool(true),
+            "{}: the link past the ways leads nowhere",
+            self.address().await
+        );
+    }
+
     pub(crate) async fn ends(self) {
         self.browser.end().await;
     }

@@ -55,3 +55,5 @@ effect-gains = would see it
 effect-loses = would no longer see it
 effect-more = { $shown } lines more
 effect-changed-meanwhile = Something was changed meanwhile, so nothing was saved. This is the effect as it would be now.
+agreements-revoke-changed = Nothing was ended: the agreement, or what it changes for others, is no longer what you looked at. This is how it stands now.
+agreements-revoked-already = This agreement has ended already.

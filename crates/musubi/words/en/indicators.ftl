@@ -127,3 +127,4 @@ indicators-left-full = the list is full of better ones
 indicators-left-page = a page of a host that may hold others
 indicators-left-address = its host is an address
 indicators-left-marked = marked by a warning list
+indicators-did-tightened = put under stricter terms by whoever gave it

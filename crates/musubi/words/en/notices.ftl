@@ -69,3 +69,4 @@ templates-preview = As it would read
 templates-reset = Back to the built-in
 templates-reset-really = Throw our own text away and use the built-in one?
 templates-length = A template is 1 byte to 64 KiB of text.
+notice-tightened = its giver has put what it tells under stricter terms

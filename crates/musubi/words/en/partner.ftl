@@ -37,3 +37,4 @@ partner-no-people = Nobody has an account.
 partner-invite = Invite somebody
 partner-invite-once = Give this link to the one whom you invite. It is shown once and good for one account within three days; put the address of this site before it.
 partner-not-yourself = Nobody ends their own account here, so that somebody is left to look after it.
+partner-not-shown = Your role does not show this.

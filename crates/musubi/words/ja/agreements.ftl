@@ -55,3 +55,5 @@ effect-gains = 見えるようになる
 effect-loses = 見えなくなる
 effect-more = ほか { $shown } 行
 effect-changed-meanwhile = この間に別の変更があったため、保存していません。現時点での影響を表示しています。
+agreements-revoke-changed = 協定は終了していません。表示後に協定またはその影響が変わりました。現在の内容を確認してください。
+agreements-revoked-already = この協定はすでに終了しています。

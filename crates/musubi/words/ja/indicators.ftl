@@ -114,3 +114,4 @@ indicators-left-full = 件数の上限
 indicators-left-page = 他の利用者を含みうるホスト上のページ
 indicators-left-address = ホストが IP アドレス
 indicators-left-marked = 警告リストにより要確認
+indicators-did-tightened = 提供元が取扱条件を厳格化

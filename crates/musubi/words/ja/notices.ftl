@@ -54,3 +54,4 @@ templates-preview = プレビュー
 templates-reset = 標準に戻す
 templates-reset-really = 独自のひな形を破棄して標準に戻しますか。
 templates-length = ひな形は 1 バイト以上 64 KiB 以下にしてください。
+notice-tightened = 提供元が内容の取扱条件を厳格化

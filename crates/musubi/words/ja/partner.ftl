@@ -37,3 +37,4 @@ partner-no-people = アカウントはありません。
 partner-invite = 招待リンクを作る
 partner-invite-once = このリンクを招待する人に渡してください。表示は一度だけで、3 日以内に 1 つのアカウントを作成できます。先頭にこのサイトのアドレスを付けてください。
 partner-not-yourself = 管理者がいなくならないよう、自分のアカウントはここでは終了できません。
+partner-not-shown = あなたの権限では表示されません。

@@ -97,6 +97,27 @@ fn what_may_not_be_known_changes_no_score() {
 }
 
 #[test]
+fn what_speaks_for_it_under_stricter_terms_since_counts_only_for_who_may_know_those() {
+    let rule = |terms: &[i64]| Source::Rule { rule: "c2".into(), reporter: "given by isp".into(), terms: terms.into() };
+    let mut c2 = c2();
+    c2.hear(Said::For(rule(&[1]), support("given by isp", 0, 80)));
+    c2.hear(Said::For(event(2), support("our-sensor", 0, 50)));
+    c2.hear(Said::Against("alpha".into(), Doubt { at: day(0), trust: 1, because: String::new() }));
+    let becomes = BTreeMap::from([(1, 7)]);
+    let concerns = |_: &Source, support: &Support| support.reporter == "given by isp";
+    let now = c2.under_other_terms(concerns, &becomes).expect("it changes");
+    assert_eq!(
+        now.support().map(|(source, support)| (source.clone(), support.terms.clone())).collect::<Vec<_>>(),
+        [(event(2), vec![1]), (rule(&[7]), vec![7]),]
+    );
+    assert_eq!(now.doubts().count(), 1);
+    let to_whom_1_is_open = now.worth(&HalfLives::default(), day(0), |terms| terms == 1);
+    assert_eq!((to_whom_1_is_open.reporters, to_whom_1_is_open.confidence), (1, 50));
+    assert!(now.under_other_terms(concerns, &becomes).is_none(), "once more changes nothing");
+    assert!(now.under_other_terms(|_, _| false, &BTreeMap::from([(7, 8)])).is_none());
+}
+
+#[test]
 fn it_expires_when_all_its_sources_say_so() {
     let mut c2 = c2();
     c2.hear(Said::For(event(1), Support { valid_from: Some(day(1)), valid_until: Some(day(3)), ..support("a", 0, 80) }));

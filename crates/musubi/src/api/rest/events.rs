@@ -17,7 +17,6 @@ use casework::share::Affected;
 use jiff::Timestamp;
 use serde_json::Value;
 use store::columns::{COLUMNS, Kind};
-use store::events::Questions;
 use store::figures::Asked as Figured;
 use store::filter::Filter;
 use store::lookup::by_ip;
@@ -29,7 +28,7 @@ use super::{Asked, Operation, filter, write_cursor};
 use crate::api::Server;
 use crate::api::standing::{Sight, Standing};
 use crate::cli::lookup::objects;
-use crate::console::asking::{self, newest};
+use crate::console::asking::Asking;
 use crate::console::visit::{Answer, Fault, Visit, Who};
 use crate::glance::Back;
 
@@ -120,20 +119,18 @@ impl Eyes {
     /// Runs a question about events; a request that is dropped drops it too.
     pub(crate) async fn ask(&self, server: &Server, sql: &str) -> Result<Vec<Value>, Fault> {
         let asking = async {
-            let _turn = server.questions.acquire().await?;
-            let questions = self.open(server).await?;
+            let questions = self.open(server, PATIENCE).await?;
             let batches = questions.sql(sql).await?.collect().await?;
-            anyhow::Ok(objects(&batches)?)
+            Ok::<_, Fault>(objects(&batches)?)
         };
-        tokio::time::timeout(PATIENCE, asking).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))?.map_err(Fault::Failed)
+        tokio::time::timeout(PATIENCE, asking).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))?
     }
 
-    pub(crate) async fn open(&self, server: &Server) -> Result<Questions, store::StoreError> {
+    /// A turn to ask, through these eyes.
+    pub(crate) async fn open(&self, server: &Server, patience: Duration) -> Result<Asking, Fault> {
         match &self.sight {
-            None => Questions::open_page(&server.home, &server.register).await,
-            Some(sight) => {
-                Questions::open_for(&server.home, &server.register, |known| sight.get(&known.id).map(|sight| sight.redactions)).await
-            }
+            None => server.asking_by_machine(patience).await,
+            Some(sight) => server.asking_by_machine_of(|known| sight.get(&known.id).map(|sight| sight.redactions), patience).await,
         }
     }
 
@@ -237,8 +234,8 @@ async fn list(visit: Visit, headers: HeaderMap) -> Answer {
         let mut condition = if all.is_empty() { "true".to_owned() } else { all.join(" AND ") };
         let most = limit + 1 - rows.len();
         if let Some(plain) = &plain {
-            let _turn = visit.server.questions.acquire().await.map_err(anyhow::Error::from)?;
-            let found = newest(&visit.server.home, &visit.server.register, plain, span, place.as_ref(), &read, most);
+            let asking = visit.server.asking_by_machine(PATIENCE).await?;
+            let found = asking.newest(plain, span, place.as_ref(), &read, most);
             rows.extend(tokio::time::timeout(PATIENCE, found).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))??);
             if back.is_none() {
                 break;
@@ -308,7 +305,7 @@ pub(super) async fn terms_of(visit: &Visit, id: &str) -> Result<Option<i64>, Fau
 
 /// An event as our own people see it.
 async fn event(visit: &Visit, id: &str) -> Result<Option<Value>, Fault> {
-    let _turn = visit.server.questions.acquire().await.map_err(anyhow::Error::from)?;
-    let found = asking::event(&visit.server.home, &visit.server.register, id, None);
+    let asking = visit.server.asking_by_machine(PATIENCE).await?;
+    let found = asking.event(id, None);
     Ok(tokio::time::timeout(PATIENCE, found).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))??)
 }

@@ -24,6 +24,7 @@ mod parties;
 mod repeats;
 pub(crate) mod said;
 pub(crate) mod stream;
+mod tightening;
 mod tus;
 pub(crate) mod uploads;
 pub(crate) mod webhooks;
@@ -56,6 +57,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         giving::operations(),
         tus::operations(),
         uploads::operations(),
+        tightening::operations(),
         cases::operations(),
         parties::operations(),
         agreements::operations(),
@@ -356,7 +358,7 @@ pub(super) fn new_id() -> String {
 }
 
 /// A UUID as this server makes them; anything else names nothing here.
-pub(super) fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 

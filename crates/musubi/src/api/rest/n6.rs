@@ -377,9 +377,9 @@ pub(crate) async fn inside(
         "SELECT * FROM events WHERE {own} AND {} ORDER BY time DESC, id DESC",
         if conditions.is_empty() { "true".into() } else { conditions.join(" AND ") }
     );
+    let patience = std::time::Duration::from_secs(60);
     let asking = async {
-        let _turn = server.questions.acquire().await?;
-        let questions = eyes.open(server).await?;
+        let questions = eyes.open(server, patience).await?;
         let mut batches = questions.sql(&sql).await?.execute_stream().await?;
         let mut rows = Vec::new();
         while let Some(batch) = batches.next().await {
@@ -389,10 +389,9 @@ pub(crate) async fn inside(
                 break;
             }
         }
-        anyhow::Ok(rows)
+        Ok::<_, Fault>(rows)
     };
-    let patience = std::time::Duration::from_secs(60);
-    let rows = tokio::time::timeout(patience, asking).await.map_err(|_| Fault::TooMany(patience))?.map_err(Fault::Failed)?;
+    let rows = tokio::time::timeout(patience, asking).await.map_err(|_| Fault::TooMany(patience))??;
     Ok((rows, eyes))
 }
 

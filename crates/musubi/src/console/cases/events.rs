@@ -9,7 +9,6 @@ use casework::model::terms::{Terms, Tlp};
 use maud::{Markup, html};
 use store::case_events::{Seen, Told};
 use store::cases::CaseRow;
-use store::events::Questions;
 
 use super::super::elements::defang::defang;
 use super::super::elements::table::{Column, table};
@@ -39,19 +38,19 @@ impl Events {
             return Ok(Self::default());
         }
         let look = async {
-            let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
+            let questions = visit.server.asking().await?;
             let mut events = Self::default();
             for (key, from, through) in &asked {
-                events.newest.extend(questions.case_events(key, *from, *through, SHOWN).await?);
-                events.told.extend(questions.case_evidence(key, *from, *through).await?);
+                events.newest.extend(questions.questions().await?.case_events(key, *from, *through, SHOWN).await?);
+                events.told.extend(questions.questions().await?.case_evidence(key, *from, *through).await?);
             }
             events.newest.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
             events.newest.truncate(SHOWN);
-            Ok::<_, store::StoreError>(events)
+            Ok::<_, Fault>(events)
         };
         match tokio::time::timeout(PATIENCE, look).await {
-            Ok(events) => Ok(events?),
-            Err(_) => Ok(Self { late: true, ..Self::default() }),
+            Ok(Err(Fault::TooMany(_))) | Err(_) => Ok(Self { late: true, ..Self::default() }),
+            Ok(events) => events,
         }
     }
 

@@ -14,7 +14,6 @@ use casework::model::writing::Field;
 use jiff::Timestamp;
 use maud::html;
 use store::StoreError;
-use store::events::Questions;
 
 use super::super::Route;
 use super::super::elements::form::{self, field, lines, written, written_if};
@@ -251,8 +250,8 @@ pub(super) async fn open(visit: Visit, body: Bytes) -> Answer {
 async fn gather(visit: &Visit, key: &CaseKey, by: &str) -> Result<(), Fault> {
     let today = Day::of(visit.now);
     let look = async {
-        let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
-        questions.case_days(key, today.plus(-SEEN_DAYS), today).await
+        let questions = visit.server.asking().await?;
+        Ok::<_, Fault>(questions.questions().await?.case_days(key, today.plus(-SEEN_DAYS), today).await?)
     };
     if let Ok(days) = tokio::time::timeout(PATIENCE, look).await {
         visit.server.register.gather_case(key, &days?, visit.now, by).await?;

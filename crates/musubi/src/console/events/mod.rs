@@ -271,7 +271,8 @@ async fn rows(
         }
         let most = ROWS + 1 - found.len();
         if judged {
-            found.extend(asking.newest(wanted, span, cursor.as_ref(), columns, most).await?);
+            let newest = asking.newest(wanted, span, cursor.as_ref(), columns, most).await;
+            found.extend(newest.map_err(|error| NoAnswer::Wrong(format!("{error:#}")))?);
             if uncounted || (!far && back.glanced().is_some()) {
                 break;
             }

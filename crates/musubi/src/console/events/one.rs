@@ -9,7 +9,7 @@ use serde_json::Value;
 use store::columns::COLUMNS;
 
 use super::{lookup_link, time_of};
-use crate::console::asking::{self, LONGEST};
+use crate::console::asking::LONGEST;
 use crate::console::elements::query::Query;
 use crate::console::elements::{Tone, badge, facts};
 use crate::console::moment;
@@ -31,7 +31,7 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Answer {
     // Links of ours say when it was: then one segment is read, not all.
     let at = query.one("at").and_then(|text| jiff::Timestamp::from_microsecond(text.parse().ok()?).ok());
     let asking = visit.server.asking().await?;
-    let found = tokio::time::timeout(LONGEST, asking::event(&visit.server.home, &visit.server.register, &id, at)).await;
+    let found = tokio::time::timeout(LONGEST, asking.event(&id, at)).await;
     drop(asking);
     let event = match found {
         Ok(found) => found?.ok_or(Fault::NotFound)?,

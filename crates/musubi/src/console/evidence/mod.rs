@@ -1,5 +1,6 @@
 //! `/evidence`: what came when from whom, and what became of its rows.
 
+mod restrictions;
 mod viewer;
 
 use axum::body::Body;
@@ -7,6 +8,7 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use casework::model::rights::Right;
+use casework::told::Place;
 use futures::StreamExt as _;
 use maud::{Markup, html};
 use store::evidence::{Evidence, Wanted};
@@ -140,8 +142,9 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
     let set_aside: Vec<Vec<Markup>> = rejections
         .iter()
         .take(200)
-        .map(|one| vec![html! { (one.path) }, html! { (count(one.row_number)) }, html! { (one.reason) }])
+        .map(|one| vec![html! { (one.path) }, html! { (count(one.row_number)) }, html! { (visit.told(Place::Rejection, &one.reason)) }])
         .collect();
+    let tightened = restrictions::section(&visit, &evidence).await?;
     let view = viewer::view(&visit, &evidence).await;
     let body = html! {
         (facts(&pairs))
@@ -154,6 +157,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Answer {
             (table(&visit.say("evidence-rejected"), &[Column::text(visit.say("evidence-path")), Column::number(visit.say("evidence-row")), Column::text(visit.say("evidence-reason"))], &set_aside))
             @if evidence.rejected_rows.unsigned_abs() as usize > set_aside.len() { p.quiet { (visit.say_with("evidence-rejected-more", &[("shown", grouped(set_aside.len() as u64).into())])) } }
         }
+        (tightened)
         h2 { (visit.say("evidence-content")) }
         p.quiet { (visit.say("evidence-content-why")) }
         (view)

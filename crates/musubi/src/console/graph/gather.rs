@@ -12,7 +12,6 @@ use formats::rsit::Class;
 use formats::value::host_of;
 use store::case_events::{Tie, Ties};
 use store::cases::CaseRow;
-use store::events::Questions;
 use store::indicator_pages::Filter;
 use store::indicators::Remembered;
 
@@ -222,14 +221,14 @@ async fn case(visit: &Visit, graph: &mut Graph, id: &str) -> Result<(), Fault> {
             graph.join(centre, at, reason, Some(format!("/takedowns/{}", takedown.id)));
         }
     }
-    let questions = Questions::open_page(&visit.server.home, register).await?;
+    let questions = visit.server.asking().await?;
     for row in std::iter::once(&row).chain(&others) {
         let day = |day: Option<i64>| day.and_then(|day| i32::try_from(day).ok()).map(Day::from_number);
         let (Some(key), Some(first), Some(last)) = (row.key.as_deref().and_then(CaseKey::read), day(row.first_day), day(row.last_day))
         else {
             continue;
         };
-        let ties = questions.ties(&Ties::Case(&key, first, last), TIES).await?;
+        let ties = questions.questions().await?.ties(&Ties::Case(&key, first, last), TIES).await?;
         graph.cut |= ties.len() == TIES;
         let from = graph.node(Kind::Case, &row.id, &label_of_case(row), 0);
         for tie in &ties {
@@ -247,7 +246,7 @@ async fn case(visit: &Visit, graph: &mut Graph, id: &str) -> Result<(), Fault> {
 
 /// A value at the centre: what events and cases join with it.
 async fn value(visit: &Visit, graph: &mut Graph, observable: &Observable) -> Result<Option<usize>, Fault> {
-    let (register, text) = (&visit.server.register, observable.value());
+    let text = observable.value();
     let since = Day::of(visit.now).plus(-DAYS);
     let heavy = u64::MAX / 4;
     let ties = |graph: &mut Graph, found: Vec<Tie>| {
@@ -256,18 +255,18 @@ async fn value(visit: &Visit, graph: &mut Graph, observable: &Observable) -> Res
             tied(visit, graph, tie);
         }
     };
-    let open = || Questions::open_page(&visit.server.home, register);
+    let open = || visit.server.asking();
     let at = match (observable.kind(), observable.ip()) {
         (Observed::Address, Some(ip)) => {
             let at = graph.node(Kind::Address, &ip.to_string(), &ip.to_string(), heavy);
-            let found = open().await?.ties(&Ties::Address(ip, since), TIES).await?;
+            let found = open().await?.questions().await?.ties(&Ties::Address(ip, since), TIES).await?;
             ties(graph, found);
             cases_of(visit, graph, at, ip).await?;
             at
         }
         (Observed::Domain, _) => {
             let at = graph.node(Kind::Domain, text, text, heavy);
-            let found = open().await?.ties(&Ties::Host(text, since), TIES).await?;
+            let found = open().await?.questions().await?.ties(&Ties::Host(text, since), TIES).await?;
             ties(graph, found);
             for class in ["phishing", "masquerade", "malware-distribution", "unauthorised-information-modification"] {
                 let from = format!("site {class} {text} ");
@@ -280,8 +279,8 @@ async fn value(visit: &Visit, graph: &mut Graph, observable: &Observable) -> Res
             if let Some(host) = host_of(text) {
                 let (kind, host) = host_node(host);
                 let found = match host.parse::<IpAddr>() {
-                    Ok(ip) => open().await?.ties(&Ties::Address(ip, since), TIES).await?,
-                    Err(_) => open().await?.ties(&Ties::Host(&host, since), TIES).await?,
+                    Ok(ip) => open().await?.questions().await?.ties(&Ties::Address(ip, since), TIES).await?,
+                    Err(_) => open().await?.questions().await?.ties(&Ties::Host(&host, since), TIES).await?,
                 };
                 let to = graph.node(kind, &host, &host, 1_000_000);
                 graph.join(at, to, visit.say("graph-lies-at"), None);
@@ -300,8 +299,8 @@ async fn value(visit: &Visit, graph: &mut Graph, observable: &Observable) -> Res
 /// A malware by its name: where it was seen, what stands for it.
 async fn malware(visit: &Visit, graph: &mut Graph, name: &str) -> Result<(), Fault> {
     let at = graph.node(Kind::Malware, name, name, u64::MAX / 4);
-    let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
-    let found = questions.ties(&Ties::Malware(name, Day::of(visit.now).plus(-DAYS)), TIES).await?;
+    let questions = visit.server.asking().await?;
+    let found = questions.questions().await?.ties(&Ties::Malware(name, Day::of(visit.now).plus(-DAYS)), TIES).await?;
     graph.cut |= found.len() == TIES;
     for tie in &found {
         tied(visit, graph, tie);

@@ -231,6 +231,7 @@ fn done(visit: &Visit, people: &Colleagues, history: &[Done]) -> Markup {
         "restored" => visit.say("indicators-did-restored"),
         "expired" => visit.say("indicators-did-expired"),
         "extended" => visit.say("indicators-did-extended"),
+        "tightened" => visit.say("indicators-did-tightened"),
         other => other.to_owned(),
     };
     html! {

@@ -9,18 +9,23 @@ use crate::console::elements::table::{Column, table};
 use crate::console::visit::{Answer, Visit};
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::get("/portal/downloads", Right::UsePortal, page)]
+    vec![Route::get("/portal/downloads", Right::UsePortal, own)]
 }
 
-async fn page(visit: Visit) -> Answer {
+async fn own(visit: Visit) -> Answer {
     let lens = Lens::of_partner(&visit).await?;
+    page(&visit, &lens)
+}
+
+/// All that the party can take with it.
+pub(crate) fn page(visit: &Visit, lens: &Lens) -> Answer {
     let columns =
         [Column::text(visit.say("downloads-what")), Column::text(visit.say("downloads-where")), Column::text(visit.say("downloads-how"))];
     let files = ["csv", "json", "stix", "xarf"].map(|ending| {
-        let to = format!("/portal/problems/download.{ending}?days=30");
+        let to = format!("{}/problems/download.{ending}?days=30", lens.base);
         vec![
             html! { (visit.say(&format!("downloads-{ending}"))) },
-            html! { a href=(to) download { (to) } },
+            html! { @if lens.theirs || visit.may(Right::Export) { a href=(to) download { (to) } } @else { (to) } },
             html! { (visit.say("downloads-here")) },
         ]
     });
@@ -33,5 +38,5 @@ async fn page(visit: Visit) -> Answer {
         h2 { (visit.say("downloads-programs")) }
         (table(&visit.say("downloads-programs"), &columns, &programs))
     };
-    Ok(lens.page(&visit, &visit.say("nav-portal-downloads"), &body))
+    Ok(lens.page(visit, &visit.say("nav-portal-downloads"), &body))
 }

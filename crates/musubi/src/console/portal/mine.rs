@@ -24,11 +24,12 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use store::events::Questions;
 use tokio::sync::Mutex;
 
 use crate::api::Server;
 use crate::api::standing::{Sight, Standing};
+use crate::console::asking::Asking;
+use crate::console::visit::Fault;
 use crate::receive::registry_in;
 
 /// Why an event is a party's: as what it answers for it.
@@ -299,8 +300,8 @@ impl<'s> Mine<'s> {
         &self.sight
     }
 
-    async fn questions(&self) -> Result<Questions> {
-        Ok(Questions::open_for(&self.server.home, &self.server.register, |known| self.sight.admits(known.id)).await?)
+    async fn questions(&self) -> Result<Asking, Fault> {
+        self.server.asking_outside(|known| self.sight.admits(known.id)).await
     }
 
     /// What the claims could cover.
@@ -357,7 +358,7 @@ impl<'s> Mine<'s> {
     }
 
     /// A page of events, or as many as are asked for at once.
-    pub(crate) async fn page(&self, wish: &Wish, most: usize, now: Timestamp) -> Result<Page> {
+    pub(crate) async fn page(&self, wish: &Wish, most: usize, now: Timestamp) -> Result<Page, Fault> {
         let nothing = Page { events: Vec::new(), next: None };
         let Some(mut conditions) = self.conditions(wish, now) else { return Ok(nothing) };
         let mut skip = 0;
@@ -412,7 +413,7 @@ impl<'s> Mine<'s> {
     }
 
     /// How many of what; of all that the filter lets through.
-    pub(crate) async fn sums(&self, wish: &Wish, now: Timestamp) -> Result<Sums> {
+    pub(crate) async fn sums(&self, wish: &Wish, now: Timestamp) -> Result<Sums, Fault> {
         let Some(conditions) = self.conditions(wish, now) else { return Ok(Sums::default()) };
         let texts = TEXTS.map(|name| if NEEDED.contains(&name) { format!("events.{name}") } else { format!("NULL AS {name}") }).join(", ");
         let select = format!(

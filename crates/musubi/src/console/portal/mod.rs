@@ -4,14 +4,14 @@
 //! What these pages tell of events is given to the party, so it is a release: [`give`] is the only way from an answer of the engine to a
 //! page or a file (decision 0018).
 
-mod downloads;
+pub(crate) mod downloads;
 mod give;
-mod given;
+pub(crate) mod given;
 pub(crate) mod mine;
 pub(crate) mod networks;
 pub(crate) mod problems;
 mod proof;
-mod settings;
+pub(crate) mod settings;
 pub(crate) mod told;
 
 use std::collections::BTreeMap;
@@ -85,8 +85,17 @@ impl Lens {
 
     /// The page in its frame: ours says in colour as whom we look, and leads out again.
     pub(crate) fn page(&self, visit: &Visit, title: &str, body: &Markup) -> axum::response::Response {
+        visit.page(title, &self.framed(visit, body))
+    }
+
+    /// The same, of a page that loads itself again.
+    pub(crate) fn page_again(&self, visit: &Visit, title: &str, seconds: u32, body: &Markup) -> axum::response::Response {
+        visit.page_again(title, seconds, &self.framed(visit, body))
+    }
+
+    fn framed(&self, visit: &Visit, body: &Markup) -> Markup {
         if self.theirs {
-            return visit.page(title, body);
+            return body.clone();
         }
         let here = visit.uri.path();
         let ways = [
@@ -94,8 +103,11 @@ impl Lens {
             ("/problems", "nav-portal-problems"),
             ("/notices", "nav-portal-notices"),
             ("/networks", "nav-portal-networks"),
+            ("/evidence", "nav-portal-evidence"),
+            ("/downloads", "nav-portal-downloads"),
+            ("/settings", "nav-portal-settings"),
         ];
-        let body = html! {
+        html! {
             div.banner.as-party role="status" {
                 p {
                     strong { (visit.say_with("portal-as", &[("party", self.name(visit).into())])) } " "
@@ -110,8 +122,7 @@ impl Lens {
                 }
             }
             (body)
-        };
-        visit.page(title, &body)
+        }
     }
 
     pub(crate) fn name(&self, visit: &Visit) -> String {

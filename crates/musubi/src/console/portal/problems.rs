@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use super::mine::{self, As, Event, Mine, Sort, Sums, Value, Wish};
 use super::{Lens, give};
 use crate::chance;
-use crate::cli::share::{Telling, written};
 use crate::config::Config;
 use crate::console::Route;
 use crate::console::elements::query::Query;
@@ -27,14 +26,15 @@ use crate::console::elements::table::{Column, ROWS, paging, table};
 use crate::console::elements::{empty, form};
 use crate::console::visit::{Answer, Fault, Visit};
 use crate::console::words::grouped;
+use crate::jobs::bundle::{Telling, written};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/portal/problems", Right::UsePortal, own),
-        Route::get("/portal/problems/download.csv", Right::UsePortal, csv).exporting(),
-        Route::get("/portal/problems/download.json", Right::UsePortal, json).exporting(),
-        Route::get("/portal/problems/download.stix", Right::UsePortal, stix).exporting(),
-        Route::get("/portal/problems/download.xarf", Right::UsePortal, xarf).exporting(),
+        Route::get("/portal/problems/download.csv", Right::UsePortal, own_csv).exporting(),
+        Route::get("/portal/problems/download.json", Right::UsePortal, own_json).exporting(),
+        Route::get("/portal/problems/download.stix", Right::UsePortal, own_stix).exporting(),
+        Route::get("/portal/problems/download.xarf", Right::UsePortal, own_xarf).exporting(),
     ]
 }
 
@@ -123,7 +123,7 @@ pub(crate) async fn page(visit: &Visit, lens: &Lens) -> Answer {
             }
             (rows(visit, &told.events))
             (paging(visit, told.next.as_deref()))
-            @if lens.theirs { (files(visit, &query, told.sums.events)) }
+            @if lens.theirs || visit.may(Right::Export) { (files(visit, lens, &query, told.sums.events)) }
         }
     };
     Ok(lens.page(visit, &title, &body))
@@ -187,7 +187,7 @@ fn first_word(terms: &str) -> &str {
     terms.split([' ', ';']).next().unwrap_or(terms)
 }
 
-fn files(visit: &Visit, query: &Query, count: u64) -> Markup {
+fn files(visit: &Visit, lens: &Lens, query: &Query, count: u64) -> Markup {
     let query = query.with("after", None);
     html! {
         section {
@@ -195,7 +195,7 @@ fn files(visit: &Visit, query: &Query, count: u64) -> Markup {
             p { (visit.say_with("problems-download-why", &[("most", grouped(MOST as u64).into())])) }
             p.actions {
                 @for (ending, word) in [("csv", "CSV"), ("json", "JSON"), ("stix", "STIX 2.1"), ("xarf", "XARF 4")] {
-                    a.button href=(query.link(&format!("/portal/problems/download.{ending}"))) download { (word) }
+                    a.button href=(query.link(&format!("{}/problems/download.{ending}", lens.base))) download { (word) }
                 }
             }
             @if count > MOST as u64 { p.hint { (visit.say("problems-download-cut")) } }
@@ -210,8 +210,7 @@ struct All {
     why: give::Why,
 }
 
-async fn all(visit: &Visit) -> Result<All, Fault> {
-    let lens = Lens::of_partner(visit).await?;
+async fn all(visit: &Visit, lens: Lens) -> Result<All, Fault> {
     let query = Query::of(&visit.uri).with("after", None);
     let mut all = All { lens, events: Vec::new(), why: give::Why::default() };
     let Some(asked) = question(visit, &all.lens, &query)? else { return Ok(all) };
@@ -244,8 +243,13 @@ fn strictest(lens: &Lens, events: &[Event]) -> Tlp {
     numbers.into_iter().filter_map(given).max().unwrap_or(Tlp::Clear)
 }
 
-async fn csv(visit: Visit) -> Answer {
-    let all = all(&visit).await?;
+async fn own_csv(visit: Visit) -> Answer {
+    let lens = Lens::of_partner(&visit).await?;
+    csv(&visit, lens).await
+}
+
+pub(crate) async fn csv(visit: &Visit, lens: Lens) -> Answer {
+    let all = all(visit, lens).await?;
     let mut names: Vec<&str> = all.events.iter().flat_map(|event| event.texts.keys().map(String::as_str)).collect();
     names.sort_unstable();
     names.dedup();
@@ -276,11 +280,16 @@ async fn csv(visit: Visit) -> Answer {
         }
         out.push_str("\r\n");
     }
-    file(&visit, all, "csv", "text/csv; charset=utf-8; header=present", out.into_bytes()).await
+    file(visit, all, "csv", "text/csv; charset=utf-8; header=present", out.into_bytes()).await
 }
 
-async fn json(visit: Visit) -> Answer {
-    let all = all(&visit).await?;
+async fn own_json(visit: Visit) -> Answer {
+    let lens = Lens::of_partner(&visit).await?;
+    json(&visit, lens).await
+}
+
+pub(crate) async fn json(visit: &Visit, lens: Lens) -> Answer {
+    let all = all(visit, lens).await?;
     let mut out = String::from("[");
     for (at, event) in all.events.iter().enumerate() {
         out.push_str(if at == 0 { "\n" } else { ",\n" });
@@ -291,11 +300,16 @@ async fn json(visit: Visit) -> Answer {
         out.push_str(&value.to_string());
     }
     out.push_str("\n]\n");
-    file(&visit, all, "json", "application/json", out.into_bytes()).await
+    file(visit, all, "json", "application/json", out.into_bytes()).await
 }
 
-async fn xarf(visit: Visit) -> Answer {
-    let all = all(&visit).await?;
+async fn own_xarf(visit: Visit) -> Answer {
+    let lens = Lens::of_partner(&visit).await?;
+    xarf(&visit, lens).await
+}
+
+pub(crate) async fn xarf(visit: &Visit, lens: Lens) -> Answer {
+    let all = all(visit, lens).await?;
     let findings: Vec<Finding> = all.events.iter().map(finding).collect();
     let config = Config::of(visit.server.home.root())?;
     let us = match &config.mail {
@@ -309,7 +323,7 @@ async fn xarf(visit: Visit) -> Answer {
     let tag = format!("tlp:{}", strictest(&all.lens, &all.events).label().to_ascii_lowercase());
     let name = format!("portal {}", visit.now.strftime("%Y-%m-%d"));
     let bytes = attachment::xarf(&name, &findings, &us, &[&tag]).into_bytes();
-    file(&visit, all, "xarf.json", "application/json", bytes).await
+    file(visit, all, "xarf.json", "application/json", bytes).await
 }
 
 fn finding(event: &Event) -> Finding {
@@ -332,8 +346,13 @@ fn finding(event: &Event) -> Finding {
     }
 }
 
-async fn stix(visit: Visit) -> Answer {
-    let all = all(&visit).await?;
+async fn own_stix(visit: Visit) -> Answer {
+    let lens = Lens::of_partner(&visit).await?;
+    stix(&visit, lens).await
+}
+
+pub(crate) async fn stix(visit: &Visit, lens: Lens) -> Answer {
+    let all = all(visit, lens).await?;
     let own = all.lens.standing.own.as_ref().and_then(|own| all.lens.standing.party(own));
     let own = own.ok_or_else(|| anyhow::anyhow!("nobody is marked as ourselves"))?;
     let teller = Teller::new(own);
@@ -348,7 +367,7 @@ async fn stix(visit: Visit) -> Answer {
         }
     }
     let bytes = written(&telling, &teller)?;
-    file(&visit, all, "stix.json", "application/stix+json;version=2.1", bytes).await
+    file(visit, all, "stix.json", "application/stix+json;version=2.1", bytes).await
 }
 
 fn told(event: &Event) -> Option<Seen<'_>> {

@@ -20,7 +20,7 @@ use crate::sign_in::{hash, new_token};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/portal/settings", Right::ManagePartner, page),
+        Route::get("/portal/settings", Right::ManagePartner, own),
         Route::post("/portal/settings/contact", Right::ManagePartner, contact),
         Route::post("/portal/settings/tokens", Right::ManagePartner, new).taking(16 * 1024),
         Route::post("/portal/settings/tokens/{id}/revoke", Right::ManagePartner, revoke),
@@ -29,10 +29,17 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn page(visit: Visit) -> Answer {
+async fn own(visit: Visit) -> Answer {
     let lens = Lens::of_partner(&visit).await?;
+    page(&visit, &lens).await
+}
+
+/// What whoever looks after the account of the party sets. Whoever of us looks as the party sees of its people and tokens what the role shows
+/// anyway.
+pub(crate) async fn page(visit: &Visit, lens: &Lens) -> Answer {
     let now = visit.now.as_microsecond();
-    let tokens = tokens_of(&visit, &lens.party).await?;
+    let theirs = lens.theirs;
+    let tokens = tokens_of(visit, &lens.party).await?;
     let people = visit.server.register.people_of(lens.party.id.as_str()).await?;
     let body = html! {
         h2 { (visit.say("partner-told")) }
@@ -41,8 +48,8 @@ async fn page(visit: Visit) -> Answer {
         @for contact in &lens.party.contacts {
             section.card {
                 h3 { (contact.address) " " span.quiet { (visit.say(&format!("party-contact-{}", contact.role.as_str()))) } }
-                (key_state(&visit, contact.openpgp_key.as_deref()))
-                form.stack method="post" action="/portal/settings/contact" {
+                (key_state(visit, contact.openpgp_key.as_deref()))
+                @if theirs { form.stack method="post" action="/portal/settings/contact" {
                     input type="hidden" name="address" value=(contact.address);
                     input type="hidden" name="role" value=(contact.role.as_str());
                     (form::choice("language", &visit.say("networks-language"), contact.language.as_str(), &[("ja", visit.say("party-language-ja")), ("en", visit.say("party-language-en"))]))
@@ -50,26 +57,26 @@ async fn page(visit: Visit) -> Answer {
                     p.hint { (visit.say("partner-key-hint")) }
                     @if contact.openpgp_key.is_some() { label { input type="checkbox" name="without" value="yes"; " " (visit.say("partner-key-remove")) } }
                     button type="submit" { (visit.say("partner-save")) }
-                }
+                } }
             }
         }
         h2 { (visit.say("partner-tokens")) }
         p { (visit.say("partner-tokens-why")) }
-        (token_table(&visit, &tokens, now))
-        form.filter method="post" action="/portal/settings/tokens" {
+        @if theirs || visit.may(Right::ReadSettings) { (token_table(visit, lens, &tokens, now)) } @else { p.hint { (visit.say("partner-not-shown")) } }
+        @if theirs { form.filter method="post" action="/portal/settings/tokens" {
             (form::field(&form::Field { name: "name", label: &visit.say("partner-token-name"), required: true, ..form::Field::default() }))
             (form::choice("role", &visit.say("partner-token-may"), "reader", &[("reader", visit.say("partner-token-reader")), ("member", visit.say("partner-token-member"))]))
             (form::choice("days", &visit.say("partner-token-days"), "365", &[("30", visit.say("partner-days-30")), ("90", visit.say("partner-days-90")), ("365", visit.say("partner-days-365"))]))
             button type="submit" { (visit.say("partner-token-new")) }
-        }
+        } }
         h2 { (visit.say("partner-people")) }
-        (people_table(&visit, &people))
-        form.filter method="post" action="/portal/settings/people" {
+        @if theirs || visit.may(Right::ReadPeople) { (people_table(visit, lens, &people)) } @else { p.hint { (visit.say("partner-not-shown")) } }
+        @if theirs { form.filter method="post" action="/portal/settings/people" {
             (form::choice("role", &visit.say("partner-role"), "partner", &[("partner", visit.say("role-partner")), ("partner-administrator", visit.say("role-partner-administrator"))]))
             button type="submit" { (visit.say("partner-invite")) }
-        }
+        } }
     };
-    Ok(lens.page(&visit, &visit.say("nav-portal-settings"), &body))
+    Ok(lens.page(visit, &visit.say("nav-portal-settings"), &body))
 }
 
 fn key_state(visit: &Visit, key: Option<&str>) -> Markup {
@@ -88,7 +95,7 @@ fn key_state(visit: &Visit, key: Option<&str>) -> Markup {
     }
 }
 
-fn token_table(visit: &Visit, tokens: &[Token], now: i64) -> Markup {
+fn token_table(visit: &Visit, lens: &Lens, tokens: &[Token], now: i64) -> Markup {
     let columns = [
         Column::text(visit.say("partner-token-name")),
         Column::text(visit.say("partner-token-may")),
@@ -105,9 +112,9 @@ fn token_table(visit: &Visit, tokens: &[Token], now: i64) -> Markup {
                 visit.stamp(token.created_at),
                 html! { @if let Some(at) = token.expires_at { (visit.stamp(at)) } },
                 html! { @if token.holds(now) {
-                    form method="post" action={ "/portal/settings/tokens/" (token.id) "/revoke" } {
+                    @if lens.theirs { form method="post" action={ "/portal/settings/tokens/" (token.id) "/revoke" } {
                         button.danger type="submit" data-question=(visit.say_with("partner-revoke-really", &[("token", token.id.clone().into())])) { (visit.say("partner-revoke")) }
-                    }
+                    } }
                 } @else { (badge(Tone::Quiet, &visit.say("partner-ended"))) } },
             ]
         })
@@ -115,7 +122,7 @@ fn token_table(visit: &Visit, tokens: &[Token], now: i64) -> Markup {
     if rows.is_empty() { empty(&visit.say("partner-no-tokens"), None) } else { table(&visit.say("partner-tokens"), &columns, &rows) }
 }
 
-fn people_table(visit: &Visit, people: &[Person]) -> Markup {
+fn people_table(visit: &Visit, lens: &Lens, people: &[Person]) -> Markup {
     let columns = [
         Column::text(visit.say("partner-person")),
         Column::text(visit.say("partner-role")),
@@ -130,7 +137,7 @@ fn people_table(visit: &Visit, people: &[Person]) -> Markup {
                 html! { (person.shown) " " span.quiet { (person.name) } },
                 html! { (visit.say(&format!("role-{}", person.role))) },
                 visit.stamp(person.created_at),
-                html! { @if person.disabled_at.is_some() { (badge(Tone::Quiet, &visit.say("partner-ended"))) } @else if person.id != me {
+                html! { @if person.disabled_at.is_some() { (badge(Tone::Quiet, &visit.say("partner-ended"))) } @else if lens.theirs && person.id != me {
                     form method="post" action={ "/portal/settings/people/" (person.id) "/end" } {
                         button.danger type="submit" data-question=(visit.say_with("partner-end-really", &[("person", person.shown.clone().into())])) { (visit.say("partner-end")) }
                     }

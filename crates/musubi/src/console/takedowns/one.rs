@@ -19,7 +19,7 @@ use super::super::elements::strip::{Cell, Kind, legend, strip};
 use super::super::elements::table::{Column, table};
 use super::super::elements::{empty, facts};
 use super::super::people::Colleagues;
-use super::super::visit::{Answer, Visit};
+use super::super::visit::{Answer, Fault, Visit};
 use super::super::words::grouped;
 use super::work;
 use super::{about, found, state_badge};
@@ -32,9 +32,13 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Answer {
     let row = found(&visit, &name).await?;
     let (_, entries) = visit.server.register.case(&row.case_id).await?;
     let people = Colleagues::of(&visit).await?;
-    let outlook = match tokio::time::timeout(PATIENCE, look(&visit.server.home, &visit.server.register, &row, visit.now)).await {
+    let looking = async {
+        let _turn = visit.server.working().await?;
+        Ok::<_, Fault>(look(&visit.server.home, &visit.server.register, &row, visit.now).await?)
+    };
+    let outlook = match tokio::time::timeout(PATIENCE, looking).await {
+        Ok(Err(Fault::TooMany(_))) | Err(_) => None,
         Ok(outlook) => Some(outlook?),
-        Err(_) => None,
     };
     let works = visit.may(Right::WorkCases);
     let body = html! {

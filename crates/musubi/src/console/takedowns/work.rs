@@ -115,6 +115,7 @@ async fn open(visit: Visit, body: Bytes) -> Answer {
     let wish = Wish { case, target, request: request(&visit, &form).await?, quiet_days, asked_by: None };
     let by = acting(&visit).await?;
     let standing = visit.server.desk.standing(visit.now).await?;
+    let _turn = visit.server.working().await?;
     match begin(&visit.server.home, &visit.server.register, &standing, &wish, visit.now, &by).await {
         Ok(row) => Ok(visit.on_to(&format!("/takedowns/{}", row.id))),
         Err(error) => match (error.downcast_ref::<NoTarget>(), error.downcast_ref::<StoreError>()) {
@@ -183,6 +184,7 @@ async fn assess(visit: Visit, Path(name): Path<String>) -> Answer {
     let row = found(&visit, &name).await?;
     let by = acting(&visit).await?;
     let rules = crate::jobs::takedowns::rules(&visit.server.home)?;
+    let _turn = visit.server.working().await?;
     crate::jobs::verify::verify(&visit.server.home, &visit.server.register, &rules, visit.now, &by).await?;
     Ok(visit.on_to(&format!("/takedowns/{}", row.id)))
 }

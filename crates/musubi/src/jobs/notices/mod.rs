@@ -28,6 +28,7 @@ use store::register::Register;
 use tokio::runtime::Handle;
 
 pub(crate) use people::{Everybody, May, People, Reached};
+pub(crate) use rows::subjects;
 use rows::{Rows, Shared};
 
 /// How notices are made here.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use casework::act::finding::{Finding, Subject, Text};
+use casework::act::finding::{Finding, Subject, SubjectKey, Text};
 use casework::act::problem::Problem;
 use casework::model::event::{Country, Severity};
 use casework::model::identity::EventId;
@@ -160,6 +160,14 @@ impl<'b> Rows<'b> {
             told_before: None,
         }
     }
+}
+
+/// The subjects that notices would tell of, of a batch of events in the columns of [`store::directives::COLUMNS`].
+pub(crate) fn subjects(batch: &RecordBatch, into: &mut HashSet<SubjectKey>) -> Result<()> {
+    let rows = Rows::of(batch)?;
+    let mut shared = Shared::default();
+    into.extend((0..rows.len()).filter_map(|at| Some(rows.finding(&rows.row(at)?, &mut shared).key)));
+    Ok(())
 }
 
 /// Columns of [`casework::act::finding::TEXTS`] with few different values; names and pages are all different.

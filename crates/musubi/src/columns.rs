@@ -6,14 +6,14 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 
 /// Some columns of an answer.
-pub(super) struct Columns {
-    pub(super) rows: usize,
+pub(crate) struct Columns {
+    pub(crate) rows: usize,
     texts: Vec<StringArray>,
     numbers: Vec<Int64Array>,
 }
 
 impl Columns {
-    pub(super) fn of(batch: &RecordBatch, texts: &[&str], numbers: &[&str]) -> Result<Self> {
+    pub(crate) fn of(batch: &RecordBatch, texts: &[&str], numbers: &[&str]) -> Result<Self> {
         let column = |name: &str, kind: &DataType| -> Result<_> {
             let column = batch.column_by_name(name).with_context(|| format!("no column {name}"))?;
             Ok(cast(column, kind)?)
@@ -24,11 +24,11 @@ impl Columns {
         Ok(Self { rows: batch.num_rows(), texts, numbers })
     }
 
-    pub(super) fn text(&self, column: usize, row: usize) -> Option<&str> {
+    pub(crate) fn text(&self, column: usize, row: usize) -> Option<&str> {
         self.texts.get(column).filter(|texts| !texts.is_null(row)).map(|texts| texts.value(row))
     }
 
-    pub(super) fn number(&self, column: usize, row: usize) -> Option<i64> {
+    pub(crate) fn number(&self, column: usize, row: usize) -> Option<i64> {
         self.numbers.get(column).filter(|numbers| !numbers.is_null(row)).map(|numbers| numbers.value(row))
     }
 }
