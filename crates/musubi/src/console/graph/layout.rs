@@ -5,10 +5,10 @@
 
 /// Width and height of the box, and of the one for a phone, where the picture stands upright and its words keep their size.
 pub(super) const BOX: (f64, f64) = (1000.0, 640.0);
-pub(super) const TALL: (f64, f64) = (400.0, 560.0);
+pub(super) const TALL: (f64, f64) = (400.0, 600.0);
 /// Room for shapes and their words at the edges.
 const MARGIN: (f64, f64) = (70.0, 34.0);
-const TALL_MARGIN: (f64, f64) = (44.0, 26.0);
+const TALL_MARGIN: (f64, f64) = (54.0, 26.0);
 
 /// Places for `count` nodes, joined by `edges`; inside [`BOX`].
 pub(super) fn layout(count: usize, edges: &[(usize, usize)]) -> Vec<(f64, f64)> {

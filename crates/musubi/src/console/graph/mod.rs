@@ -34,7 +34,7 @@ struct Drawing {
 }
 
 const WIDE: Drawing = Drawing { class: "wide", size: BOX, label: 24, worded: 90 };
-const PHONE: Drawing = Drawing { class: "phone", size: TALL, label: 15, worded: 30 };
+const PHONE: Drawing = Drawing { class: "phone", size: TALL, label: 18, worded: 30 };
 
 pub(super) fn routes() -> Vec<Route> {
     vec![Route::get("/graph", Right::ReadEvents, page)]
@@ -175,8 +175,8 @@ fn drawing(visit: &Visit, graph: &Graph, how: &Drawing, view: View, places: &[(f
                     g.node.(format!("kind-{}", node.kind as usize + 1)).first[at == 0] transform=(format!("translate({:.1} {:.1})", places[at].0, places[at].1)) {
                         (shape(node.kind, if at == 0 { 11.0 } else { 7.0 }))
                         title { (node.kind.word(visit)) ": " (label(node)) }
-                        @if graph.nodes.len() <= how.worded || at == 0 || matches!(node.kind, Kind::Case | Kind::Malware | Kind::Party) {
-                            text x="0" y=(if at == 0 { "25" } else { "20" }) text-anchor="middle" { (short(&label(node), how.label)) }
+                        @if is_worded(graph, at, how.worded) {
+                            text x="0" y=(if at == 0 { "25" } else { "20" }) text-anchor="middle" { (short(node, how.label)) }
                         }
                     }
                 }
@@ -197,13 +197,24 @@ fn label(node: &Node) -> String {
     }
 }
 
-/// As much of a label as there is room for. That it is an address of the web is said by its shape.
-fn short(text: &str, most: usize) -> String {
-    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
-    match text.chars().count() > most {
-        true => text.chars().take(most - 1).chain(['…']).collect(),
-        false => text.to_owned(),
+/// As much of a label as there is room for: of an address the end, which tells it from its neighbours. That something is a page of the web
+/// is said by its shape.
+fn short(node: &Node, most: usize) -> String {
+    let whole = label(node);
+    let text = whole.split_once("://").map_or(whole.as_str(), |(_, rest)| rest);
+    let count = text.chars().count();
+    match (count > most, node.kind) {
+        (false, _) => text.to_owned(),
+        (true, Kind::Address) => std::iter::once('…').chain(text.chars().skip(count + 1 - most)).collect(),
+        (true, _) => text.chars().take(most - 1).chain(['…']).collect(),
     }
+}
+
+/// Has it words in a picture? An indicator stands beside the thing that it is made of, which says the same.
+fn is_worded(graph: &Graph, at: usize, most: usize) -> bool {
+    let node = &graph.nodes[at];
+    let said = node.kind == Kind::Indicator && graph.nodes.iter().any(|other| other.kind != Kind::Indicator && other.label == node.label);
+    at == 0 || matches!(node.kind, Kind::Case | Kind::Malware | Kind::Party) || (graph.nodes.len() <= most && !said)
 }
 
 /// Where a node leads.
@@ -330,6 +341,14 @@ mod tests {
             assert!(View::read(hostile).is_none_or(|view| view.width <= BOX.0), "{hostile}");
         }
         assert!(View::read("-500,9999,5").is_some_and(|view| view.x >= 0.0 && view.y + view.height() <= BOX.1 + 1e-9));
+    }
+
+    #[test]
+    fn a_label_keeps_what_tells_one_from_another() {
+        let node = |kind, label: &str| Node { kind, id: String::new(), label: label.to_owned(), weight: 1 };
+        assert_eq!(short(&node(Kind::Address, "2001:db8:77:1:2:3:4:beef"), 12), "…:2:3:4:beef");
+        assert_eq!(short(&node(Kind::Address, "192.0.2.105"), 18), "192[.]0[.]2[.]105");
+        assert_eq!(short(&node(Kind::Url, "https://4891.bank.example/login"), 12), "4891[.]bank…");
     }
 
     #[test]
