@@ -244,6 +244,40 @@ fn large_requests_are_worked_on_also_after_a_kill() {
 }
 
 #[test]
+fn what_was_given_before_a_kill_is_in_the_log() {
+    let hub = Hub::new("");
+    let [alpha, beta] = ["alpha", "beta"].map(|party| hub.token(party));
+    let object = format!("indicator--{}", uuid(1));
+    let (mut given, mut left_behind) = (0, 0);
+    for round in 0..4 {
+        let server = Server::start(&hub.home);
+        if round == 0 {
+            post(&server, &hub, &alpha, &[indicator(1, 0, Some(GREEN), "first")]);
+        }
+        for _ in 0..=round {
+            assert_eq!(server.get(&beta, &hub.path(&format!("objects/{object}/"))).status, 200);
+            given += 1;
+        }
+        // A living server enters what it gave while another program waits for it; a dead one leaves it to that program.
+        if round % 2 == 0 {
+            assert_eq!(hub.home.json(&["collection", "who", "main", &object]).as_array().unwrap().len(), given);
+        }
+        assert_eq!(server.get(&beta, &hub.path(&format!("objects/{object}/versions/"))).status, 200);
+        given += 1;
+        server.kill();
+        left_behind += std::fs::read_dir(hub.home.root().join("journal")).unwrap().count();
+        if round % 2 == 1 {
+            let who = hub.home.json(&["collection", "who", "main", &object]);
+            assert_eq!(who.as_array().unwrap().len(), given, "{who}");
+        }
+    }
+    assert_eq!(left_behind, 4);
+    assert_eq!(hub.home.json(&["log", "verify"])["entries"], json!(given));
+    assert_eq!(std::fs::read_dir(hub.home.root().join("journal")).unwrap().count(), 0);
+    hub.home.ok(&["doctor"]);
+}
+
+#[test]
 fn whoever_is_unknown_asks_too_much_or_speaks_badly_hears_so_in_taxii() {
     let hub = Hub::new("[serve]\nrequests_per_second = 5\nlargest_body = 20000\n");
     let server = Server::start(&hub.home);

@@ -95,6 +95,7 @@ pub async fn check(home: &Home, register: &Register, originals: bool, seen: &mut
         };
         findings.faults.push(Fault { place: path, what: fault });
     }
+    register.settle().await?;
     let log = release_tree::glance(&mut *register.pool.acquire().await?).await?;
     findings.releases = log.entries;
     findings.faults.extend(log.faults.into_iter().map(|what| Fault { place: "log of releases".into(), what }));

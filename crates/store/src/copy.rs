@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::StoreError;
 use crate::check::{Findings, check};
 use crate::home::{Home, create_private, sync_folder};
+use crate::journal;
 use crate::register::Register;
 
 /// What was copied.
@@ -53,6 +54,20 @@ pub async fn restore(from: &Path, home: &Home, seen: &mut dyn FnMut(&str)) -> Re
 async fn copy_all(home: &Home, register: &Register, copy: &Home, seen: &mut dyn FnMut(&str)) -> Result<Copied, StoreError> {
     must_be_empty(copy.root())?;
     copy.create()?;
+    let mut copied = Copied::default();
+    // Before the register: what enters the log meanwhile is in both, and enters once.
+    for path in journal::journals(&journal::folder(home))? {
+        let name = path.file_name().map(Path::new).unwrap_or(Path::new("journal"));
+        match copy_file(&path, &journal::folder(copy).join(name)) {
+            Ok(bytes) => {
+                copied.bytes += bytes;
+                copied.files += 1;
+            }
+            // Its pages entered the log, and it went.
+            Err(_) if !path.exists() => {}
+            Err(error) => return Err(error),
+        }
+    }
     let snapshot = unnamed(copy);
     let text = snapshot.to_string_lossy().into_owned();
     sqlx::query("VACUUM INTO $1").bind(text).execute(&register.pool).await?;
@@ -65,7 +80,6 @@ async fn copy_all(home: &Home, register: &Register, copy: &Home, seen: &mut dyn 
     .await?;
     frozen.close().await;
     named.extend(knowledge(home)?);
-    let mut copied = Copied::default();
     for path in named {
         seen(&path);
         copied.bytes += copy_file(&home.resolve(&path), &copy.resolve(&path))?;

@@ -6,6 +6,7 @@
 //! evidence/ab/abcd….zst  originals as received
 //! tables/                imported tables for enrichment
 //! places/                where else values were seen
+//! journal/               pages that were given and are about to enter the log of releases
 //! keys/                  secret keys, readable by their owner only
 //! tmp/                   being written; nothing in it counts
 //! lock                   held by whoever writes segments

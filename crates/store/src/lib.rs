@@ -36,6 +36,7 @@ pub mod home;
 pub mod indicator_pages;
 pub mod indicators;
 pub mod jobs;
+pub mod journal;
 pub mod known;
 pub mod lists;
 pub mod lookup;

@@ -3,20 +3,26 @@
 //! SQLite in WAL mode with full sync; whoever reads never waits for who writes. The connection is opened
 //! once a process and kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::Notify;
 
 use crate::home::Home;
 use crate::segment::Segment;
-use crate::{StoreError, figures};
+use crate::{StoreError, figures, journal};
 
 /// An open register.
 #[derive(Clone, Debug)]
 pub struct Register {
     pub(crate) pool: SqlitePool,
+    /// Where pages wait that are to enter the log; of a copy nowhere.
+    pub(crate) journals: Option<PathBuf>,
+    /// Somebody waits for them.
+    pub(crate) hurry: Arc<Notify>,
 }
 
 impl Register {
@@ -98,7 +104,7 @@ impl Register {
         if newest? > known {
             return Err(StoreError::Refused(format!("{}: made by a newer version of this program", path.display())));
         }
-        Ok(Self { pool })
+        Ok(Self { pool, journals: None, hurry: Arc::default() })
     }
 
     /// Opens the register of a copy that is to become a home, and brings it up to date.
@@ -109,7 +115,7 @@ impl Register {
         let options = SqliteConnectOptions::new().filename(path).foreign_keys(true);
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, journals: None, hurry: Arc::default() })
     }
 
     /// Opens the register for a server: many readers at once, and more of the file kept in memory.
@@ -122,7 +128,7 @@ impl Register {
         // Pages are read through the system's cache.
         let options = Self::options(home).pragma("mmap_size", "8589934592");
         let pool = SqlitePoolOptions::new().min_connections(1).max_connections(connections).connect_with(options).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, journals: Some(journal::folder(home)), hurry: Arc::default() })
     }
 
     fn options(home: &Home) -> SqliteConnectOptions {
@@ -144,7 +150,7 @@ impl Register {
         let options = Self::options(home).create_if_missing(create);
         // One connection is enough for a command; a second lets a reader look while a transaction is open.
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, journals: Some(journal::folder(home)), hurry: Arc::default() })
     }
 
     /// All segments that count, oldest first.

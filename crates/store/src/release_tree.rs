@@ -115,6 +115,7 @@ impl Register {
     /// # Errors
     /// When the tree is damaged or the register cannot be read. `None` when there is no such release.
     pub async fn receipt(&self, id: &str) -> Result<Option<Proof>, StoreError> {
+        self.settle().await?;
         let mut transaction = self.pool.begin().await?;
         let Some(logged) = releases::row(&mut transaction, id).await? else { return Ok(None) };
         let witnessed = "SELECT size FROM release_cosignature WHERE size > $1 GROUP BY size ORDER BY count(*) DESC, size DESC LIMIT 1";
@@ -171,6 +172,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn log_checkpoints(&self, most: u32) -> Result<Vec<Signed>, StoreError> {
+        self.settle().await?;
         let sql = "SELECT size, signed_at, (SELECT count(*) FROM release_cosignature WHERE release_cosignature.size = release_checkpoint.size) \
                    AS cosignatures FROM release_checkpoint ORDER BY size DESC LIMIT $1";
         Ok(sqlx::query_as(sql).bind(i64::from(most)).fetch_all(&self.pool).await?)
@@ -249,6 +251,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be read; what is wrong with the log is in the [`Audit`].
     pub async fn audit_log(&self, before: Option<&Note>, seen: &mut dyn FnMut(u64)) -> Result<Audit, StoreError> {
+        self.settle().await?;
         let mut transaction = self.pool.begin().await?;
         let mut audit = glance(&mut transaction).await?;
         let Some(key) = key(&mut transaction).await? else {

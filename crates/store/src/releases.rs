@@ -1,14 +1,14 @@
 //! What we gave to whom: the log of releases, and the proof that something may be delivered.
 //!
 //! A delivery function takes a [`Released`] value, and only the log makes one, after the transaction in which the leaf became
-//! durable. So nothing leaves without a leaf:
+//! durable, or after the page was written in the journal from which leaves are made ([`crate::journal`]). So nothing leaves without a leaf:
 //!
 //! ```compile_fail,E0451
 //! use store::releases::Released;
 //! fn deliver(mail: &Released<Vec<u8>>) {}
 //! fn forge(release: casework::model::release::Release) {
 //!     // No other way to say that something was logged: the fields belong to the log.
-//!     deliver(&Released { release, number: 0, content: b"not logged".to_vec() });
+//!     deliver(&Released { release, number: None, content: b"not logged".to_vec() });
 //! }
 //! ```
 //!
@@ -90,17 +90,22 @@ impl LogKey {
 #[derive(Debug)]
 pub struct Released<T> {
     release: Release,
-    number: u64,
+    number: Option<u64>,
     content: T,
 }
 
 impl<T> Released<T> {
+    /// To be called when it is durable that this will be in the log.
+    pub(crate) fn promised(release: Release, content: T) -> Self {
+        Self { release, number: None, content }
+    }
+
     pub fn release(&self) -> &Release {
         &self.release
     }
 
-    /// Number of the leaf, from 0.
-    pub fn number(&self) -> u64 {
+    /// Number of the leaf, from 0; none while what was given waits in the journal ([`crate::journal`]).
+    pub fn number(&self) -> Option<u64> {
         self.number
     }
 
@@ -159,7 +164,7 @@ impl Appended {
         }
         let logged = batch.into_iter().zip(self.first..);
         logged
-            .map(|((release, content), number)| is_content(&release, &sha256(&content)).map(|()| Released { release, number, content }))
+            .map(|((release, content), number)| is_content(&release, &sha256(&content)).map(|()| Released { release, number: Some(number), content }))
             .collect()
     }
 }
@@ -430,9 +435,9 @@ impl Register {
     /// # Errors
     /// When the content is not the one that was logged, or the register cannot be read.
     pub async fn released<T: AsRef<[u8]>>(&self, id: &str, content: T) -> Result<Option<Released<T>>, StoreError> {
-        let Some(Logged { number, release, .. }) = self.logged(id).await? else { return Ok(None) };
+        let Some(Logged { number, release, .. }) = row(&mut *self.pool.acquire().await?, id).await? else { return Ok(None) };
         is_content(&release, &digest(&content))?;
-        Ok(Some(Released { release, number, content }))
+        Ok(Some(Released { release, number: Some(number), content }))
     }
 
     /// One release as remembered.
@@ -440,6 +445,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn logged(&self, id: &str) -> Result<Option<Logged>, StoreError> {
+        self.settle().await?;
         row(&mut *self.pool.acquire().await?, id).await
     }
 
@@ -448,6 +454,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn releases_before(&self, recipient: Option<&str>, before: Option<u64>, most: u32) -> Result<Vec<Logged>, StoreError> {
+        self.settle().await?;
         let which = if recipient.is_some() { "recipient = $1" } else { "$1 IS NULL" };
         let sql = format!("SELECT {COLUMNS} FROM release WHERE {which} AND ($3 IS NULL OR number < $3) ORDER BY number DESC LIMIT $2");
         let before = before.and_then(|number| i64::try_from(number).ok());
@@ -461,6 +468,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn releases(&self, recipient: Option<&str>, most: u32) -> Result<Vec<Logged>, StoreError> {
+        self.settle().await?;
         let Some(recipient) = recipient else {
             let sql = format!("SELECT {COLUMNS} FROM release ORDER BY number DESC LIMIT $1");
             let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(sql)).bind(i64::from(most)).fetch_all(&self.pool).await?;
@@ -497,6 +505,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn log_checkpoint(&self) -> Result<Option<Note>, StoreError> {
+        self.settle().await?;
         let mut transaction = self.pool.begin().await?;
         match release_tree::latest(&mut transaction).await? {
             Some((size, note)) => Ok(Some(release_tree::cosigned(&mut transaction, size, note).await?)),
@@ -565,7 +574,7 @@ mod tests {
             transaction.commit().await.unwrap();
             let batch = releases.into_iter().map(|release| (release.clone(), format!("content {}", &release.id[2..]))).collect();
             let released = appended.committed(batch, digest).unwrap();
-            assert_eq!(released[0].number(), committed);
+            assert_eq!(released[0].number(), Some(committed));
         }
         // Three bundles of entries, three tiles of their hashes, one above them.
         assert_eq!(everything(&register).await[1..], [600, 7, 2, 2]);
@@ -585,6 +594,6 @@ mod tests {
         let [zero, one, two] = <[Appended; 3]>::try_from(appended).unwrap();
         assert!(zero.committed(vec![(release(7), "content 7")], digest).is_err(), "another release");
         assert!(one.committed(vec![(release(1), "content 7")], digest).is_err(), "another content");
-        assert_eq!(two.committed(vec![(release(2), "content 2")], digest).unwrap()[0].number(), 2);
+        assert_eq!(two.committed(vec![(release(2), "content 2")], digest).unwrap()[0].number(), Some(2));
     }
 }

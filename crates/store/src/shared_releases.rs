@@ -1,23 +1,56 @@
 //! Pages as releases: which objects of a collection has which party been given, and when?
 
+use std::borrow::Cow;
+
 use casework::model::release::Release;
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::StoreError;
 use crate::register::{Register, values};
 use crate::releases::{self, Content, LogKey, Released};
 
-/// A page that is to be given to a party: its release, its bytes, and the objects in it.
+/// What is remembered of a page that a party is given: its release, and which objects are in it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Given {
+    pub(crate) release: Release,
+    pub(crate) collection: i64,
+    pub(crate) kind: Cow<'static, str>,
+    /// The earliest and the latest `date_added` on it.
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    /// Numbers of the objects, packed.
+    pub(crate) objects: Vec<u8>,
+}
+
+/// A page that is to be given to a party.
 #[derive(Debug)]
 pub struct PageGiven {
-    pub release: Release,
-    pub body: Content,
-    pub collection: i64,
-    /// `objects`, `manifest` or `versions`.
-    pub kind: &'static str,
-    /// Number and `date_added` of each.
-    pub objects: Vec<(i64, i64)>,
+    pub(crate) given: Given,
+    pub(crate) body: Content,
+}
+
+impl PageGiven {
+    /// A page of a collection. `kind` is `objects`, `manifest` or `versions`; of each object the number and `date_added`.
+    pub fn new(release: Release, body: Content, collection: i64, kind: &'static str, objects: &[(i64, i64)]) -> Self {
+        let dates = objects.iter().map(|(_, date)| *date);
+        let (first, last) = (dates.clone().min().unwrap_or(0), dates.max().unwrap_or(0));
+        let objects = pack(objects.iter().map(|(number, _)| *number));
+        Self { given: Given { release, collection, kind: kind.into(), first, last, objects }, body }
+    }
+
+    pub fn release(&self) -> &Release {
+        &self.given.release
+    }
+
+    /// Whether the log could take it.
+    ///
+    /// # Errors
+    /// When the release cannot be written down, or speaks of other bytes.
+    pub fn check(&self) -> Result<(), StoreError> {
+        releases::is_content(&self.given.release, &self.body.sha256())?;
+        self.given.release.check().map_err(|error| StoreError::Refused(error.to_string()))
+    }
 }
 
 /// Somebody was given a version of an object.
@@ -37,32 +70,14 @@ impl Register {
     /// # Errors
     /// As the log says; then nothing was logged, and nothing may be sent.
     pub async fn release_pages(&self, key: &LogKey, pages: Vec<PageGiven>, now: Timestamp) -> Result<Vec<Released<Content>>, StoreError> {
-        pages.iter().try_for_each(|page| releases::is_content(&page.release, &page.body.sha256()))?;
-        let releases: Vec<&Release> = pages.iter().map(|page| &page.release).collect();
+        pages.iter().try_for_each(PageGiven::check)?;
+        let (given, bodies): (Vec<Given>, Vec<Content>) = pages.into_iter().map(|page| (page.given, page.body)).unzip();
+        let releases: Vec<&Release> = given.iter().map(|page| &page.release).collect();
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let appended = releases::append(&mut transaction, key, &releases, now).await?;
-        let numbered: Vec<(&PageGiven, i64)> = pages.iter().zip(appended.numbers()).collect();
-        for chunk in numbered.chunks(128) {
-            let sql = format!(
-                "INSERT INTO shared_release (release, collection, party, kind, first, last, objects) VALUES {}",
-                values(chunk.len(), 7)
-            );
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for (page, number) in chunk {
-                let dates = page.objects.iter().map(|(_, date)| *date);
-                query = query
-                    .bind(number)
-                    .bind(page.collection)
-                    .bind(page.release.recipient.as_str())
-                    .bind(page.kind)
-                    .bind(dates.clone().min().unwrap_or(0))
-                    .bind(dates.max().unwrap_or(0))
-                    .bind(pack(page.objects.iter().map(|(number, _)| *number)));
-            }
-            query.execute(&mut *transaction).await?;
-        }
+        insert(&mut transaction, &given, appended.numbers()).await?;
         transaction.commit().await?;
-        appended.committed(pages.into_iter().map(|page| (page.release, page.body)).collect(), Content::sha256)
+        appended.committed(given.into_iter().map(|page| page.release).zip(bodies).collect(), Content::sha256)
     }
 
     /// Who has been given an object of a collection?
@@ -70,6 +85,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be read.
     pub async fn who_fetched(&self, collection: i64, id: &str) -> Result<Vec<Fetched>, StoreError> {
+        self.settle().await?;
         let mut fetched = Vec::new();
         let versions =
             sqlx::query("SELECT number, date_added, version FROM shared_object WHERE id = $1 AND +collection = $2 ORDER BY date_added")
@@ -95,6 +111,34 @@ impl Register {
         }
         Ok(fetched)
     }
+}
+
+/// Remembers which objects were in pages whose releases have these numbers.
+pub(crate) async fn insert(
+    transaction: &mut SqliteConnection,
+    pages: &[Given],
+    numbers: impl Iterator<Item = i64>,
+) -> Result<(), StoreError> {
+    let numbered: Vec<(&Given, i64)> = pages.iter().zip(numbers).collect();
+    for chunk in numbered.chunks(128) {
+        let sql = format!(
+            "INSERT INTO shared_release (release, collection, party, kind, first, last, objects) VALUES {}",
+            values(chunk.len(), 7)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (page, number) in chunk {
+            query = query
+                .bind(number)
+                .bind(page.collection)
+                .bind(page.release.recipient.as_str())
+                .bind(&*page.kind)
+                .bind(page.first)
+                .bind(page.last)
+                .bind(&page.objects);
+        }
+        query.execute(&mut *transaction).await?;
+    }
+    Ok(())
 }
 
 /// Differences between one number and the next, zigzag, seven bits a byte.

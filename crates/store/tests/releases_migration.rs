@@ -27,7 +27,7 @@ fn page(n: u64) -> PageGiven {
         at: Timestamp::UNIX_EPOCH,
         basis: Basis::default(),
     };
-    PageGiven { release, body, collection: 1, kind: "objects", objects: vec![(7, 70)] }
+    PageGiven::new(release, body, 1, "objects", &[(7, 70)])
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_log_that_an_older_program_wrote_goes_on() {
     let register = Register::open(&home).await.unwrap();
     assert_eq!(register.log_checkpoint().await.unwrap(), before, "with its cosignature");
     let given = register.release_pages(&key(), vec![page(300)], Timestamp::UNIX_EPOCH).await.unwrap();
-    assert_eq!(given[0].number(), 300);
+    assert_eq!(given[0].number(), Some(300));
     let audit = register.audit_log(before.as_ref(), &mut |_| ()).await.unwrap();
     assert_eq!((audit.entries, audit.cosignatures, audit.faults), (301, 1, vec![]));
     assert!(register.receipt("page-17").await.unwrap().is_some());

@@ -146,10 +146,11 @@ impl Server {
         let register = Register::serve(home, limits.readers).await?;
         let issuers = Issuers::read(&limits.issuer)?;
         let key = keys::log_key(home, None)?;
+        scribe::bring_in(home, &register).await;
         let server = Self {
             home: home.clone(),
             desk: Desk::new(register.clone(), issuers),
-            scribe: Scribe::new(register.clone(), key),
+            scribe: Scribe::new(home, register.clone(), key),
             rates: Rates::new(limits.requests_per_second, limits.requests_per_second.saturating_mul(4)),
             // Ten wrong guesses, then one every six seconds.
             failures: Rates::new(1, 10),

@@ -48,7 +48,7 @@ impl Page<'_> {
         let why = self.objects.iter().map(|object| (object.terms, self.view.reason(object.terms))).collect();
         let giving = Giving { party: self.party, purpose: self.purpose, channel: self.channel, how: self.how, why };
         let release = giving.release(format!("page-{}", chance::rising(now)), body.sha256(), now);
-        let objects = self.objects.iter().map(|object| (object.number, object.date_added)).collect();
-        PageGiven { release, body, collection: self.collection.number, kind: self.kind, objects }
+        let objects: Vec<_> = self.objects.iter().map(|object| (object.number, object.date_added)).collect();
+        PageGiven::new(release, body, self.collection.number, self.kind, &objects)
     }
 }

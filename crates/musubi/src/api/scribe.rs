@@ -1,20 +1,23 @@
 //! Writing for many at once: what several requests want written becomes one transaction, and each waits until it is durable.
 //!
 //! While one transaction is on its way to the disk the next one gathers. All writing of the server goes through one pen, so that its
-//! transactions queue here and not in the database.
+//! transactions queue here and not in the database. Pages that are only read are written in a journal first ([`store::journal`]), by a
+//! thread of its own, and enter the log of releases a moment later.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use casework::model::release::Release;
+use store::home::Home;
+use store::journal::{Journal, Turn};
 use store::posting::{Post, Posted};
 use store::register::Register;
 use store::releases::{Content, LogKey, Released};
 use store::shared_releases::PageGiven;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::{chance, pipeline};
+use crate::{chance, keys, pipeline};
 
 /// What is to be written.
 enum Order {
@@ -23,10 +26,27 @@ enum Order {
     Answer(Release, Vec<u8>, oneshot::Sender<Result<Released<Vec<u8>>>>),
 }
 
+/// What is to be done with the journal.
+enum Note {
+    Page(PageGiven, oneshot::Sender<Noted>),
+    Turn(oneshot::Sender<Turn>),
+    /// The pages of this generation are in the log.
+    Entered(u64),
+}
+
+/// What became of a page.
+enum Noted {
+    Given(Released<Content>),
+    /// The journal cannot take it now.
+    Back(PageGiven),
+    Failed(String),
+}
+
 /// Takes orders.
 #[derive(Clone, Debug)]
 pub(crate) struct Scribe {
     orders: mpsc::Sender<Order>,
+    notes: mpsc::Sender<Note>,
     /// Told after each commit that added something.
     pub(crate) news: Arc<Notify>,
 }
@@ -34,10 +54,15 @@ pub(crate) struct Scribe {
 /// In one transaction, at most.
 const PAGES: usize = 512;
 const OBJECTS: usize = 8192;
+/// So long pages gather before they enter the log, unless somebody wants to read it.
+const GATHER: Duration = Duration::from_millis(100);
+/// So long nothing is tried with a journal that could not be begun, and so long pages wait when the log could not be written.
+const REST: Duration = Duration::from_secs(1);
 
 impl Scribe {
     /// Begins to write; ends when nobody can give orders any more.
-    pub(crate) fn new(register: Register, key: LogKey) -> Self {
+    pub(crate) fn new(home: &Home, register: Register, key: LogKey) -> Self {
+        let notes = journal(home.clone(), register.clone(), key.clone());
         let (orders, mut waiting) = mpsc::channel::<Order>(4096);
         let news = Arc::new(Notify::new());
         let told = Arc::clone(&news);
@@ -69,10 +94,22 @@ impl Scribe {
                 }
             }
         });
-        Self { orders, news }
+        Self { orders, notes, news }
     }
 
-    /// Logs a page; gives it back when it may be sent.
+    /// Makes sure that a page will be in the log; gives it back when it may be sent.
+    pub(crate) async fn note(&self, page: PageGiven) -> Result<Released<Content>> {
+        page.check()?;
+        let (answer, answered) = oneshot::channel();
+        self.notes.send(Note::Page(page, answer)).await.map_err(|_| ended())?;
+        match answered.await.map_err(|_| ended())? {
+            Noted::Given(released) => Ok(released),
+            Noted::Back(page) => self.release(page).await,
+            Noted::Failed(why) => Err(anyhow!("{why}")),
+        }
+    }
+
+    /// Logs a page, so that there is a receipt at once; gives it back when it may be sent.
     pub(crate) async fn release(&self, page: PageGiven) -> Result<Released<Content>> {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Page(page, answer)).await.map_err(|_| ended())?;
@@ -91,6 +128,105 @@ impl Scribe {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Post(post, answer)).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
+    }
+}
+
+/// What a server that has ended gave enters the log now.
+pub(crate) async fn bring_in(home: &Home, register: &Register) {
+    match register.bring_in(home, || keys::log_key(home, None), pipeline::now()).await {
+        Ok(0) => {}
+        Ok(pages) => tracing::info!(pages, "what a server gave before it ended is in the log of releases now"),
+        Err(error) => tracing::warn!("what a server gave before it ended is not in the log of releases yet: {error:#}"),
+    }
+}
+
+/// Begins to write the journal and to bring its pages into the log.
+fn journal(home: Home, register: Register, key: LogKey) -> mpsc::Sender<Note> {
+    let (notes, waiting) = mpsc::channel(4096);
+    let written = Arc::new(Notify::new());
+    let told = Arc::clone(&written);
+    std::thread::spawn(move || keep(&home, waiting, &told));
+    tokio::spawn(enter(register, key, notes.downgrade(), written));
+    notes
+}
+
+/// Writes the journal until nobody has anything for it.
+fn keep(home: &Home, mut waiting: mpsc::Receiver<Note>, written: &Notify) {
+    let mut journal: Option<Journal> = None;
+    let mut failed: Option<std::time::Instant> = None;
+    while let Some(first) = waiting.blocking_recv() {
+        let (mut pages, mut next) = (Vec::new(), Some(first));
+        let mut behind = None;
+        while let Some(note) = next {
+            match note {
+                Note::Page(page, answer) => pages.push((page, answer)),
+                // What came before it is written before it.
+                other => behind = Some(other),
+            }
+            next = if behind.is_none() && pages.len() < PAGES { waiting.try_recv().ok() } else { None };
+        }
+        if !pages.is_empty() {
+            if journal.is_none() && failed.is_none_or(|at| at.elapsed() > REST) {
+                match Journal::begin(home, &chance::uuid().to_string()) {
+                    Ok(begun) => (journal, failed) = (Some(begun), None),
+                    Err(error) => {
+                        tracing::warn!("no journal can be begun, so each page waits for the log of releases: {error}");
+                        failed = Some(std::time::Instant::now());
+                    }
+                }
+            }
+            write(journal.as_mut(), pages);
+            written.notify_one();
+        }
+        match (behind, &mut journal) {
+            (Some(Note::Turn(answer)), Some(journal)) => drop(answer.send(journal.turn())),
+            (Some(Note::Entered(generation)), Some(journal)) => {
+                if let Err(error) = journal.entered(generation) {
+                    tracing::warn!("the journal cannot be written: {error}");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn write(journal: Option<&mut Journal>, pages: Vec<(PageGiven, oneshot::Sender<Noted>)>) {
+    let (pages, answers): (Vec<_>, Vec<_>) = pages.into_iter().unzip();
+    let written = match journal {
+        Some(journal) => journal.write(pages),
+        None => Ok(Err(pages)),
+    };
+    let noted: Vec<Noted> = match written {
+        Ok(Ok(given)) => given.into_iter().map(Noted::Given).collect(),
+        Ok(Err(back)) => back.into_iter().map(Noted::Back).collect(),
+        Err(error) => answers.iter().map(|_| Noted::Failed(error.to_string())).collect(),
+    };
+    answers.into_iter().zip(noted).for_each(|(answer, noted)| drop(answer.send(noted)));
+}
+
+/// Brings what was written into the log, a moment later or as soon as somebody wants to read it.
+async fn enter(register: Register, key: LogKey, notes: mpsc::WeakSender<Note>, written: Arc<Notify>) {
+    loop {
+        written.notified().await;
+        let _ = tokio::time::timeout(GATHER, register.hurried()).await;
+        let (answer, turn) = oneshot::channel();
+        let Some(journal) = notes.upgrade() else { return };
+        if journal.send(Note::Turn(answer)).await.is_err() {
+            return;
+        }
+        // No journal: its pages went another way.
+        let Ok(Turn { generation, mut pages }) = turn.await else { continue };
+        while let Err(error) = register.enter(&key, &pages, pipeline::now()).await {
+            tracing::warn!(pages = pages.len(), "what was given is not in the log of releases yet: {error}");
+            tokio::time::sleep(REST).await;
+            // Part of it may be there.
+            if let Ok(left) = register.not_entered(pages.clone()).await {
+                pages = left;
+            }
+        }
+        if journal.send(Note::Entered(generation)).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -155,7 +155,9 @@ pub(crate) struct Place {
 impl Place {
     /// The register of a home in use.
     pub(crate) async fn register(&self) -> Result<Register> {
-        Ok(Register::open(&self.home).await?)
+        let register = Register::open(&self.home).await?;
+        crate::api::scribe::bring_in(&self.home, &register).await;
+        Ok(register)
     }
 }
 

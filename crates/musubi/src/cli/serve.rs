@@ -101,6 +101,7 @@ impl Serve {
         exchange.abort();
         counting.abort();
         zones.abort();
+        server.register.settle().await?;
         Ok(())
     }
 }

@@ -365,7 +365,7 @@ async fn release(asked: &Asked<'_>, given: Given) -> Result<Given, Refusal> {
         kind,
         objects: shown,
     };
-    let released = asked.server.scribe.release(page.given(Content::new(body), asked.guest.now)).await?;
+    let released = asked.server.scribe.note(page.given(Content::new(body), asked.guest.now)).await?;
     Ok(Given { body: released.into_content().into_bytes(), media, shown: Vec::new(), kind, tagged })
 }
 

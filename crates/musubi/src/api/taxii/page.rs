@@ -102,7 +102,7 @@ async fn give(asked: &Asked<'_>, collection: &Collection, kind: &'static str, pa
         // It has what it asks for: nothing is given.
         return Ok(Given { status: StatusCode::NOT_MODIFIED, body: Vec::new(), added, etag: Some(etag), receipt: None });
     }
-    let (body, release) = release(asked.server, asked.guest, collection, kind, page, body).await?;
+    let (body, release) = release(asked.server, asked.guest, collection, kind, page, body, asked.is_node()).await?;
     // A node like us wants to hold the proof of what it was given.
     let receipt = match release {
         Some(id) if asked.is_node() => asked.server.register.receipt(&id).await?.map(|proof| STANDARD.encode(proof.to_string())),
@@ -111,7 +111,7 @@ async fn give(asked: &Asked<'_>, collection: &Collection, kind: &'static str, pa
     Ok(Given { status: StatusCode::OK, body, added, etag: Some(etag), receipt })
 }
 
-/// Logs a page and gives back what may be sent. What is empty tells nothing, and what we look at ourselves is no release.
+/// Logs a page and gives back what may be sent, with a receipt to be had at once or not. What is empty tells nothing, and what we look at ourselves is no release.
 pub(super) async fn release(
     server: &Server,
     guest: &Guest,
@@ -119,6 +119,7 @@ pub(super) async fn release(
     kind: &'static str,
     page: &Page,
     body: Content,
+    receipt: bool,
 ) -> Result<(Vec<u8>, Option<String>), Refusal> {
     let view = guest.view_of(collection);
     if page.objects.is_empty() || view.own {
@@ -135,7 +136,8 @@ pub(super) async fn release(
         kind,
         objects: page.objects.iter().map(page::OnPage::from).collect(),
     };
-    let released = server.scribe.release(given.given(body, guest.now)).await?;
+    let given = given.given(body, guest.now);
+    let released = if receipt { server.scribe.release(given).await? } else { server.scribe.note(given).await? };
     let id = released.release().id.clone();
     Ok((released.into_content().into_bytes(), Some(id)))
 }

@@ -129,7 +129,7 @@ impl Listener {
         events.sort_by_key(|(at, _)| *at);
         let last = events.last().map(|(at, _)| *at);
         let body = Content::new(events.into_iter().flat_map(|(_, event)| event).collect());
-        let (body, _) = super::page::release(&self.server, &guest, collection, "objects", &page, body).await?;
+        let (body, _) = super::page::release(&self.server, &guest, collection, "objects", &page, body, false).await?;
         self.after = last.unwrap_or(self.after);
         Ok(body)
     }
