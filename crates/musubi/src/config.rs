@@ -85,6 +85,8 @@ pub(crate) struct Serve {
     pub(crate) font: Option<PathBuf>,
     /// Exchange with peers this often while serving; 0: only by `musubi peer sync`.
     pub(crate) exchange_seconds: u64,
+    /// Merge the segments of days that are over this often while serving; 0: only by `musubi compact`.
+    pub(crate) compact_minutes: u64,
 }
 
 impl Default for Serve {
@@ -122,6 +124,7 @@ impl Default for Serve {
             private_webhooks: false,
             font: None,
             exchange_seconds: 60,
+            compact_minutes: 10,
         }
     }
 }

@@ -10,12 +10,14 @@ use datafusion::arrow::array::{RecordBatch, TimestampMicrosecondArray};
 use serde_json::{Map, Value, json};
 use store::columns::{COLUMNS, FILE_SCHEMA, position};
 use store::events::Questions;
-use store::filter::means;
+use store::filter::{Filter, means};
 use store::home::Home;
 use store::lookup::{COUNTED, Sightings, by_ip};
+use store::newest::judges;
 use store::register::Register;
 
 use crate::cli::view::View;
+use crate::console::asking;
 use crate::glance::Back;
 use crate::receive::knowledge;
 
@@ -81,7 +83,7 @@ pub(crate) async fn about(
     let whole = matches!(value, Meaning::Hash(..) | Meaning::Mail(_));
     let mut rows = match eyes {
         Eyes::Page { days, far } => {
-            let (rows, glanced) = glance(home, register, days, far, whole, &means(value)).await?;
+            let (rows, glanced) = glance(home, register, days, far, whole, value).await?;
             about.insert("since".into(), glanced.map(|day| Day::from_number(day).to_string()).into());
             rows
         }
@@ -112,22 +114,30 @@ async fn glance(
     days: Option<&[(i32, u64)]>,
     far: bool,
     whole: bool,
-    condition: &str,
+    value: &Meaning,
 ) -> Result<(Vec<Value>, Option<i32>)> {
+    let condition = means(value);
+    let wanted = Filter { meaning: Some(value.clone()), ..Filter::default() };
     let questions = Questions::open_page(home, register).await?;
     // What else a report said is long, and looked into only for what has no column.
-    let columns: Vec<&str> = COLUMNS.iter().map(|column| column.name).filter(|name| whole || *name != "extra").collect();
-    let columns = columns.join(", ");
+    let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).filter(|name| whole || *name != "extra").collect();
+    let columns = names.join(", ");
     let newest = async |condition: &str, most: usize| {
         let sql = format!("SELECT {columns} FROM events WHERE {condition} ORDER BY time DESC LIMIT {most}");
         objects(&questions.sql(&sql).await?.collect().await?)
     };
-    let Some(days) = days else { return Ok((newest(condition, PAGE_EVENTS).await?, None)) };
+    let Some(days) = days else { return Ok((newest(&condition, PAGE_EVENTS).await?, None)) };
     let (mut back, mut rows) = (Back::new(days.to_vec()), Vec::new());
     while let Some((first, last)) = back.next(None) {
         let (from, until) = (Day::from_number(first).start(), Day::from_number(last).next().start());
-        let condition = format!("time >= timestamp '{from}' AND time < timestamp '{until}' AND ({condition})");
-        rows.extend(newest(&condition, PAGE_EVENTS - rows.len()).await?);
+        let most = PAGE_EVENTS - rows.len();
+        if judges(&wanted) {
+            let rest: Vec<&str> = names.iter().copied().filter(|name| !["id", "time"].contains(name)).collect();
+            rows.extend(asking::newest(home, register, &wanted, Some(from..until), None, &rest, most).await?);
+        } else {
+            let condition = format!("time >= timestamp '{from}' AND time < timestamp '{until}' AND ({condition})");
+            rows.extend(newest(&condition, most).await?);
+        }
         if rows.len() >= PAGE_EVENTS {
             return Ok((rows, None));
         }

@@ -6,6 +6,21 @@ use jiff::Timestamp;
 use crate::figures::Asked;
 use crate::segment::DAY;
 
+/// Where a word is looked for.
+pub(crate) const WORD_COLUMNS: [&str; 11] = [
+    "malware",
+    "identifier",
+    "type",
+    "feed",
+    "source_fqdn",
+    "source_as_name",
+    "source_reverse_dns",
+    "destination_fqdn",
+    "product_vendor",
+    "product_name",
+    "extra",
+];
+
 /// All of these hold. An empty text stands for events that say nothing of it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Filter {
@@ -36,15 +51,8 @@ impl Filter {
             Some((taxonomy, kind)) => format!("({} AND {})", equals("taxonomy", taxonomy), equals("type", kind)),
             None => format!("({} OR {})", equals("type", class), equals("taxonomy", class)),
         }));
-        let texts = [
-            ("source_country", &self.country),
-            ("destination_country", &self.victim),
-            ("feed", &self.feed),
-            ("malware", &self.malware),
-            ("evidence", &self.evidence),
-        ];
-        for (column, text) in texts {
-            all.extend(text.as_deref().map(|text| match text {
+        for (column, text) in self.texts() {
+            all.extend(text.map(|text| match text {
                 "" => format!("{column} IS NULL"),
                 text => equals(column, text),
             }));
@@ -52,6 +60,17 @@ impl Filter {
         all.extend(self.asn.map(|asn| format!("source_asn = {asn}")));
         all.extend(self.meaning.as_ref().map(|meaning| format!("({})", means(meaning))));
         if all.is_empty() { String::from("true") } else { all.join(" AND ") }
+    }
+
+    /// Columns of text, and what each must be.
+    pub(crate) fn texts(&self) -> [(&'static str, Option<&str>); 5] {
+        [
+            ("source_country", self.country.as_deref()),
+            ("destination_country", self.victim.as_deref()),
+            ("feed", self.feed.as_deref()),
+            ("malware", self.malware.as_deref()),
+            ("evidence", self.evidence.as_deref()),
+        ]
     }
 
     /// Nothing is asked for but what was typed, on whole days.
@@ -114,21 +133,8 @@ pub fn means(meaning: &Meaning) -> String {
         }
         Meaning::Hash(_, text) | Meaning::Mail(text) => format!("extra ILIKE '%{}%'", like(text)),
         Meaning::Words(words) => {
-            const COLUMNS: [&str; 11] = [
-                "malware",
-                "identifier",
-                "type",
-                "feed",
-                "source_fqdn",
-                "source_as_name",
-                "source_reverse_dns",
-                "destination_fqdn",
-                "product_vendor",
-                "product_name",
-                "extra",
-            ];
             let each = words.iter().map(|word| {
-                let any = COLUMNS.map(|column| format!("{column} ILIKE '%{}%'", like(word)));
+                let any = WORD_COLUMNS.map(|column| format!("{column} ILIKE '%{}%'", like(word)));
                 format!("({})", any.join(" OR "))
             });
             let all: Vec<String> = each.collect();

@@ -315,7 +315,12 @@ impl Register {
     ///
     /// # Errors
     /// When a journal cannot be read or the log not be written; it stays where it is then.
-    pub async fn bring_in<E: From<StoreError>>(&self, home: &Home, key: impl Fn() -> Result<LogKey, E>, now: Timestamp) -> Result<usize, E> {
+    pub async fn bring_in<E: From<StoreError>>(
+        &self,
+        home: &Home,
+        key: impl Fn() -> Result<LogKey, E>,
+        now: Timestamp,
+    ) -> Result<usize, E> {
         let mut brought = 0;
         for path in journals(&folder(home))? {
             let Some(file) = open(&path)? else { continue };

@@ -40,6 +40,7 @@ pub mod journal;
 pub mod known;
 pub mod lists;
 pub mod lookup;
+pub mod newest;
 pub mod notices;
 pub mod outbox;
 mod pages;

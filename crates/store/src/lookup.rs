@@ -149,6 +149,18 @@ fn groups_with(pages: &Pages, column: usize, text: &str) -> Vec<GroupRows> {
         .collect()
 }
 
+/// The rows of one group that name the address at either end.
+pub(crate) fn rows_of(pages: &Pages, group: usize, ip: &str) -> Result<Vec<std::ops::Range<usize>>, StoreError> {
+    let mut rows = Vec::new();
+    for (name, from_index) in [("source_ip", true), ("destination_ip", false)] {
+        let Some(column) = position(name) else { continue };
+        let mut among = if from_index { pages.rows_around(column, ip)? } else { groups_with(pages, column, ip) };
+        among.retain(|rows| rows.group == group);
+        rows = united(rows, pages.rows_with(column, ip, among)?);
+    }
+    Ok(rows.into_iter().flat_map(|group| group.rows).collect())
+}
+
 /// Rows that are in one or the other.
 fn united(one: Vec<GroupRows>, other: Vec<GroupRows>) -> Vec<GroupRows> {
     if one.is_empty() || other.is_empty() {
@@ -259,7 +271,7 @@ impl Latest {
 }
 
 /// Does something with each, on all cores; the answers come in the order of what was asked.
-fn side_by_side<T: Sync, A: Send>(tasks: &[T], act: impl Fn(&T) -> Result<A, StoreError> + Sync) -> Result<Vec<A>, StoreError> {
+pub(crate) fn side_by_side<T: Sync, A: Send>(tasks: &[T], act: impl Fn(&T) -> Result<A, StoreError> + Sync) -> Result<Vec<A>, StoreError> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(tasks.len());
     if threads < 2 {
         return tasks.iter().map(act).collect();
@@ -313,11 +325,17 @@ pub(crate) fn may_hold(home: &Home, segment: &Segment, ip: &str, end: End) -> bo
 /// the reading that follows tells.
 pub(crate) fn groups_with_id(home: &Home, segment: &Segment, id: &[u8; 16]) -> Option<Vec<bool>> {
     let pages = Pages::open(&home.resolve(&segment.path)).ok()?;
-    let may = (0..pages.groups().len()).map(|group| {
-        let chunk = pages.chunk(group, ID)?;
-        Some(Filter::at(chunk.bloom_filter_offset()?, i64::from(chunk.bloom_filter_length()?))?.may_hold(pages.file(), id))
-    });
-    Some(may.map(|may| may.unwrap_or(true)).collect())
+    let mut may = vec![false; pages.groups().len()];
+    groups_that_may_hold(&pages, id).for_each(|group| may[group] = true);
+    Some(may)
+}
+
+/// The groups of an open segment that may hold an identity.
+pub(crate) fn groups_that_may_hold(pages: &Pages, id: &[u8; 16]) -> impl Iterator<Item = usize> {
+    (0..pages.groups().len()).filter(move |group| {
+        let filter = pages.chunk(*group, ID).and_then(|c| Filter::at(c.bloom_filter_offset()?, i64::from(c.bloom_filter_length()?)));
+        filter.is_none_or(|filter| filter.may_hold(pages.file(), id))
+    })
 }
 
 impl Filter {

@@ -14,7 +14,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
 };
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{
@@ -168,12 +168,50 @@ impl Pages {
         Ok(RecordBatch::try_new(schema, arrays)?)
     }
 
+    /// Gives the values of a column in some rows, piece by piece: a text as it is, or as a dictionary with 32-bit keys.
+    pub(crate) fn scan(
+        &self,
+        column: usize,
+        dictionary: bool,
+        wanted: &GroupRows,
+        seen: &mut dyn FnMut(&ArrayRef),
+    ) -> Result<(), StoreError> {
+        let field = FILE_SCHEMA.fields()[column].clone();
+        let field = match dictionary {
+            true => {
+                Arc::new(field.as_ref().clone().with_data_type(DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))))
+            }
+            false => field,
+        };
+        let schema: SchemaRef = Arc::new(Schema::new(vec![field]));
+        for batch in self.reader(&[column], &[wanted.group], std::slice::from_ref(wanted), &schema, 8192)? {
+            seen(batch.map_err(StoreError::from)?.column(0));
+        }
+        Ok(())
+    }
+
     fn read_pages(&self, columns: &[usize], groups: &[usize], wanted: &[GroupRows], count: usize) -> Result<RecordBatch, StoreError> {
-        let fault = || StoreError::parquet(self.path.clone());
-        let narrow = Arc::new(self.narrow(columns, groups, PageIndexPolicy::Skip)?);
         let fields: Fields = columns.iter().map(|column| FILE_SCHEMA.fields()[*column].clone()).collect();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
-        let options = ArrowReaderOptions::new().with_schema(SchemaRef::clone(&schema));
+        let reader = self.reader(columns, groups, wanted, &schema, count.clamp(1, 8192))?;
+        let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>()?;
+        match &batches[..] {
+            [one] => Ok(one.clone()),
+            many => Ok(concat_batches(&schema, many)?),
+        }
+    }
+
+    fn reader(
+        &self,
+        columns: &[usize],
+        groups: &[usize],
+        wanted: &[GroupRows],
+        schema: &SchemaRef,
+        at_once: usize,
+    ) -> Result<ParquetRecordBatchReader, StoreError> {
+        let fault = || StoreError::parquet(self.path.clone());
+        let narrow = Arc::new(self.narrow(columns, groups, PageIndexPolicy::Skip)?);
+        let options = ArrowReaderOptions::new().with_schema(SchemaRef::clone(schema));
         let metadata = ArrowReaderMetadata::try_new(narrow, options).map_err(fault())?;
         let mut before = 0;
         let mut ranges: Vec<Range<usize>> = Vec::new();
@@ -181,17 +219,12 @@ impl Pages {
             ranges.extend(group.rows.iter().map(|r| r.start + before..r.end + before));
             before += self.groups()[group.group].num_rows().unsigned_abs() as usize;
         }
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata)
+        ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata)
             .with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), before))
             .with_row_selection_policy(RowSelectionPolicy::Selectors)
-            .with_batch_size(count.clamp(1, 8192))
+            .with_batch_size(at_once)
             .build()
-            .map_err(fault())?;
-        let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>()?;
-        match &batches[..] {
-            [one] => Ok(one.clone()),
-            many => Ok(concat_batches(&schema, many)?),
-        }
+            .map_err(fault())
     }
 
     /// The footer with these columns and row groups only, and where the pages of these lie.
@@ -221,7 +254,7 @@ impl Pages {
     }
 
     /// The column as the statistics tell it, when they say that all its values are the same.
-    fn constant(&self, column: usize, groups: &[usize], count: usize) -> Option<ArrayRef> {
+    pub(crate) fn constant(&self, column: usize, groups: &[usize], count: usize) -> Option<ArrayRef> {
         let kind = FILE_SCHEMA.field(column).data_type();
         if self.place(column).is_none() {
             return Some(new_null_array(kind, count));

@@ -164,7 +164,9 @@ impl Appended {
         }
         let logged = batch.into_iter().zip(self.first..);
         logged
-            .map(|((release, content), number)| is_content(&release, &sha256(&content)).map(|()| Released { release, number: Some(number), content }))
+            .map(|((release, content), number)| {
+                is_content(&release, &sha256(&content)).map(|()| Released { release, number: Some(number), content })
+            })
             .collect()
     }
 }

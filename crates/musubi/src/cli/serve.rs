@@ -79,6 +79,7 @@ impl Serve {
         let zones = tokio::spawn(zones(std::sync::Arc::clone(&server)));
         let exchange = tokio::spawn(exchange(std::sync::Arc::clone(&server)));
         let counting = tokio::spawn(count(std::sync::Arc::clone(&server)));
+        let housekeeping = tokio::spawn(keep_house(std::sync::Arc::clone(&server)));
         match portal {
             None => door.serve(api::router(std::sync::Arc::clone(&server)), ended()).await,
             Some(portal) => {
@@ -101,6 +102,7 @@ impl Serve {
         exchange.abort();
         counting.abort();
         zones.abort();
+        housekeeping.abort();
         server.register.settle().await?;
         Ok(())
     }
@@ -124,6 +126,24 @@ async fn count(server: std::sync::Arc<Server>) {
         Ok(0) => {}
         Ok(counted) => tracing::info!("{counted} segments of an older program were counted"),
         Err(error) => tracing::error!("segments of an older program are not counted: {error:#}"),
+    }
+}
+
+/// Merges the segments of days that are over, as often as is set up.
+async fn keep_house(server: std::sync::Arc<Server>) {
+    let every = std::time::Duration::from_secs(server.limits.compact_minutes.saturating_mul(60));
+    if every.is_zero() {
+        return;
+    }
+    // Whoever opens the console first does not wait for it.
+    tokio::time::sleep(every.min(std::time::Duration::from_secs(60))).await;
+    loop {
+        match crate::jobs::compact::days_that_are_over(&server.home, &server.register).await {
+            Ok((0, _)) => {}
+            Ok((merged, made)) => tracing::info!("{merged} segments of days that are over became {made}"),
+            Err(error) => tracing::error!("segments are not merged: {error:#}"),
+        }
+        tokio::time::sleep(every).await;
     }
 }
 

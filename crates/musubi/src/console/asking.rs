@@ -2,15 +2,22 @@
 //! when whoever asked has gone.
 
 use std::num::NonZero;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use datafusion::arrow::array::RecordBatch;
 use futures::StreamExt as _;
+use jiff::Timestamp;
 use serde_json::Value;
 use store::events::Questions;
 use store::figures::{Figures, KeptFigures};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use store::filter::Filter;
+use store::home::Home;
+use store::newest::Span;
+use store::register::Register;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::overview::Summary;
 use super::visit::Fault;
@@ -79,14 +86,17 @@ impl Server {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(turns).acquire_owned()).await;
         let Ok(turn) = turn else { return Err(Fault::TooMany(PATIENCE)) };
         let turn = turn.map_err(anyhow::Error::from)?;
-        Ok(Asking { questions: Questions::open_page(&self.home, &self.register).await?, _turn: turn })
+        Ok(Asking { home: self.home.clone(), register: self.register.clone(), questions: OnceCell::new(), _turn: turn })
     }
 }
 
 /// Whoever has a turn.
 #[allow(missing_debug_implementations, reason = "a session of the engine has none")]
 pub(crate) struct Asking {
-    questions: Questions,
+    home: Home,
+    register: Register,
+    /// The engine is opened by the first question to it.
+    questions: OnceCell<Questions>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -113,11 +123,16 @@ impl Told {
 }
 
 impl Asking {
+    async fn questions(&self) -> Result<&Questions, store::StoreError> {
+        self.questions.get_or_try_init(|| Questions::open_page(&self.home, &self.register)).await
+    }
+
     /// At most so many rows.
     pub(crate) async fn rows(&self, sql: &str, most: usize, within: Duration) -> Result<Told, NoAnswer> {
         let wrong = |error: &dyn std::fmt::Display| NoAnswer::Wrong(error.to_string());
         let work = async {
-            let frame = self.questions.sql(sql).await.map_err(|error| wrong(&error))?;
+            let questions = self.questions().await.map_err(|error| wrong(&error))?;
+            let frame = questions.sql(sql).await.map_err(|error| wrong(&error))?;
             let frame = frame.limit(0, Some(most + 1)).map_err(|error| wrong(&error))?;
             // Dropped, the stream ends whatever works for it.
             let mut stream = frame.execute_stream().await.map_err(|error| wrong(&error))?;
@@ -139,11 +154,59 @@ impl Asking {
         tokio::time::timeout(within, work).await.unwrap_or(Err(NoAnswer::Late))
     }
 
+    /// The newest rows of a filter that need no engine ([`store::newest::judges`]), behind a place in their order.
+    pub(crate) async fn newest(
+        &self,
+        wanted: &Filter,
+        span: Option<Range<Timestamp>>,
+        behind: Option<&(Timestamp, String)>,
+        columns: &[&str],
+        most: usize,
+    ) -> Result<Vec<Value>, NoAnswer> {
+        let found = newest(&self.home, &self.register, wanted, span, behind, columns, most).await;
+        found.map_err(|error| NoAnswer::Wrong(format!("{error:#}")))
+    }
+
     /// All rows as they come, for an export; the turn is kept until they have.
     pub(crate) async fn stream(self, sql: &str) -> Result<Stream, Fault> {
-        let rows = self.questions.sql(sql).await?.execute_stream().await?;
+        let rows = self.questions().await?.sql(sql).await?.execute_stream().await?;
         Ok(Stream { rows, _asking: self })
     }
+}
+
+/// The newest rows of a filter, from the files, behind a place in their order.
+pub(crate) async fn newest(
+    home: &Home,
+    register: &Register,
+    wanted: &Filter,
+    span: Option<Range<Timestamp>>,
+    behind: Option<&(Timestamp, String)>,
+    columns: &[&str],
+    most: usize,
+) -> anyhow::Result<Vec<Value>> {
+    let behind = match behind {
+        Some((time, id)) => {
+            let id = u128::from_str_radix(id, 16).with_context(|| format!("{id:?} is no identity"))?;
+            Some((time.as_microsecond(), id.to_be_bytes()))
+        }
+        None => None,
+    };
+    let time = span.map_or(i64::MIN..i64::MAX, |span| span.start.as_microsecond()..span.end.as_microsecond());
+    let (home, segments, wanted) = (home.clone(), register.segments().await?, wanted.clone());
+    let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
+    let read = move || {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        store::newest::newest(&home, &segments, &wanted, &Span { time, behind }, &columns, most)
+    };
+    objects(&[tokio::task::spawn_blocking(read).await??])
+}
+
+/// The event of an identity of 32 hexadecimal digits; `at`, where that is known, is its time.
+pub(crate) async fn event(home: &Home, register: &Register, id: &str, at: Option<Timestamp>) -> anyhow::Result<Option<Value>> {
+    let id = u128::from_str_radix(id, 16).with_context(|| format!("{id:?} is no identity"))?.to_be_bytes();
+    let (home, segments, at) = (home.clone(), register.segments().await?, at.map(Timestamp::as_microsecond));
+    let found = tokio::task::spawn_blocking(move || store::newest::with_id(&home, &segments, &id, at)).await??;
+    Ok(objects(found.as_slice())?.into_iter().next())
 }
 
 /// Rows that come, and the turn they come in.

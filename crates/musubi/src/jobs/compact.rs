@@ -1,9 +1,10 @@
 //! Fewer, larger segments; an end to what is too old; strays swept.
 
 use anyhow::Result;
+use casework::model::day::Day;
 use jiff::Timestamp;
 use store::check::sweep;
-use store::compact::{merge, not_before, plan};
+use store::compact::{Merge, merge, not_before, plan};
 use store::home::Home;
 use store::register::Register;
 
@@ -34,6 +35,38 @@ pub(crate) async fn when_needed(home: &Home, register: &Register) -> Result<()> 
         tracing::info!("{} small segments became {}", done.merged, done.made);
     }
     Ok(())
+}
+
+/// A day or month that is over is merged when so many segments of it have gathered: a late event does not rewrite a day of others.
+const WORTH_IT: usize = 4;
+
+/// Merges what belongs to days that are over, one day after the other; whoever wants to write meanwhile waits for one merge at most. Gives
+/// how many segments gave way, and how many took their place.
+pub(crate) async fn days_that_are_over(home: &Home, register: &Register) -> Result<(usize, usize)> {
+    let (mut merged, mut made) = (0, 0);
+    loop {
+        let now = pipeline::now();
+        let today = Day::of(now).start().as_microsecond();
+        let over = |planned: &Merge| planned.inputs.len() >= WORTH_IT && planned.inputs.iter().all(|segment| segment.time_max < today);
+        let Ok(lock) = home.try_lock() else { return Ok((merged, made)) };
+        let Some(planned) = plan(&register.segments().await?, now.as_microsecond()).into_iter().find(over) else {
+            if merged > 0 {
+                sweep(home, register, now.as_microsecond()).await?;
+            }
+            return Ok((merged, made));
+        };
+        let (place, at) = (home.clone(), now.as_microsecond());
+        let (planned, segments) = tokio::task::spawn_blocking(move || {
+            let segments = merge(&place, &planned.inputs, planned.level, at, &|_, _| true);
+            (planned, segments)
+        })
+        .await?;
+        let segments = segments?;
+        register.swap(&planned.inputs, &segments, at).await?;
+        (merged, made) = (merged + planned.inputs.len(), made + segments.len());
+        drop(lock);
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Removes what is older than `keep`, merges what is worth merging, sweeps. The caller holds the write lock.

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use axum::extract::Path;
 use axum::http::HeaderMap;
 use casework::model::agreement::{Channel, Purpose};
 use casework::model::day::Day;
+use casework::model::meaning::Meaning;
 use casework::model::rights::Right;
 use casework::share::Affected;
 use jiff::Timestamp;
@@ -19,6 +19,8 @@ use serde_json::Value;
 use store::columns::{COLUMNS, Kind};
 use store::events::Questions;
 use store::figures::Asked as Figured;
+use store::filter::Filter;
+use store::lookup::by_ip;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema};
 
@@ -27,6 +29,7 @@ use super::{Asked, Operation, filter, write_cursor};
 use crate::api::Server;
 use crate::api::standing::{Sight, Standing};
 use crate::cli::lookup::objects;
+use crate::console::asking::{self, newest};
 use crate::console::visit::{Answer, Fault, Visit, Who};
 use crate::glance::Back;
 
@@ -177,7 +180,8 @@ async fn list(visit: Visit, headers: HeaderMap) -> Answer {
     let mut conditions = filter::conditions(&asked)?;
     let (columns, wanted) = columns(asked.text("fields"))?;
     let limit = asked.limit()?;
-    let (mut skip, mut before) = (0, None);
+    let plain = filter::plain(&asked)?;
+    let (mut skip, mut before, mut place) = (0, None, None);
     if let Some([time, id, given]) = asked.cursor()? {
         let wrong = || Fault::Wrong("parameter cursor: not given by this server for this list".to_owned());
         let time: Timestamp = time.parse().map_err(|_| wrong())?;
@@ -188,7 +192,10 @@ async fn list(visit: Visit, headers: HeaderMap) -> Answer {
                 skip = given.parse::<usize>().ok().filter(|given| *given <= HIDDEN).ok_or_else(wrong)?;
                 "id IS NULL".to_owned()
             }
-            id if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => format!("(id < '{id}' OR id IS NULL)"),
+            id if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                place = Some((time, id.to_owned()));
+                format!("(id < '{id}' OR id IS NULL)")
+            }
             _ => return Err(wrong()),
         };
         conditions.push(format!("time <= timestamp '{time}' AND (time < timestamp '{time}' OR {behind})"));
@@ -201,18 +208,43 @@ async fn list(visit: Visit, headers: HeaderMap) -> Answer {
     let days = figures.by_day(&Figured::default(), None).filter(|_| figures.uncounted() == 0);
     let end = before.map_or(i32::MAX, |time| Day::of(time).number());
     let mut back = days.map(|days| Back::new(days.into_iter().filter(|(day, _)| *day <= end).collect()));
+    // What is ours to see is read from the files; what a party may see the engine says, behind its door.
+    let plain = plain.filter(|_| eyes.sight.is_none() && skip == 0);
+    let read: Vec<&str> = match &wanted {
+        None => COLUMNS.iter().map(|column| column.name).filter(|name| !["id", "time"].contains(name)).collect(),
+        Some(names) => {
+            let others = COLUMNS.iter().map(|column| column.name).filter(|name| !["id", "time", "terms"].contains(name));
+            std::iter::once("terms").chain(others.filter(|name| names.iter().any(|wanted| wanted == name))).collect()
+        }
+    };
+    if let (Some(back), Some(Filter { meaning: Some(Meaning::Address(ip)), .. })) = (&mut back, &plain) {
+        let (home, segments, ip) = (visit.server.home.clone(), visit.server.register.segments().await?, *ip);
+        let seen = tokio::task::spawn_blocking(move || by_ip(&home, &segments, ip, &[], 0)).await??.days;
+        *back = Back::new(seen.into_iter().filter(|(day, _)| *day <= end).collect());
+    }
     // What a party sees of a day is not what there is.
     let enough = (conditions.is_empty() && eyes.sight.is_none()).then_some(limit as u64 + 1);
     let mut rows = Vec::new();
     while rows.len() <= limit {
         let mut all = conditions.clone();
+        let mut span = None;
         if let Some(back) = &mut back {
             let Some((first, last)) = back.next(enough) else { break };
             let (from, until) = (Day::from_number(first).start(), Day::from_number(last).next().start());
+            span = Some(from..until);
             all.push(format!("time >= timestamp '{from}' AND time < timestamp '{until}'"));
         }
         let mut condition = if all.is_empty() { "true".to_owned() } else { all.join(" AND ") };
         let most = limit + 1 - rows.len();
+        if let Some(plain) = &plain {
+            let _turn = visit.server.questions.acquire().await.map_err(anyhow::Error::from)?;
+            let found = newest(&visit.server.home, &visit.server.register, plain, span, place.as_ref(), &read, most);
+            rows.extend(tokio::time::timeout(PATIENCE, found).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))??);
+            if back.is_none() {
+                break;
+            }
+            continue;
+        }
         // Where no other column decides, the moment at which the page ends is known from times alone; only what lies after it is read whole.
         if conditions.is_empty() {
             let end = format!("SELECT time FROM events WHERE {condition} ORDER BY time DESC LIMIT 1 OFFSET {}", most + skip - 1);
@@ -259,7 +291,10 @@ async fn one(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer
         return Err(Fault::NotFound);
     }
     let eyes = Eyes::of(&visit.server, visit.who()?, Purpose::Defend, None, visit.now).await?;
-    let mut rows = eyes.ask(&visit.server, &format!("SELECT * FROM events WHERE id = '{id}' LIMIT 1")).await?;
+    let mut rows = match eyes.sight {
+        None => event(&visit, &id).await?.into_iter().collect(),
+        Some(_) => eyes.ask(&visit.server, &format!("SELECT * FROM events WHERE id = '{id}' LIMIT 1")).await?,
+    };
     let under = eyes.under(&rows);
     eyes.tell_terms(&mut rows);
     let row = rows.pop().ok_or(Fault::NotFound)?;
@@ -268,8 +303,12 @@ async fn one(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer
 
 /// The terms of an event as they are held; for our own.
 pub(super) async fn terms_of(visit: &Visit, id: &str) -> Result<Option<i64>, Fault> {
-    let questions = Questions::open_page(&visit.server.home, &visit.server.register).await?;
-    let rows = questions.sql(&format!("SELECT terms FROM events WHERE id = '{id}' LIMIT 1")).await?;
-    let batches = rows.collect().await.map_err(|error| Fault::Failed(anyhow!(error)))?;
-    Ok(objects(&batches)?.first().and_then(|row| row["terms"].as_i64()))
+    Ok(event(visit, id).await?.and_then(|event| event["terms"].as_i64()))
+}
+
+/// An event as our own people see it.
+async fn event(visit: &Visit, id: &str) -> Result<Option<Value>, Fault> {
+    let _turn = visit.server.questions.acquire().await.map_err(anyhow::Error::from)?;
+    let found = asking::event(&visit.server.home, &visit.server.register, id, None);
+    Ok(tokio::time::timeout(PATIENCE, found).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))??)
 }

@@ -1,7 +1,9 @@
 //! Which events? The filter words of the address as conditions of the engine; each value is read before it stands in a question.
 
+use casework::model::meaning::Meaning;
 use formats::value::{self, hash_kind};
 use jiff::Timestamp;
+use store::filter::Filter;
 
 use super::Asked;
 use crate::cli::events::equals;
@@ -48,6 +50,40 @@ pub(super) fn conditions(asked: &Asked) -> Result<Vec<String>, Fault> {
     }
     conditions.extend(asked.text("malware").map(|name| equals("malware", &name.to_lowercase())));
     Ok(conditions)
+}
+
+/// The same as a filter that files are read by; `None` where the engine has to judge.
+pub(super) fn plain(asked: &Asked) -> Result<Option<Filter>, Fault> {
+    if ["network", "domain", "taxonomy"].iter().any(|name| asked.text(name).is_some()) {
+        return Ok(None);
+    }
+    let text = |name: &str| asked.text(name).map(str::to_owned);
+    let meaning = match asked.text("value") {
+        None => None,
+        Some(text) => match value::ip(text.trim()) {
+            Some(ip) => Some(Meaning::Address(ip)),
+            None => return Ok(None),
+        },
+    };
+    // An empty text is a value here, and stands for none there; a class with a stroke is one name here.
+    if ["class", "country", "feed", "malware", "evidence"].iter().any(|name| asked.text(name) == Some(""))
+        || asked.text("class").is_some_and(|class| class.contains('/'))
+    {
+        return Ok(None);
+    }
+    let country = asked.text("country").and_then(value::country);
+    Ok(Some(Filter {
+        from: asked.time("since")?,
+        until: asked.time("until")?,
+        class: text("class"),
+        country: country.map(|two| String::from_utf8_lossy(&two).into_owned()),
+        victim: None,
+        feed: text("feed"),
+        malware: asked.text("malware").map(str::to_lowercase),
+        asn: asked.text("asn").and_then(value::asn),
+        evidence: text("evidence"),
+        meaning,
+    }))
 }
 
 /// Seen at or after a moment.

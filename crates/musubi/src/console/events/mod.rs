@@ -255,22 +255,32 @@ async fn rows(
     };
     let end = cursor.as_ref().map_or(i32::MAX, |(time, _)| Day::of(*time).number());
     let mut back = Back::new(days.into_iter().filter(|(day, _)| *day <= end).collect());
+    let judged = store::newest::judges(wanted);
     let started = std::time::Instant::now();
     let mut found = Vec::new();
     // Events that were not counted yet lie on any day.
     let uncounted = figures.uncounted() > 0;
     while found.len() <= ROWS {
         let mut condition = wanted.condition();
+        let mut span = None;
         if !uncounted {
             let Some((first, last)) = back.next(enough) else { break };
             let (from, until) = (Day::from_number(first).start(), Day::from_number(last).next().start());
             condition = format!("time >= timestamp '{from}' AND time < timestamp '{until}' AND {condition}");
+            span = Some(from..until);
+        }
+        let most = ROWS + 1 - found.len();
+        if judged {
+            found.extend(asking.newest(wanted, span, cursor.as_ref(), columns, most).await?);
+            if uncounted || (!far && back.glanced().is_some()) {
+                break;
+            }
+            continue;
         }
         if let Some((time, id)) = &cursor {
             condition = format!("time <= timestamp '{time}' AND (time < timestamp '{time}' OR id < '{id}') AND {condition}");
         }
         let left = LONGEST.saturating_sub(started.elapsed());
-        let most = ROWS + 1 - found.len();
         let told = asking.rows(&question(&condition, columns, Some(most)), most, left).await?;
         found.extend(told.objects().map_err(|_| NoAnswer::Wrong(String::from("rows cannot be shown")))?);
         if uncounted || (!far && back.glanced().is_some()) {

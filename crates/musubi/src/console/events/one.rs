@@ -1,15 +1,15 @@
 //! `/events/{id}`: one event whole, the original it was read from, its terms, who may know it and who was told.
 
 use axum::extract::Path;
-use casework::correlate::key::CaseKey;
+use casework::correlate::key::{CaseKey, Seen};
 use casework::model::rights::Right;
+use formats::rsit::Class;
 use maud::{Markup, html};
 use serde_json::Value;
 use store::columns::COLUMNS;
-use store::filter::equals;
 
 use super::{lookup_link, time_of};
-use crate::console::asking::{LONGEST, NoAnswer};
+use crate::console::asking::{self, LONGEST};
 use crate::console::elements::query::Query;
 use crate::console::elements::{Tone, badge, facts};
 use crate::console::moment;
@@ -17,8 +17,6 @@ use crate::console::picture::map;
 use crate::console::visit::{Answer, Fault, Visit};
 use crate::receive::original;
 
-/// What a case with this event in it is about.
-const KEY: &str = "case_key(type, source_ip, source_port, source_fqdn, source_url, malware, identifier, extra)";
 /// Bytes of a report whose row is shown without being asked for.
 const AT_ONCE: i64 = 4 << 20;
 /// Characters of an original that are shown.
@@ -32,14 +30,12 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Answer {
     let query = Query::of(&visit.uri);
     // Links of ours say when it was: then one segment is read, not all.
     let at = query.one("at").and_then(|text| jiff::Timestamp::from_microsecond(text.parse().ok()?).ok());
-    let when = at.map_or(String::new(), |at| format!("time = timestamp '{at}' AND "));
     let asking = visit.server.asking().await?;
-    let found = asking.rows(&format!("SELECT *, {KEY} AS case_key FROM events WHERE {when}{}", equals("id", &id)), 1, LONGEST).await;
+    let found = tokio::time::timeout(LONGEST, asking::event(&visit.server.home, &visit.server.register, &id, at)).await;
     drop(asking);
     let event = match found {
-        Ok(found) => found.objects()?.into_iter().next().ok_or(Fault::NotFound)?,
-        Err(NoAnswer::Late) => return Err(Fault::Wrong(visit.say("events-late"))),
-        Err(NoAnswer::Wrong(why)) => return Err(anyhow::anyhow!("event {id}: {why}").into()),
+        Ok(found) => found?.ok_or(Fault::NotFound)?,
+        Err(_) => return Err(Fault::Wrong(visit.say("events-late"))),
     };
     let terms = visit.server.register.all_terms().await?;
     let terms = terms.iter().find(|known| Some(known.id) == event["terms"].as_i64());
@@ -49,7 +45,7 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Answer {
         event["source_ip"].as_str().or(event["source_fqdn"].as_str()).unwrap_or(&id[..12])
     );
     let told = told(&visit, &event).await?;
-    let key = event["case_key"].as_str().and_then(CaseKey::read);
+    let key = key(&event);
     let body = html! {
         p { @if let Some(terms) = terms { (badge(Tone::Plain, &terms.terms.to_string())) } " "
             a.button href={ "/explain?event=" (id) } { (visit.say("events-who-may")) } " "
@@ -68,6 +64,21 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Answer {
         (original_of(&visit, &query, &event).await)
     };
     Ok(visit.page(&title, &body))
+}
+
+/// What a case with this event in it is about.
+fn key(event: &Value) -> Option<CaseKey> {
+    let text = |name: &str| event[name].as_str();
+    CaseKey::of(&Seen {
+        class: Class::of(text("type")?)?,
+        ip: text("source_ip").and_then(|ip| ip.parse().ok()),
+        port: event["source_port"].as_u64().and_then(|port| port.try_into().ok()),
+        fqdn: text("source_fqdn"),
+        url: text("source_url"),
+        malware: text("malware"),
+        identifier: text("identifier"),
+        campaign: event["extra"]["campaign"].as_str(),
+    })
 }
 
 /// The form of a new case that is about it.
