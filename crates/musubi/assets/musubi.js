@@ -64,15 +64,18 @@ if (passkeyForm && window.PublicKeyCredential?.parseCreationOptionsFromJSON) {
   const ask = async (mediation) => {
     waiting?.abort();
     const { signal } = (waiting = new AbortController());
+    // Whoever was not asked anything is told of no failure.
+    let wanted = mediation !== "conditional";
     try {
       const { publicKey } = await post(passkeyForm.dataset.ask, {});
       const credential = creates
         ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey), signal })
         : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey), mediation, signal });
+      wanted = true;
       const form = Object.fromEntries(new FormData(passkeyForm));
       location.assign((await post(passkeyForm.dataset.answer, { ...form, credential: credential.toJSON() })).to);
     } catch (error) {
-      if (error.name === "AbortError" || signal.aborted) { return; }
+      if (!wanted || error.name === "AbortError" || signal.aborted) { return; }
       alert.textContent = error.name === "Error" && error.message ? error.message : passkeyForm.dataset.failed;
       alert.hidden = false;
     }

@@ -100,6 +100,11 @@ async fn every_page_is_free_of_serious_faults_at_every_width_in_both_colours() {
             if browser.is_too_wide().await {
                 faults.push(format!("{address} ({}) scrolls sideways", look.name));
             }
+            // Less than this is the rounding of half a pixel.
+            let (shift, moved) = browser.shift().await;
+            if shift > 0.0005 {
+                faults.push(format!("{address} ({}) moves after it was painted, by {shift}: {moved}", look.name));
+            }
             let missing = browser.page.execute("return document.title === ''", vec![]).await.unwrap();
             assert_eq!(missing.json(), &Value::Bool(false), "{address} has no title");
             if let Some(axe) = &axe {

@@ -253,7 +253,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/misp/", any(misp::serve))
         .route("/misp/{*rest}", any(misp::serve))
         .merge(crate::console::router(&server))
-        .fallback(nothing_here)
+        .fallback(nowhere)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&server), telemetry::watch))
         .with_state(server)
 }
@@ -311,6 +311,15 @@ async fn by_face(State((server, face)): State<(Arc<Server>, Face)>, mut request:
     }
     request.extensions_mut().insert(face);
     next.run(request).await
+}
+
+/// A browser is shown a page with the ways to the others; a machine is told.
+async fn nowhere(State(server): State<Arc<Server>>, request: Request) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match request.method().is_safe() && accepts.contains("text/html") {
+        true => crate::console::visit::nowhere(&server, request).await,
+        false => nothing_here(request).await,
+    }
 }
 
 async fn nothing_here(request: Request) -> Response {

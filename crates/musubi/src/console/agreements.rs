@@ -44,7 +44,7 @@ fn state(visit: &Visit, agreement: &Agreement) -> Markup {
 
 fn between(agreement: &Agreement) -> Markup {
     html! {
-        @for (at, party) in agreement.parties.iter().enumerate() { @if at > 0 { ", " } a href={ "/parties/" (party) } { (party) } }
+        @for (at, party) in agreement.parties.iter().enumerate() { @if at > 0 { ", " } a.id href={ "/parties/" (party) } { (party) } }
         @for community in &agreement.communities { @if !agreement.parties.is_empty() { ", " } span.badge { (community) } }
     }
 }
@@ -229,7 +229,10 @@ async fn save(visit: Visit, Path(id): Path<String>, body: Bytes) -> Answer {
 async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Agreement>) -> Answer {
     let change = visit.server.register.policy_change().await?;
     let standing = visit.server.desk.standing(visit.now).await?;
-    let title = visit.say(if old.is_some() { "agreements-edit" } else { "agreements-new" });
+    let title = match &old {
+        Some(old) => format!("{}: {}", visit.say("agreements-edit"), old.name),
+        None => visit.say("agreements-new"),
+    };
     let again = |wrong: &str| {
         let mut page = visit.page(&title, &asked(visit, to, query, old.is_some(), Some(wrong)));
         *page.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;

@@ -93,9 +93,9 @@ fn row(visit: &Visit, standing: &Standing, claim: &NetworkClaim, people: &BTreeM
             @if let Some(by) = &claim.decided_by { br; span.quiet { (visit.say_with("claims-decided-by", &[("name", who(by).into())])) } }
         },
         html! {
-            (visit.say(&format!("proof-{}", claim.way)))
+            span.one-line { (visit.say(&format!("proof-{}", claim.way))) }
             @if let Some(address) = &claim.address { br; span.address { (address) } }
-            br; span.quiet { (visit.say_with("claims-tries", &[("count", claim.tries.into())])) }
+            br; span.quiet.one-line { (visit.say_with("claims-tries", &[("count", claim.tries.into())])) }
         },
         html! {
             @for other in others.iter().take(OTHERS) { div { (holder(visit, standing, other)) } }

@@ -34,7 +34,7 @@ pub(super) fn show(visit: &Visit, effect: &Effect) -> Markup {
         .take(LINES)
         .map(|one| {
             vec![
-                html! { a href={ "/parties/" (one.party) } { (one.party) } },
+                html! { a.id href={ "/parties/" (one.party) } { (one.party) } },
                 html! { (effect.terms.get(&one.terms).map(ToString::to_string).unwrap_or_default()) },
                 html! { (grouped(effect.held.get(&one.terms).copied().unwrap_or(0))) },
                 html! {

@@ -82,6 +82,8 @@ pub(super) fn page(frame: &Frame<'_>, body: &Markup) -> Markup {
                 }
                 link rel="icon" href=(assets::path("musubi.svg")) type="image/svg+xml";
                 link rel="stylesheet" href=(assets::path("musubi.css"));
+                // Painted when it is whole: a half of it would move when the rest comes.
+                link rel="expect" href="#foot" blocking="render";
                 script src=(assets::path("musubi.js")) defer {}
             }
             body {
@@ -105,7 +107,7 @@ pub(super) fn page(frame: &Frame<'_>, body: &Markup) -> Markup {
                         main #main.narrow tabindex="-1" { h1 { (frame.title) } (body) }
                     }
                 }
-                footer {
+                footer #foot {
                     span { (visit.server.limits.title) }
                     span { (visit.say("frame-times-in")) " " (zone_name(&visit.zone, visit.now)) }
                     @if let Some(contact) = &visit.server.limits.contact { a href={ "mailto:" (contact) } { (contact) } }

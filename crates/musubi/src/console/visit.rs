@@ -113,7 +113,7 @@ impl Fault {
         if is_for_machines(visit.uri.path()) {
             return problem(self.status(), &title, &text);
         }
-        let body = html! { p.fault { (text) } p { a href=(visit.home()) { (visit.say("fault-back")) } } };
+        let body = html! { p.fault role="alert" { (text) } p.onward { a href=(visit.home()) { (visit.say("fault-back")) } } };
         let mut response = visit.page(&title, &body);
         *response.status_mut() = self.status();
         response
@@ -288,6 +288,15 @@ pub(crate) async fn guard(State((server, watch)): State<(Arc<Server>, Watch)>, r
         write_down(&visit, &watch, response.status(), detail).await;
     }
     finish(&visit, &packing, response).await
+}
+
+/// The page of an address that no route has.
+pub(crate) async fn nowhere(server: &Arc<Server>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    match enter(server, &mut parts).await {
+        Ok(visit) => finish(&visit, &parts.headers, Fault::NotFound.page(&visit)).await,
+        Err(response) => response,
+    }
 }
 
 fn http_body_limit(body: Body, largest: usize) -> impl hyper::body::Body<Data = axum::body::Bytes, Error = axum::Error> + Send + 'static {

@@ -185,6 +185,17 @@ impl Browser {
         wide.json().as_bool().unwrap()
     }
 
+    /// How far things moved after they were painted (W3C Layout Instability), and what moved.
+    pub(crate) async fn shift(&self) -> (f64, String) {
+        let watch = "const done = arguments[arguments.length - 1]; const seen = [0]; \
+                     new PerformanceObserver(list => list.getEntries().forEach(entry => { seen[0] += entry.value; \
+                     seen.push(...entry.sources.map(source => source.node?.outerHTML?.slice(0, 120) ?? '')); })).observe({type: 'layout-shift', buffered: true}); \
+                     requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done([seen[0], seen.slice(1).join(' ')]), 50)));";
+        let seen = self.page.execute_async(watch, vec![]).await.unwrap();
+        let seen = seen.json();
+        (seen[0].as_f64().unwrap(), seen[1].as_str().unwrap_or_default().to_owned())
+    }
+
     /// What axe-core finds of serious or critical faults, as text; needs its source.
     pub(crate) async fn faults(&self, axe: &str) -> Vec<String> {
         self.page.execute(axe, vec![]).await.unwrap();

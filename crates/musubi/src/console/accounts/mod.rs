@@ -107,12 +107,18 @@ async fn page(server: &Server, visit: &Visit, given: Option<&str>, wrong: Option
         @if let Some(wrong) = wrong { p.wrong role="alert" { (wrong) } }
         @if let Some(link) = given { (once(visit, link)) }
         form.filter method="get" action="/settings/people" {
-            label for="q" { (visit.say("accounts-name")) }
-            input #q type="search" name="q" value=(wanted.words.unwrap_or_default()) autocomplete="off" spellcheck="false";
-            label for="of-role" { (visit.say("accounts-role")) }
-            select #of-role name="role" { @for (value, word) in &roles { option value=(value) selected[wanted.role.unwrap_or_default() == *value] { (word) } } }
-            label for="of-party" { (visit.say("accounts-party")) }
-            input #of-party name="party" value=(wanted.party.unwrap_or_default()) autocomplete="off" spellcheck="false";
+            div.field {
+                label for="q" { (visit.say("accounts-name")) }
+                input #q type="search" name="q" value=(wanted.words.unwrap_or_default()) autocomplete="off" spellcheck="false";
+            }
+            div.field {
+                label for="of-role" { (visit.say("accounts-role")) }
+                select #of-role name="role" { @for (value, word) in &roles { option value=(value) selected[wanted.role.unwrap_or_default() == *value] { (word) } } }
+            }
+            div.field {
+                label for="of-party" { (visit.say("accounts-party")) }
+                input #of-party name="party" value=(wanted.party.unwrap_or_default()) autocomplete="off" spellcheck="false";
+            }
             button type="submit" { (visit.say("table-filter")) }
         }
         @if rows.is_empty() { (empty(&visit.say("accounts-none"), filtered.then_some(("/settings/people", visit.say("table-clear").as_str())))) }

@@ -200,15 +200,21 @@ fn filter(visit: &Visit, query: &Query, asked: &Asked, people: &Colleagues) -> M
     ];
     html! {
         form.filter method="get" action="/cases" {
-            label for="q" { (visit.say("cases-words")) }
-            input #q type="search" name="q" value=(query.one("q").unwrap_or_default()) autocomplete="off" spellcheck="false";
-            label for="state" { (visit.say("cases-state")) }
-            select #state name="state" { @for (value, word) in &states { option value=(value) selected[*value == state] { (word) } } }
-            label for="who" { (visit.say("cases-who")) }
-            select #who name="who" {
-                option value="" selected[asked.who.is_empty()] { (visit.say("cases-anybody")) }
-                option value="me" selected[asked.who == "me"] { (visit.say("cases-mine")) }
-                @for (name, shown) in people.able() { option value=(name) selected[asked.who == *name] { (shown) } }
+            div.field {
+                label for="q" { (visit.say("cases-words")) }
+                input #q type="search" name="q" value=(query.one("q").unwrap_or_default()) autocomplete="off" spellcheck="false";
+            }
+            div.field {
+                label for="state" { (visit.say("cases-state")) }
+                select #state name="state" { @for (value, word) in &states { option value=(value) selected[*value == state] { (word) } } }
+            }
+            div.field {
+                label for="who" { (visit.say("cases-who")) }
+                select #who name="who" {
+                    option value="" selected[asked.who.is_empty()] { (visit.say("cases-anybody")) }
+                    option value="me" selected[asked.who == "me"] { (visit.say("cases-mine")) }
+                    @for (name, shown) in people.able() { option value=(name) selected[asked.who == *name] { (shown) } }
+                }
             }
             @if asked.board { input type="hidden" name="as" value="board"; }
             button type="submit" { (visit.say("table-filter")) }

@@ -146,7 +146,7 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Answer {
                 }
                 @if !case.tasks.is_empty() {
                     h2 { (visit.say("cases-tasks")) }
-                    ul { @for task in &case.tasks { li { @if task.done_at.is_some() { "☑ " } @else { "☐ " } (task.title) } } }
+                    ul.plain-list { @for task in &case.tasks { li { @if task.done_at.is_some() { "☑ " } @else { "☐ " } (task.title) } } }
                 }
                 @if !case.participants.is_empty() {
                     h2 { (visit.say("cases-participants")) }

@@ -71,16 +71,20 @@ fn nothing(visit: &Visit, filtered: bool) -> Markup {
 fn filter(visit: &Visit, late: bool, who: &str, people: &Colleagues) -> Markup {
     html! {
         form.filter method="get" action=(PATH) {
-            label for="state" { (visit.say("cases-state")) }
-            select #state name="state" {
-                option value="" selected[!late] { (visit.say("tasks-waiting")) }
-                option value="overdue" selected[late] { (visit.say("tasks-overdue")) }
+            div.field {
+                label for="state" { (visit.say("cases-state")) }
+                select #state name="state" {
+                    option value="" selected[!late] { (visit.say("tasks-waiting")) }
+                    option value="overdue" selected[late] { (visit.say("tasks-overdue")) }
+                }
             }
-            label for="who" { (visit.say("cases-who")) }
-            select #who name="who" {
-                option value="" selected[who.is_empty()] { (visit.say("cases-anybody")) }
-                option value="me" selected[who == "me"] { (visit.say("cases-mine")) }
-                @for (name, shown) in people.able() { option value=(name) selected[who == *name] { (shown) } }
+            div.field {
+                label for="who" { (visit.say("cases-who")) }
+                select #who name="who" {
+                    option value="" selected[who.is_empty()] { (visit.say("cases-anybody")) }
+                    option value="me" selected[who == "me"] { (visit.say("cases-mine")) }
+                    @for (name, shown) in people.able() { option value=(name) selected[who == *name] { (shown) } }
+                }
             }
             button type="submit" { (visit.say("table-filter")) }
             a.button href="/cases" { (visit.say("nav-cases")) }

@@ -61,12 +61,18 @@ async fn list(visit: Visit) -> Answer {
         p.lead { (visit.say("evidence-lead")) }
         @if visit.may(Right::GiveEvidence) { p.actions { a.button.first href="/evidence/new" { (visit.say("evidence-new-title")) } } }
         form.filter method="get" action="/evidence" {
-            label for="since" { (visit.say("evidence-since")) }
-            input #since name="since" type="date" value=(query.one("since").unwrap_or_default());
-            label for="feed" { (visit.say("events-feed")) }
-            input #feed name="feed" value=(query.one("feed").unwrap_or_default()) autocomplete="off" spellcheck="false";
-            label for="from" { (visit.say("evidence-giver")) }
-            input #from name="from" value=(query.one("from").unwrap_or_default()) autocomplete="off" spellcheck="false";
+            div.field {
+                label for="since" { (visit.say("evidence-since")) }
+                input #since name="since" type="date" value=(query.one("since").unwrap_or_default());
+            }
+            div.field {
+                label for="feed" { (visit.say("events-feed")) }
+                input #feed name="feed" value=(query.one("feed").unwrap_or_default()) autocomplete="off" spellcheck="false";
+            }
+            div.field {
+                label for="from" { (visit.say("evidence-giver")) }
+                input #from name="from" value=(query.one("from").unwrap_or_default()) autocomplete="off" spellcheck="false";
+            }
             label { input type="checkbox" name="rejected" value="1" checked[query.one("rejected").is_some()]; " " (visit.say("evidence-only-rejected")) }
             button type="submit" { (visit.say("table-filter")) }
         }

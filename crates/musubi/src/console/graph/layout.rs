@@ -3,10 +3,12 @@
 //! Joined ones attract, all repel each other, from a fixed spiral on: the same graph gives the same picture. They move freely and are fitted
 //! into the box at the end; held at its edges they would line up there.
 
-/// Width and height of the box.
+/// Width and height of the box, and of the one for a phone, where the picture stands upright and its words keep their size.
 pub(super) const BOX: (f64, f64) = (1000.0, 640.0);
+pub(super) const TALL: (f64, f64) = (400.0, 600.0);
 /// Room for shapes and their words at the edges.
 const MARGIN: (f64, f64) = (70.0, 34.0);
+const TALL_MARGIN: (f64, f64) = (54.0, 26.0);
 
 /// Places for `count` nodes, joined by `edges`; inside [`BOX`].
 pub(super) fn layout(count: usize, edges: &[(usize, usize)]) -> Vec<(f64, f64)> {
@@ -63,22 +65,27 @@ pub(super) fn layout(count: usize, edges: &[(usize, usize)]) -> Vec<(f64, f64)> 
             place.1 += dy * by;
         }
     }
-    fit(at)
+    fit(at, BOX, MARGIN)
 }
 
-fn fit(mut at: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+/// The same places inside [`TALL`]: what lay wide stands high.
+pub(super) fn upright(at: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    fit(at.iter().map(|(x, y)| (*y, *x)).collect(), TALL, TALL_MARGIN)
+}
+
+fn fit(mut at: Vec<(f64, f64)>, size: (f64, f64), margin: (f64, f64)) -> Vec<(f64, f64)> {
     let bounds = |axis: fn(&(f64, f64)) -> f64| {
         let all = at.iter().map(axis);
         all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
     };
     let ((left, right), (top, bottom)) = (bounds(|place| place.0), bounds(|place| place.1));
     let scale = |low: f64, high: f64, size: f64, margin: f64| (size - 2.0 * margin) / (high - low).max(1.0);
-    let (sx, sy) = (scale(left, right, BOX.0, MARGIN.0), scale(top, bottom, BOX.1, MARGIN.1));
+    let (sx, sy) = (scale(left, right, size.0, margin.0), scale(top, bottom, size.1, margin.1));
     // A few nodes are not torn apart; many use the whole box.
     let (sx, sy) = (sx.min(sy * 1.6).min(4.0), sy.min(sx * 1.6).min(4.0));
     let (mx, my) = (f64::midpoint(left, right), f64::midpoint(top, bottom));
     for place in &mut at {
-        *place = (BOX.0 / 2.0 + (place.0 - mx) * sx, BOX.1 / 2.0 + (place.1 - my) * sy);
+        *place = (size.0 / 2.0 + (place.0 - mx) * sx, size.1 / 2.0 + (place.1 - my) * sy);
     }
     at
 }
@@ -99,6 +106,9 @@ mod tests {
             assert_eq!(at.len(), count);
             for (x, y) in &at {
                 assert!((0.0..=BOX.0).contains(x) && (0.0..=BOX.1).contains(y), "{x} {y}");
+            }
+            for (x, y) in upright(&at) {
+                assert!((0.0..=TALL.0).contains(&x) && (0.0..=TALL.1).contains(&y), "{x} {y}");
             }
             assert_eq!(at, layout(count, &edges));
         }

@@ -9,7 +9,7 @@ use casework::model::rights::Right;
 use maud::{Markup, html};
 
 use self::gather::{Edge, Graph, Kind, Node, Start, gather};
-use self::layout::{BOX, layout};
+use self::layout::{BOX, TALL, layout, upright};
 use super::Route;
 use super::elements::defang::defang;
 use super::elements::empty;
@@ -20,11 +20,21 @@ use super::words::grouped;
 
 /// A page does not wait longer for what events join.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Characters of a label in the picture, and edges in the table.
-const LABEL: usize = 24;
+/// Edges in the table.
 const EDGES: usize = 600;
-/// More nodes than these carry no words: they are read in the table, or when they are pointed at.
-const WORDED: usize = 90;
+
+/// A drawing of the same graph for one width of window.
+struct Drawing {
+    class: &'static str,
+    size: (f64, f64),
+    /// Characters of a label.
+    label: usize,
+    /// More nodes than these carry no words: they are read in the table, or when they are pointed at.
+    worded: usize,
+}
+
+const WIDE: Drawing = Drawing { class: "wide", size: BOX, label: 24, worded: 90 };
+const PHONE: Drawing = Drawing { class: "phone", size: TALL, label: 18, worded: 30 };
 
 pub(super) fn routes() -> Vec<Route> {
     vec![Route::get("/graph", Right::ReadEvents, page)]
@@ -95,7 +105,7 @@ async fn page(visit: Visit) -> Answer {
     let body = html! {
         form.filter method="get" action="/graph" {
             label for="value" { (visit.say("graph-value")) }
-            input #value type="search" name="value" value=(query.one("value").unwrap_or_default()) autocomplete="off" spellcheck="false";
+            input.long #value type="search" name="value" value=(query.one("value").unwrap_or_default()) autocomplete="off" spellcheck="false";
             button type="submit" { (visit.say("graph-do")) }
         }
         @match &gathered {
@@ -134,34 +144,44 @@ fn shown(visit: &Visit, query: &Query, graph: &Graph) -> Markup {
             @for (word, sign, view) in &ways { a.button href=(to(*view)) title=(word) aria-label=(word) { (sign) } }
         }
         div.graph-box {
-            svg.graph data-pan=(format!("{:.0} {:.0}", BOX.0, BOX.1)) viewBox={ (format!("{:.0} {:.0} {:.0} {:.0}", view.x, view.y, view.width, view.height())) }
-                role="group" aria-label=(visit.say("graph-title")) {
-                title { (visit.say("graph-title")) }
-                desc { (describes) }
-                g.edges {
-                    @for edge in &graph.edges {
-                        @let (from, to) = (places[edge.from], places[edge.to]);
-                        line x1=(number(from.0)) y1=(number(from.1)) x2=(number(to.0)) y2=(number(to.1)) {
-                            title { (label(&graph.nodes[edge.from])) " – " (because(visit, edge)) " – " (label(&graph.nodes[edge.to])) }
-                        }
+            (drawing(visit, graph, &WIDE, view, &places, &describes))
+            (drawing(visit, graph, &PHONE, view, &upright(&places), &describes))
+        }
+        (legend(visit, graph))
+        h2 { (visit.say("graph-edges")) }
+        (edges(visit, graph))
+    }
+}
+
+fn drawing(visit: &Visit, graph: &Graph, how: &Drawing, view: View, places: &[(f64, f64)], describes: &str) -> Markup {
+    let (width, height) = how.size;
+    // The same part of each picture is shown.
+    let (by_x, by_y) = (width / BOX.0, height / BOX.1);
+    let part = format!("{:.0} {:.0} {:.0} {:.0}", view.x * by_x, view.y * by_y, view.width * by_x, view.height() * by_y);
+    html! {
+        svg.graph.(how.class) data-pan=(format!("{width:.0} {height:.0}")) viewBox=(part) role="group" aria-label=(visit.say("graph-title")) {
+            title { (visit.say("graph-title")) }
+            desc { (describes) }
+            g.edges {
+                @for edge in &graph.edges {
+                    @let (from, to) = (places[edge.from], places[edge.to]);
+                    line x1=(number(from.0)) y1=(number(from.1)) x2=(number(to.0)) y2=(number(to.1)) {
+                        title { (label(&graph.nodes[edge.from])) " – " (because(visit, edge)) " – " (label(&graph.nodes[edge.to])) }
                     }
                 }
-                @for (at, node) in graph.nodes.iter().enumerate() {
-                    a href=(leads(node)) tabindex="-1" {
-                        g.node.(format!("kind-{}", node.kind as usize + 1)).first[at == 0] transform=(format!("translate({:.1} {:.1})", places[at].0, places[at].1)) {
-                            (shape(node.kind, if at == 0 { 11.0 } else { 7.0 }))
-                            title { (node.kind.word(visit)) ": " (label(node)) }
-                            @if graph.nodes.len() <= WORDED || at == 0 || matches!(node.kind, Kind::Case | Kind::Malware | Kind::Party) {
-                                text x="0" y=(if at == 0 { "25" } else { "20" }) text-anchor="middle" { (short(&label(node))) }
-                            }
+            }
+            @for (at, node) in graph.nodes.iter().enumerate() {
+                a href=(leads(node)) tabindex="-1" {
+                    g.node.(format!("kind-{}", node.kind as usize + 1)).first[at == 0] transform=(format!("translate({:.1} {:.1})", places[at].0, places[at].1)) {
+                        (shape(node.kind, if at == 0 { 11.0 } else { 7.0 }))
+                        title { (node.kind.word(visit)) ": " (label(node)) }
+                        @if is_worded(graph, at, how.worded) {
+                            text x="0" y=(if at == 0 { "25" } else { "20" }) text-anchor="middle" { (short(node, how.label)) }
                         }
                     }
                 }
             }
         }
-        (legend(visit, graph))
-        h2 { (visit.say("graph-edges")) }
-        (edges(visit, graph))
     }
 }
 
@@ -177,11 +197,24 @@ fn label(node: &Node) -> String {
     }
 }
 
-fn short(text: &str) -> String {
-    match text.chars().count() > LABEL {
-        true => text.chars().take(LABEL - 1).chain(['…']).collect(),
-        false => text.to_owned(),
+/// As much of a label as there is room for: of an address the end, which tells it from its neighbours. That something is a page of the web
+/// is said by its shape.
+fn short(node: &Node, most: usize) -> String {
+    let whole = label(node);
+    let text = whole.split_once("://").map_or(whole.as_str(), |(_, rest)| rest);
+    let count = text.chars().count();
+    match (count > most, node.kind) {
+        (false, _) => text.to_owned(),
+        (true, Kind::Address) => std::iter::once('…').chain(text.chars().skip(count + 1 - most)).collect(),
+        (true, _) => text.chars().take(most - 1).chain(['…']).collect(),
     }
+}
+
+/// Has it words in a picture? An indicator stands beside the thing that it is made of, which says the same.
+fn is_worded(graph: &Graph, at: usize, most: usize) -> bool {
+    let node = &graph.nodes[at];
+    let said = node.kind == Kind::Indicator && graph.nodes.iter().any(|other| other.kind != Kind::Indicator && other.label == node.label);
+    at == 0 || matches!(node.kind, Kind::Case | Kind::Malware | Kind::Party) || (graph.nodes.len() <= most && !said)
 }
 
 /// Where a node leads.
@@ -308,6 +341,14 @@ mod tests {
             assert!(View::read(hostile).is_none_or(|view| view.width <= BOX.0), "{hostile}");
         }
         assert!(View::read("-500,9999,5").is_some_and(|view| view.x >= 0.0 && view.y + view.height() <= BOX.1 + 1e-9));
+    }
+
+    #[test]
+    fn a_label_keeps_what_tells_one_from_another() {
+        let node = |kind, label: &str| Node { kind, id: String::new(), label: label.to_owned(), weight: 1 };
+        assert_eq!(short(&node(Kind::Address, "2001:db8:77:1:2:3:4:beef"), 12), "…:2:3:4:beef");
+        assert_eq!(short(&node(Kind::Address, "192.0.2.105"), 18), "192[.]0[.]2[.]105");
+        assert_eq!(short(&node(Kind::Url, "https://4891.bank.example/login"), 12), "4891[.]bank…");
     }
 
     #[test]

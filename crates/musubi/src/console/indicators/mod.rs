@@ -198,23 +198,35 @@ fn form(visit: &Visit, query: &Query) -> Markup {
         ("doubted", visit.say("indicators-doubted")),
     ];
     html! {
-        form.filter method="get" action="/indicators" {
-            label for="q" { (visit.say("indicators-begins")) }
-            input #q type="search" name="q" value=(one("q")) autocomplete="off" spellcheck="false";
-            label for="kind" { (visit.say("indicators-kind")) }
-            select #kind name="kind" {
-                option value="" { (visit.say("cases-all")) }
-                @for kind in Kind::ALL.map(Kind::as_str).into_iter().chain(["pattern"]) { option value=(kind) selected[one("kind") == kind] { (kind) } }
-            }
-            label for="class" { (visit.say("indicators-class")) }
-            input #class name="class" value=(one("class")) autocomplete="off" spellcheck="false";
-            label for="malware" { (visit.say("indicators-malware")) }
-            input #malware name="malware" value=(one("malware")) autocomplete="off" spellcheck="false";
-            label for="state" { (visit.say("cases-state")) }
-            select #state name="state" { @for (value, word) in &states { option value=(value) selected[one("state") == *value] { (word) } } }
-            button type="submit" { (visit.say("table-filter")) }
-            a.button href="/indicators/lists" { (visit.say("indicators-lists")) }
+        div.actions {
             @if visit.may(Right::ChangeIndicators) { a.button.first href="/indicators/new" { (visit.say("indicators-new")) } }
+            a.button href="/indicators/lists" { (visit.say("indicators-lists")) }
+        }
+        form.filter method="get" action="/indicators" {
+            div.field {
+                label for="q" { (visit.say("indicators-begins")) }
+                input #q type="search" name="q" value=(one("q")) autocomplete="off" spellcheck="false";
+            }
+            div.field {
+                label for="kind" { (visit.say("indicators-kind")) }
+                select #kind name="kind" {
+                    option value="" { (visit.say("cases-all")) }
+                    @for kind in Kind::ALL.map(Kind::as_str).into_iter().chain(["pattern"]) { option value=(kind) selected[one("kind") == kind] { (kind) } }
+                }
+            }
+            div.field {
+                label for="class" { (visit.say("indicators-class")) }
+                input #class name="class" value=(one("class")) autocomplete="off" spellcheck="false";
+            }
+            div.field {
+                label for="malware" { (visit.say("indicators-malware")) }
+                input #malware name="malware" value=(one("malware")) autocomplete="off" spellcheck="false";
+            }
+            div.field {
+                label for="state" { (visit.say("cases-state")) }
+                select #state name="state" { @for (value, word) in &states { option value=(value) selected[one("state") == *value] { (word) } } }
+            }
+            button type="submit" { (visit.say("table-filter")) }
         }
     }
 }

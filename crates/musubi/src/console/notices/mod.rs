@@ -90,7 +90,7 @@ async fn list(visit: Visit) -> Answer {
                 visit.stamp(listed_at(notice)),
                 html! { a href={ "/notices/" (notice.id) } { (notice.id) } },
                 state(&visit, notice),
-                html! { a href={ "/parties/" (notice.digest.party) } { (notice.digest.party) } },
+                html! { a.id href={ "/parties/" (notice.digest.party) } { (notice.digest.party) } },
                 html! { (visit.say(&format!("told-problem-{}", notice.digest.problem.as_str()))) },
                 html! { (grouped(notice.findings.unsigned_abs())) },
                 html! { @if notice.state.is_out() { (answered(&visit, notice)) } @else if let Some(why) = &notice.reason { span.quiet { (visit.told(Place::Notice, why)) } } },

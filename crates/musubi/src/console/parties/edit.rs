@@ -134,7 +134,10 @@ async fn save(visit: Visit, Path(id): Path<String>, body: Bytes) -> Answer {
 async fn step(visit: &Visit, to: &str, query: &Query, old: Option<Party>) -> Answer {
     let change = visit.server.register.policy_change().await?;
     let standing = visit.server.desk.standing(visit.now).await?;
-    let title = visit.say(if old.is_some() { "parties-edit" } else { "parties-new" });
+    let title = match &old {
+        Some(old) => format!("{}: {}", visit.say("parties-edit"), super::name(visit, old)),
+        None => visit.say("parties-new"),
+    };
     let again = |wrong: &str| {
         let mut page = visit.page(&title, &asked(visit, to, query, old.is_some(), Some(wrong)));
         *page.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;

@@ -30,7 +30,7 @@ pub(super) async fn list(visit: Visit) -> Answer {
         .map(|(denial, at)| {
             let party = denial.digest.party.as_str();
             vec![
-                html! { a href={ "/parties/" (party) } { (party) } },
+                html! { a.id href={ "/parties/" (party) } { (party) } },
                 html! { (visit.say(&format!("told-problem-{}", denial.digest.problem.as_str()))) },
                 html! { (grouped(denial.findings.unsigned_abs())) },
                 html! { code { (denial.rule) } },

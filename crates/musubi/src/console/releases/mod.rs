@@ -73,7 +73,7 @@ async fn list(visit: Visit) -> Answer {
             vec![
                 html! { a href={ "/releases/" (release.id) } { (grouped(logged.number)) } },
                 visit.stamp(release.at.as_microsecond()),
-                html! { a href={ "/parties/" (recipient) } { (recipient) } },
+                html! { a.id href={ "/parties/" (recipient) } { (recipient) } },
                 html! { (by(&visit, release)) },
                 html! { (decided(&visit, release)) },
                 html! { (release.basis.reasons.first().map_or_else(String::new, |reason| visit.told(Place::Policy, reason))) },
@@ -84,8 +84,10 @@ async fn list(visit: Visit) -> Answer {
         p.lead { (visit.say("releases-lead")) }
         (ways(&visit))
         form.filter method="get" action="/releases" {
-            label for="to" { (visit.say("releases-to")) }
-            input #to name="to" value=(recipient.unwrap_or_default()) autocomplete="off" spellcheck="false";
+            div.field {
+                label for="to" { (visit.say("releases-to")) }
+                input #to name="to" value=(recipient.unwrap_or_default()) autocomplete="off" spellcheck="false";
+            }
             button type="submit" { (visit.say("table-filter")) }
         }
         @if rows.is_empty() {

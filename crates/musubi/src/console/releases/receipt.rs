@@ -62,7 +62,7 @@ pub(super) async fn check(visit: Visit) -> Answer {
                         (visit.say("releases-to"), html! { (statement.recipient) }),
                         (visit.say("releases-at"), visit.stamp(statement.at.as_microsecond())),
                         (visit.say("releases-content"), html! { code { (crate::show::hex(&statement.content)) } }),
-                        (visit.say("releases-witnesses"), html! { (held.witnesses.join(", ")) }),
+                        (visit.say("releases-witnesses"), html! { @if held.witnesses.is_empty() { "–" } @else { (held.witnesses.join(", ")) } }),
                     ]))
                 }
             }

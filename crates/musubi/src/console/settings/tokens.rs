@@ -54,7 +54,7 @@ async fn page(server: &Server, visit: &Visit, given: Option<(&str, &str)>, wrong
         };
         rows.push(vec![
             html! { code { (token.id) } @if let Some(name) = &token.name { " " span.quiet { (name) } } },
-            html! { a href={ "/parties/" (token.party) } { (token.party) } },
+            html! { a.id href={ "/parties/" (token.party) } { (token.party) } },
             html! { (token.role) },
             badge(tone, &word),
             html! { @if let Some(at) = token.expires_at { (visit.stamp(at)) } },

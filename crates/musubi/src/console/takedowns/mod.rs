@@ -185,19 +185,27 @@ fn filter(visit: &Visit, query: &Query, is_board: bool) -> Markup {
     let state = query.one("state").unwrap_or("running");
     html! {
         form.filter method="get" action="/takedowns" {
-            label for="state" { (visit.say("cases-state")) }
-            select #state name="state" {
-                option value="running" selected[state == "running"] { (visit.say("takedowns-running")) }
-                @for group in Group::ALL { option value=(group.as_str()) selected[state == group.as_str()] { (group.word(visit)) } }
-                option value="overdue" selected[state == "overdue"] { (visit.say("takedowns-overdue")) }
-                option value="all" selected[state == "all"] { (visit.say("cases-all")) }
+            div.field {
+                label for="state" { (visit.say("cases-state")) }
+                select #state name="state" {
+                    option value="running" selected[state == "running"] { (visit.say("takedowns-running")) }
+                    @for group in Group::ALL { option value=(group.as_str()) selected[state == group.as_str()] { (group.word(visit)) } }
+                    option value="overdue" selected[state == "overdue"] { (visit.say("takedowns-overdue")) }
+                    option value="all" selected[state == "all"] { (visit.say("cases-all")) }
+                }
             }
-            label for="party" { (visit.say("takedowns-party")) }
-            input #party name="party" value=(query.one("party").unwrap_or_default()) autocomplete="off" spellcheck="false";
-            label for="class" { (visit.say("takedowns-class")) }
-            input #class name="class" value=(query.one("class").unwrap_or_default()) autocomplete="off" spellcheck="false";
-            label for="since" { (visit.say("takedowns-since")) }
-            input #since name="since" type="date" value=(query.one("since").unwrap_or_default());
+            div.field {
+                label for="party" { (visit.say("takedowns-party")) }
+                input #party name="party" value=(query.one("party").unwrap_or_default()) autocomplete="off" spellcheck="false";
+            }
+            div.field {
+                label for="class" { (visit.say("takedowns-class")) }
+                input #class name="class" value=(query.one("class").unwrap_or_default()) autocomplete="off" spellcheck="false";
+            }
+            div.field {
+                label for="since" { (visit.say("takedowns-since")) }
+                input #since name="since" type="date" value=(query.one("since").unwrap_or_default());
+            }
             @if is_board { input type="hidden" name="as" value="board"; }
             button type="submit" { (visit.say("table-filter")) }
             @match is_board {
@@ -241,7 +249,7 @@ async fn rows(visit: &Visit, query: &Query, wanted: &Takedowns) -> Result<Markup
                 html! { a.row-name href={ "/takedowns/" (row.id) } { (about(row)) } },
                 state_badge(visit, &row.state),
                 html! { (row.quiet_days) "/" (row.needed_days) },
-                html! { @if let Some(party) = &row.party { a href={ "/parties/" (party) } { (party) } @if let Some(channel) = &row.channel { " " span.quiet { (channel) } } } },
+                html! { @if let Some(party) = &row.party { a.id href={ "/parties/" (party) } { (party) } @if let Some(channel) = &row.channel { " " span.quiet { (channel) } } } },
                 due(visit, row.answer_due, over(row)),
                 visit.stamp(row.last_seen),
                 html! { a href={ "/cases/" (row.case_id) } { (row.case_id) } },
