@@ -491,7 +491,7 @@ fn a_person_tightens_in_the_portal_and_we_can_look_at_it_as_that_party() {
     }
     let view = text(&analyst.get(&format!("/parties/isp/view/evidence/{id}?lang=en")));
     assert!(view.contains("&lt;b&gt;seen.jsonl") && view.contains("no preview is written to the log of releases"), "{view}");
-    assert!(!view.contains("method=\"post\" action=\"/portal") && view.contains(&format!("/parties/isp/view/evidence")), "{view}");
+    assert!(!view.contains("method=\"post\" action=\"/portal") && view.contains("/parties/isp/view/evidence"), "{view}");
     assert!(text(&analyst.get("/parties/isp/view/evidence")).contains(&format!("/parties/isp/view/evidence/{id}")));
     assert_eq!(analyst.get(&format!("/parties/other/view/evidence/{id}")).status, 404, "what one party gave is not the other's");
     assert!(text(&analyst.get("/parties/other/view/problems?days=365")).contains(BAD));
