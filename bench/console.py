@@ -5,7 +5,7 @@
 
 The home is made here, through the doors that everybody uses: parties by `musubi party import`, events by uploads to the API, cases by the API
 (so that filling it measures it too). Then pages are asked for by a person who signed in with a browser's cookie: requests a second, median, p95 and p99
-of the server's answers on one connection and on sixteen, bytes of a page compressed, CPU of the server's process (the figure to trust on a machine that
+of the server's answers on one connection and on sixteen (the segments of past days merged first, as the server does by itself), bytes of a page compressed, CPU of the server's process (the figure to trust on a machine that
 others use), memory idle and with many users at once, and seconds from the last byte of an upload of 100,000 rows until the API shows its last event. The
 server listens on 127.0.0.1 only and ends with the script. Memory is that of a server that was started on the filled home. With `--keep` the home stays
 in the folder, and the next call begins with it. Leaves bench/results/console.json.
@@ -194,6 +194,10 @@ def measure_home(told, folder, result):
         fill(told, folder, base, result)
     filled = json.loads((folder / "filled.json").read_text())
     result.update({key: filled[key] for key in ("fill_events", "fill_cases")})
+    # What a server does by itself ten minutes after a day is over: the days of the past are one segment each.
+    began = time.monotonic()
+    merged = json.loads(subprocess.run([*base, "compact"], check=True, capture_output=True).stdout)
+    result["compact"] = {"s": round(time.monotonic() - began, 1), **merged}
     began = time.monotonic()
     with Server(base) as server:
         result["start_s"] = round(time.monotonic() - began, 3)
