@@ -3,8 +3,9 @@
 
     bench/month.py --musubi target/release/musubi --home ~/.cache/musubi-bench/work/home-month [--times 15]
 
-The home is that of `bench/run.py --full --only query`, after `musubi compact` with the clock before the end of its month (`faketime`): a segment a day. Whole
-processes are measured, start included. Leaves bench/results/query_month.json and lookup_month.json.
+The home is that of `bench/run.py --full --only query`, after `musubi compact` with the clock before the end of its month (`faketime`): a segment a day. Ninety
+days of a million rows: fill a home with files of `bench/make_day.py 1000000 FILE --day D --seed N`, compact it the same way, and add `--lookup-only --lookup-as
+lookup_90_days`. Whole processes are measured, start included. Leaves bench/results/query_month.json and lookup_month.json.
 """
 
 import argparse
@@ -24,6 +25,8 @@ def main():
     options.add_argument("--musubi", required=True, help="a release build")
     options.add_argument("--home", required=True)
     options.add_argument("--times", type=int, default=15)
+    options.add_argument("--lookup-as", default="lookup_month", metavar="NAME", help="name of the result of look-ups")
+    options.add_argument("--lookup-only", action="store_true", help="leave the question of the month out: the home has more than one")
     given = options.parse_args()
     base = [os.path.abspath(given.musubi), "--home", given.home, "--json"]
 
@@ -33,11 +36,12 @@ def main():
 
     segments = rows("SELECT count(*) AS segments, CAST(sum(row_count) AS BIGINT) AS events, CAST(sum(size_bytes) AS DOUBLE) / sum(row_count) AS bytes_per_event FROM segments")[0]
     sql = " ".join(TOP_NETWORKS.split())
-    measure.keep("query_month", {**segments, "sql": sql, **measure.repeated([*base, "query", sql], given.times)})
+    if not given.lookup_only:
+        measure.keep("query_month", {**segments, "sql": sql, **measure.repeated([*base, "query", sql], given.times)})
     found = []
     for address in [*rows(OFTEN), {"source_ip": "192.0.2.250", "events": 0, "days": 0}]:
         found.append({"events": address["events"], "days": address["days"], **measure.repeated([*base, "lookup", address["source_ip"]], given.times)})
-    measure.keep("lookup_month", {**segments, "addresses": found})
+    measure.keep(given.lookup_as, {**segments, "addresses": found})
 
 
 if __name__ == "__main__":

@@ -391,7 +391,7 @@ fn every_report_of_the_demo_shows_the_original_of_its_rows() {
     let (home, _) = &*DEMO;
     // The first and the last event of each feed and format tell whether rows are found again.
     let events = home.rows(
-        "SELECT e.evidence, e.row, e.source_ip, e.source_url, e.source_fqdn, e.source_network, e.destination_ip FROM events e JOIN (SELECT feed, min(evidence) AS evidence FROM events GROUP BY feed) f \
+        "SELECT e.evidence, e.row, e.source_ip, e.source_url, e.source_fqdn, e.source_network, e.destination_ip, e.extra FROM events e JOIN (SELECT feed, min(evidence) AS evidence FROM events GROUP BY feed) f \
          ON e.feed = f.feed AND e.evidence = f.evidence JOIN (SELECT evidence, feed, min(row) AS first, max(row) AS last FROM events GROUP BY evidence, feed) r \
          ON r.evidence = e.evidence AND r.feed = e.feed AND (e.row = r.first OR e.row = r.last)",
     );
@@ -414,7 +414,10 @@ fn every_report_of_the_demo_shows_the_original_of_its_rows() {
                     || (v.contains(':') && !v.contains("://"))
                     || v.contains("xn--")
             });
-        if raw.is_empty() || (!named && raw.len() < 4000) {
+        // What has no column of its own, a hash of a file say.
+        let extra = event["extra"].to_string();
+        let said = extra.split('"').any(|text| text.len() >= 32 && raw.contains(text));
+        if raw.is_empty() || (!named && !said && raw.len() < 4000) {
             wrong.push(format!("{event}: {raw}"));
         }
     }
