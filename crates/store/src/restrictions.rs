@@ -1,8 +1,8 @@
 //! Evidence under stricter terms than it was given: how does everything that was made of it follow, at once?
 //!
 //! One transaction: the segments with its rows give way to such as have them under the new terms, and with them the evidence itself, the
-//! findings of notices, the words for indicators, what stands of them in collections (taken back, so that whoever polls is told), and what
-//! was on its way out. What had left before stands in the log of releases; which of it surely told of the evidence is written down.
+//! findings of notices, the words for indicators, what stands of them in collections (taken back: who listens to the stream is told, who polls finds it no
+//! more), and what was on its way out. What had left before stands in the log of releases; which of it surely told of the evidence is written down.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 

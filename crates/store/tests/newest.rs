@@ -14,25 +14,13 @@ use store::filter::Filter;
 use store::home::Home;
 use store::newest::{Span, judges, newest};
 use store::register::Register;
-use store::segment::{self, Segment};
+use store::segment::Segment;
 
-const DAY: i64 = 86_400_000_000;
-const MONDAY: i64 = 20_535 * DAY;
+mod random;
+
+use random::{DAY, MONDAY, Random, filled};
+
 const COLUMNS: [&str; 6] = ["feed", "source_ip", "source_asn", "malware", "destination_ip", "extra"];
-
-/// Numbers without pattern; the same seed gives the same ones.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    fn one_of<'t>(&mut self, texts: &[&'t str]) -> &'t str {
-        texts[self.below(texts.len() as u64) as usize]
-    }
-}
 
 fn push(batch: &mut EventBatch, n: u64, random: &mut Random) {
     let feed = random.one_of(&["sinkhole", "telescope", "Mirai watch"]);
@@ -60,21 +48,6 @@ fn push(batch: &mut EventBatch, n: u64, random: &mut Random) {
     let time = MONDAY + random.below(4) as i64 * DAY + random.below(50) as i64 * 1_000_000;
     let id = (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) as u128 | u128::from(n) << 64).to_be_bytes();
     assert!(batch.push(origin, Incoming { id: EventId(id), event: &mut event, time, row: n, found: Found::default() }));
-}
-
-async fn filled(seed: u64, batches: u64, events: u64) -> (tempfile::TempDir, Home, Register) {
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::at(folder.path());
-    let register = Register::create(&home).await.unwrap();
-    let mut random = Random(seed);
-    for part in 0..batches {
-        let mut batch = EventBatch::default();
-        (0..events).filter(|n| n % batches == part).for_each(|n| push(&mut batch, n, &mut random));
-        let rows = 0..u32::try_from(batch.len()).unwrap();
-        let segments: Vec<_> = segment::by_time(&batch, rows).into_iter().map(|r| segment::write(&home, &batch, r, 1).unwrap()).collect();
-        register.commit(&[], &segments).await.unwrap();
-    }
-    (folder, home, register)
 }
 
 fn lines(rows: &[RecordBatch]) -> Vec<serde_json::Value> {
@@ -151,7 +124,7 @@ async fn agrees(home: &Home, register: &Register, segments: &[Segment]) {
 #[tokio::test]
 async fn the_newest_are_those_that_the_engine_finds() {
     for (seed, batches, events) in [(1, 1, 250), (2, 3, 400), (3, 1, 1)] {
-        let (_folder, home, register) = filled(seed, batches, events).await;
+        let (_folder, home, register) = filled(seed, batches, events, push).await;
         agrees(&home, &register, &register.segments().await.unwrap()).await;
         for planned in compact::plan(&register.segments().await.unwrap(), MONDAY + 90 * DAY) {
             let made = compact::merge(&home, &planned.inputs, planned.level, 2, &|_, _| true).unwrap();
@@ -165,7 +138,7 @@ async fn the_newest_are_those_that_the_engine_finds() {
 
 #[tokio::test]
 async fn what_cannot_be_judged_is_left_to_the_engine() {
-    let (_folder, home, register) = filled(5, 1, 10).await;
+    let (_folder, home, register) = filled(5, 1, 10, push).await;
     let segments = register.segments().await.unwrap();
     for text in ["AS64496", "カメラ", "http://example.com/", "a@example.com", "d41d8cd98f00b204e9800998ecf8427e"] {
         let filter = Filter { meaning: Meaning::read(text), ..Filter::default() };

@@ -13,35 +13,21 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use store::batch::{EventBatch, Incoming, Origin};
 use store::columns::{FILE_SCHEMA, position};
+use store::compact;
 use store::home::Home;
 use store::lookup::{COUNTED, by_ip};
-use store::register::Register;
 use store::segment::Segment;
-use store::{compact, segment};
 
-const DAY: i64 = 86_400_000_000;
-const MONDAY: i64 = 20_535 * DAY;
+mod random;
 
-/// Numbers without pattern; the same seed gives the same ones.
-struct Random(u64);
+use random::{DAY, MONDAY, Random, filled};
 
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    fn one_of<'t>(&mut self, texts: &[&'t str]) -> &'t str {
-        texts[self.below(texts.len() as u64) as usize]
-    }
-
-    fn address(&mut self) -> Option<String> {
-        match self.below(8) {
-            0 => None,
-            1 | 2 => Some(format!("2001:db8::{:x}", self.below(300))),
-            3 => Some("192.0.2.1".to_owned()),
-            _ => Some(format!("198.51.100.{}", self.below(250))),
-        }
+fn address(random: &mut Random) -> Option<String> {
+    match random.below(8) {
+        0 => None,
+        1 | 2 => Some(format!("2001:db8::{:x}", random.below(300))),
+        3 => Some("192.0.2.1".to_owned()),
+        _ => Some(format!("198.51.100.{}", random.below(250))),
     }
 }
 
@@ -51,7 +37,7 @@ fn push(batch: &mut EventBatch, n: u64, random: &mut Random) {
     let origin = batch.origin(&Origin { evidence, feed: feed.into(), observed_at: MONDAY, terms: 1 });
     let mut event = Event::default();
     for side in [Side::Source, Side::Destination] {
-        if let Some(ip) = random.address() {
+        if let Some(ip) = address(random) {
             event.set(Field::Ip(side), ip).unwrap();
         }
         if random.below(3) == 0 {
@@ -133,22 +119,6 @@ fn agrees(home: &Home, segments: &[Segment]) {
     }
 }
 
-/// A home with so many random events in several segments a day.
-async fn filled(seed: u64, batches: u64, events: u64) -> (tempfile::TempDir, Home, Register) {
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::at(folder.path());
-    let register = Register::create(&home).await.unwrap();
-    let mut random = Random(seed);
-    for part in 0..batches {
-        let mut batch = EventBatch::default();
-        (0..events).filter(|n| n % batches == part).for_each(|n| push(&mut batch, n, &mut random));
-        let rows = 0..u32::try_from(batch.len()).unwrap();
-        let segments: Vec<_> = segment::by_time(&batch, rows).into_iter().map(|r| segment::write(&home, &batch, r, 1).unwrap()).collect();
-        register.commit(&[], &segments).await.unwrap();
-    }
-    (folder, home, register)
-}
-
 /// The same rows in one file that is laid out differently.
 fn laid_out(home: &Home, merged: &Segment, name: &str, properties: WriterProperties) -> Segment {
     let rows = all_rows(home, std::slice::from_ref(merged));
@@ -170,7 +140,7 @@ fn laid_out(home: &Home, merged: &Segment, name: &str, properties: WriterPropert
 #[tokio::test]
 async fn an_address_is_told_as_a_walk_along_all_events_tells_it() {
     for (seed, batches, events) in [(1, 1, 900), (2, 3, 1500), (3, 4, 200), (4, 1, 1)] {
-        let (_folder, home, register) = filled(seed, batches, events).await;
+        let (_folder, home, register) = filled(seed, batches, events, push).await;
         agrees(&home, &register.segments().await.unwrap());
         for planned in compact::plan(&register.segments().await.unwrap(), MONDAY + 90 * DAY) {
             // Up to 16 segments become one.
@@ -185,7 +155,7 @@ async fn an_address_is_told_as_a_walk_along_all_events_tells_it() {
 
 #[tokio::test]
 async fn a_file_of_many_row_groups_and_one_without_indexes_tell_the_same() {
-    let (_folder, home, register) = filled(5, 2, 3000).await;
+    let (_folder, home, register) = filled(5, 2, 3000, push).await;
     let merged = compact::merge(&home, &register.segments().await.unwrap(), 2, 2, &|_, _| true).unwrap().remove(0);
     let many_groups = WriterProperties::builder()
         .set_max_row_group_row_count(Some(256))
@@ -201,7 +171,7 @@ async fn a_file_of_many_row_groups_and_one_without_indexes_tell_the_same() {
 
 #[tokio::test]
 async fn a_segment_that_is_gone_is_an_error_and_not_an_absence() {
-    let (_folder, home, register) = filled(6, 1, 300).await;
+    let (_folder, home, register) = filled(6, 1, 300, push).await;
     let segments = register.segments().await.unwrap();
     std::fs::remove_file(home.resolve(&segments[0].path)).unwrap();
     let error = by_ip(&home, &segments, "192.0.2.1".parse().unwrap(), &COUNTED, 20).unwrap_err();

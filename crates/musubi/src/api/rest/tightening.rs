@@ -53,8 +53,8 @@ struct NowUnder {
     terms: String,
     /// When they came into force; null when nothing had been made of it yet.
     at: Option<String>,
-    /// How many releases had surely told of any of it before. They cannot be called back; what stood in collections is withdrawn there, so
-    /// that whoever polls is told.
+    /// How many releases had surely told of any of it before. They cannot be called back; what stood in collections is withdrawn there: who
+    /// listens to the stream is told, who polls finds it no more.
     left_before: u64,
 }
 
