@@ -20,7 +20,8 @@ mod receive;
 mod show;
 mod sign_in;
 
-/// Threads that read segments allocate much at once; with the system's allocator a month's question takes a sixth longer.
+/// Threads that read segments allocate much at once; with the system's allocator a month's question takes a sixth longer. SQLite and zstd allocate
+/// here too: rows that one thread makes and another drops made the system's allocator wait for itself.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
