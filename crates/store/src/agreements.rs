@@ -43,7 +43,7 @@ impl Register {
         now: Timestamp,
         seen: Option<i64>,
     ) -> Result<Option<Recorded>, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         if !is_as_seen(&mut transaction, seen).await? {
             return Ok(None);
         }
@@ -82,7 +82,7 @@ impl Register {
     /// # Errors
     /// As [`Register::revoke_agreement`].
     pub async fn revoke_agreement_seen(&self, id: &str, now: Timestamp, seen: Option<i64>) -> Result<Option<bool>, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         if !is_as_seen(&mut transaction, seen).await? {
             return Ok(None);
         }

@@ -32,7 +32,7 @@ impl Register {
     /// When the register cannot be written; then nothing has changed.
     pub async fn take_answer(&self, answer: &Answer, back: Option<Back<'_>>, mail: &[u8]) -> Result<bool, StoreError> {
         let packed = zstd::bulk::compress(mail, 3).map_err(|error| StoreError::Refused(format!("an answer cannot be packed: {error}")))?;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let new = sqlx::query(
             "INSERT INTO answer (id, came_from, notice, received_at, sender, signed_by, says, because, mail, read_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
@@ -83,7 +83,7 @@ impl Register {
     /// # Errors
     /// [`StoreError::Refused`] when there is no such mail, or it is about no notice and something is said of one.
     pub async fn read_answer(&self, id: &str, says: Option<&str>, now: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let notice: Option<Option<String>> =
             sqlx::query_scalar("SELECT notice FROM answer WHERE id = $1").bind(id).fetch_optional(&mut *transaction).await?;
         let notice = notice.ok_or_else(|| StoreError::Refused(format!("there is no answer {id}")))?;
@@ -118,7 +118,7 @@ impl Register {
         .bind(name)
         .bind(validity)
         .bind(last)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }

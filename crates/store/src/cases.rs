@@ -168,7 +168,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn open_case(&self, title: &str, key: Option<&CaseKey>, at: Timestamp, by: &str) -> Result<String, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let opened = Did::Opened { title: title.to_owned(), key: key.map(ToString::to_string) };
         let id = open(&mut transaction, at, by, &[opened]).await?;
         transaction.commit().await?;
@@ -186,7 +186,7 @@ impl Register {
         by: &str,
         decide: impl FnOnce(&Case) -> Result<Vec<Did>, String>,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let case = replay(&entries(&mut transaction, id).await?);
         let did = decide(&case).map_err(StoreError::Refused)?;
         append(&mut transaction, id, at, by, None, &did).await?;
@@ -307,7 +307,7 @@ impl Register {
         grouped: &mut Grouped,
     ) -> Result<(), StoreError> {
         let (Some(first), Some(last)) = (groups.first(), groups.last()) else { return Ok(()) };
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let known = known(&mut transaction, &first.key, &last.key).await?;
         for group in groups {
             grouped.keys += 1;

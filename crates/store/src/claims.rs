@@ -107,7 +107,7 @@ impl Register {
         .bind(&claim.address)
         .bind(claim.made_at)
         .bind(claim.expires_at)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -194,7 +194,7 @@ impl Register {
         sqlx::query("UPDATE network_claim SET contested_at = $2 WHERE id = $1 AND confirmed_at IS NULL AND contested_at IS NULL")
             .bind(id)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Register {
             }
             false => "UPDATE network_claim SET withdrawn_at = $2, decided_at = $2, decided_by = $3 WHERE id = $1 AND withdrawn_at IS NULL",
         };
-        let done = sqlx::query(sql).bind(id).bind(now).bind(by).execute(&self.pool).await?;
+        let done = sqlx::query(sql).bind(id).bind(now).bind(by).execute(&mut *self.statement().await?).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -229,7 +229,7 @@ impl Register {
         .bind(value)
         .bind(now)
         .bind(by)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -242,7 +242,7 @@ impl Register {
         sqlx::query("UPDATE network_claim SET confirmed_at = $2 WHERE id = $1 AND confirmed_at IS NULL")
             .bind(id)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -256,7 +256,7 @@ impl Register {
             .bind(party)
             .bind(id)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }

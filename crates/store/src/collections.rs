@@ -91,7 +91,7 @@ impl Register {
         let before = sqlx::query("DELETE FROM collection_grant WHERE collection = $1 AND party = $2")
             .bind(grant.collection)
             .bind(&grant.party)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?
             .rows_affected();
         if grant.can_read || grant.can_write {
@@ -101,7 +101,7 @@ impl Register {
                 .bind(i64::from(grant.can_read))
                 .bind(i64::from(grant.can_write))
                 .bind(now)
-                .execute(&self.pool)
+                .execute(&mut *self.statement().await?)
                 .await?;
         }
         Ok(before > 0)

@@ -70,7 +70,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written; then nothing of it is true.
     pub async fn commit(&self, readings: &[Reading], segments: &[Segment]) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         for segment in segments {
             insert_segment(&mut transaction, segment).await?;
         }
@@ -95,7 +95,7 @@ impl Register {
         inherited: &BTreeMap<String, i64>,
         now: i64,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         retire(&mut transaction, gone, now).await?;
         for segment in segments {
             insert_segment(&mut transaction, segment).await?;
@@ -128,7 +128,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written; then nothing has changed.
     pub async fn swap(&self, gone: &[Segment], segments: &[Segment], now: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         retire(&mut transaction, gone, now).await?;
         for segment in segments {
             insert_segment(&mut transaction, segment).await?;

@@ -80,7 +80,7 @@ impl Register {
         .bind(&passkey.name)
         .bind(&passkey.credential)
         .bind(passkey.created_at)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -94,7 +94,7 @@ impl Register {
             .bind(person)
             .bind(id)
             .bind(name)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -110,7 +110,7 @@ impl Register {
         )
         .bind(person)
         .bind(id)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -124,7 +124,7 @@ impl Register {
             .bind(id)
             .bind(credential)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -134,7 +134,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn begin_ceremony(&self, ceremony: &Ceremony, now: i64) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         sqlx::query(
             "DELETE FROM ceremony WHERE expires_at <= $1 OR key IN (SELECT key FROM ceremony ORDER BY expires_at DESC LIMIT -1 OFFSET $2)",
         )
@@ -188,7 +188,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn try_second(&self, person: &str, now: i64, pause: impl Fn(i64) -> Option<i64> + Send) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         let counted = count(&mut tx, person, now, pause).await?;
         tx.commit().await?;
         Ok(counted)
@@ -204,7 +204,7 @@ impl Register {
         deed: &Deed,
         pause: impl Fn(i64) -> Option<i64> + Send,
     ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         if let Some(person) = person {
             count(&mut tx, person, deed.at, pause).await?;
         }
@@ -223,7 +223,7 @@ impl Register {
         )
         .bind(person)
         .bind(step)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -233,7 +233,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn set_totp(&self, person: &str, secret: &str, step: i64, codes: &[Vec<u8>]) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         sqlx::query("UPDATE person SET totp = $2, totp_step = $3 WHERE id = $1")
             .bind(person)
             .bind(secret)
@@ -250,7 +250,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn remove_totp(&self, person: &str) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         sqlx::query("UPDATE person SET totp = NULL, totp_step = NULL WHERE id = $1").bind(person).execute(&mut *tx).await?;
         recovery_codes(&mut tx, person, &[]).await?;
         tx.commit().await?;
@@ -262,7 +262,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn set_recovery_codes(&self, person: &str, codes: &[Vec<u8>]) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         recovery_codes(&mut tx, person, codes).await?;
         tx.commit().await?;
         Ok(())
@@ -277,7 +277,7 @@ impl Register {
             .bind(person)
             .bind(hash)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -323,7 +323,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn set_password(&self, person: &str, hash: &str, keep: Option<&[u8]>, now: i64) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         sqlx::query("UPDATE person SET password = $2 WHERE id = $1").bind(person).bind(hash).execute(&mut *tx).await?;
         sqlx::query("UPDATE session SET ended_at = $3 WHERE person = $1 AND ended_at IS NULL AND ($2 IS NULL OR key <> $2)")
             .bind(person)
@@ -349,7 +349,7 @@ impl Register {
         subject: Option<(&str, &str)>,
         now: i64,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         if !use_link(&mut tx, link, now).await? {
             return Ok(false);
         }
@@ -387,7 +387,7 @@ impl Register {
         subject: &str,
         now: i64,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         let done = use_link(&mut tx, link, now).await?
             && crate::people::insert(&mut tx, person).await?
             && link_subject(&mut tx, issuer, subject, &person.id, now).await?;

@@ -118,7 +118,7 @@ impl Register {
     /// # Errors
     /// [`StoreError::Refused`] when there is none, or it is not ready (any more).
     pub async fn hold_notice(&self, id: &str, hold: bool, by: &str, now: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let sql = "UPDATE notice SET held_at = $2, held_by = $3 WHERE id = $1 AND state = 'ready' AND (held_at IS NULL) = $4";
         let done =
             sqlx::query(sql).bind(id).bind(hold.then_some(now)).bind(hold.then_some(by)).bind(hold).execute(&mut *transaction).await?;
@@ -136,7 +136,7 @@ impl Register {
     /// # Errors
     /// [`StoreError::Refused`] when there is none, or it is not at such a place.
     pub async fn send_notice_again(&self, id: &str, by: &str, now: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let sql = "SELECT EXISTS (SELECT 1 FROM notice_history WHERE notice = $1 AND what = $2)";
         let tightened: i64 = sqlx::query_scalar(sql).bind(id).bind(TIGHTENED).fetch_one(&mut *transaction).await?;
         if tightened != 0 {

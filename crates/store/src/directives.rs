@@ -65,7 +65,7 @@ impl Register {
     pub async fn consider_again(&self, since: i64) -> Result<u64, StoreError> {
         let sql = "INSERT INTO directive (evidence, made_at) SELECT id, received_at FROM evidence WHERE received_at >= $1 AND stored_rows > 0 \
                    ON CONFLICT (evidence) DO UPDATE SET considered_at = NULL";
-        Ok(sqlx::query(sql).bind(since).execute(&self.pool).await?.rows_affected())
+        Ok(sqlx::query(sql).bind(since).execute(&mut *self.statement().await?).await?.rows_affected())
     }
 }
 

@@ -41,14 +41,19 @@ pub struct Door {
 impl Door {
     /// Asks once for each of the terms; `None` denies.
     pub fn new(terms: &[KnownTerms], mut admits: impl FnMut(&KnownTerms) -> Option<Redactions>) -> Self {
+        Self::of(terms.iter().filter_map(|known| Some((known.id, admits(known)?))))
+    }
+
+    /// Lets rows through under these terms alone, without what is hidden under each.
+    pub fn of(admitted: impl IntoIterator<Item = (i64, Redactions)>) -> Self {
         let mut by_terms = Vec::new();
-        for known in terms {
-            let Ok(at) = usize::try_from(known.id) else { continue };
+        for (terms, redactions) in admitted {
+            let Ok(at) = usize::try_from(terms) else { continue };
             // Numbers are given one after the other.
             if at >= by_terms.len() {
                 by_terms.resize(at + 1, None);
             }
-            by_terms[at] = admits(known);
+            by_terms[at] = Some(redactions);
         }
         Self { by_terms }
     }

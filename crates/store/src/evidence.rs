@@ -4,12 +4,13 @@
 //! reports inside an archive or mail) and marks byte offsets every so many rows, so that the original of any event can be shown.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::StoreError;
+use crate::frames::{self, Frames};
 use crate::home::{Home, create_private, sync_folder, unique};
 use crate::register::Register;
 
@@ -176,14 +177,13 @@ pub fn keep(home: &Home, input: &mut dyn Read, sha256: &str, seen: &mut dyn FnMu
     create_private(&home.temporary())?;
     let draft = Draft(home.temporary().join(unique()));
     let file = File::options().write(true).create_new(true).open(&draft.0).map_err(StoreError::file(&draft.0))?;
-    let mut buffer = vec![0; 1 << 20];
+    let mut buffer = vec![0; frames::PIECE];
     let mut filled = fill(input, &mut buffer).map_err(StoreError::file(&draft.0))?;
     let plain = compressed(&buffer[..filled]);
-    let mut out =
-        if plain { Out::Plain(file) } else { Out::Zstd(Box::new(zstd::Encoder::new(file, 1).map_err(StoreError::file(&draft.0))?)) };
+    let mut out = if plain { Out::Plain(file) } else { Out::Zstd(Frames::new(file).map_err(StoreError::file(&draft.0))?) };
     let mut size = 0_u64;
     while filled > 0 {
-        out.write_all(&buffer[..filled]).map_err(StoreError::file(&draft.0))?;
+        out.piece(&buffer[..filled]).map_err(StoreError::file(&draft.0))?;
         size += filled as u64;
         seen(size);
         filled = fill(input, &mut buffer).map_err(StoreError::file(&draft.0))?;
@@ -231,30 +231,21 @@ fn fill(input: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 enum Out {
     Plain(File),
-    Zstd(Box<zstd::Encoder<'static, File>>),
+    Zstd(Frames),
 }
 
 impl Out {
+    fn piece(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(file) => file.write_all(bytes),
+            Self::Zstd(frames) => frames.piece(bytes),
+        }
+    }
+
     fn finish(self) -> io::Result<File> {
         match self {
             Self::Plain(file) => Ok(file),
-            Self::Zstd(encoder) => encoder.finish(),
-        }
-    }
-}
-
-impl Write for Out {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(file) => file.write(buffer),
-            Self::Zstd(encoder) => encoder.write(buffer),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(file) => file.flush(),
-            Self::Zstd(encoder) => encoder.flush(),
+            Self::Zstd(frames) => frames.finish(),
         }
     }
 }
@@ -273,13 +264,28 @@ impl Drop for Draft {
 /// # Errors
 /// When the file is missing or unreadable.
 pub fn open(home: &Home, kept: &str) -> Result<Box<dyn Read + Send>, StoreError> {
+    open_at(home, kept, 0)
+}
+
+/// Opens a kept original from some byte on. Little before it is read, unless it was kept by an older program.
+///
+/// # Errors
+/// When the file is missing or unreadable.
+pub fn open_at(home: &Home, kept: &str, offset: u64) -> Result<Box<dyn Read + Send>, StoreError> {
     let path = home.resolve(kept);
-    let file = File::open(&path).map_err(StoreError::file(&path))?;
-    if Path::new(kept).extension().is_some_and(|e| e == "zst") {
-        let decoder = zstd::Decoder::new(file).map_err(StoreError::file(&path))?;
-        return Ok(Box::new(BufReader::with_capacity(1 << 18, decoder)));
-    }
-    Ok(Box::new(file))
+    let opened = || -> io::Result<Box<dyn Read + Send>> {
+        let mut file = File::open(&path)?;
+        if Path::new(kept).extension().is_none_or(|e| e != "zst") {
+            file.seek(SeekFrom::Start(offset))?;
+            return Ok(Box::new(file));
+        }
+        let place = frames::before(&file, offset);
+        file.seek(SeekFrom::Start(place.file))?;
+        let mut original = BufReader::with_capacity(1 << 18, zstd::Decoder::new(file)?);
+        io::copy(&mut original.by_ref().take(offset - place.original), &mut io::sink())?;
+        Ok(Box::new(original))
+    };
+    opened().map_err(StoreError::file(&path))
 }
 
 /// Which evidence is listed.
@@ -380,8 +386,10 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn forget_originals(&self, cutoff: i64) -> Result<u64, StoreError> {
-        let done =
-            sqlx::query("UPDATE evidence SET kept = '' WHERE received_at < $1 AND kept <> ''").bind(cutoff).execute(&self.pool).await?;
+        let done = sqlx::query("UPDATE evidence SET kept = '' WHERE received_at < $1 AND kept <> ''")
+            .bind(cutoff)
+            .execute(&mut *self.statement().await?)
+            .await?;
         Ok(done.rows_affected())
     }
 

@@ -47,7 +47,7 @@ impl Register {
         .bind(&as_of.etag)
         .bind(&as_of.modified)
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }

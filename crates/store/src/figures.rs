@@ -398,7 +398,7 @@ impl Register {
         )
         .bind(segment)
         .bind(figures)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }

@@ -86,7 +86,7 @@ impl Register {
     /// When the register cannot be written, or something in it is no indicator; then nothing was heard.
     pub async fn hear(&self, words: &[Words], deed: Deed<'_>) -> Result<Heard, StoreError> {
         let mut heard = Heard::default();
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let mut held = Held::read(&mut transaction).await?;
         for chunk in words.chunks(ROWS) {
             let mut known = known(&mut transaction, chunk.iter().map(|words| words.what.id())).await?;

@@ -36,7 +36,7 @@ impl Register {
         .bind(kind)
         .bind(now)
         .bind(by)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -51,7 +51,7 @@ impl Register {
             .bind(done)
             .bind(total)
             .bind(note)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Register {
             .bind(result)
             .bind(note)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Register {
         let done = sqlx::query("UPDATE job SET state = 'failed', note = $1, ended_at = $2 WHERE state = 'running'")
             .bind(why)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(done.rows_affected())
     }

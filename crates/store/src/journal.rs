@@ -288,7 +288,7 @@ impl Register {
     /// As the log says; those of the transactions before are in it then.
     pub async fn enter(&self, key: &LogKey, pages: &[Given], now: Timestamp) -> Result<(), StoreError> {
         for pages in pages.chunks(AT_ONCE) {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.writing().await?;
             let releases: Vec<&Release> = pages.iter().map(|page| &page.release).collect();
             let appended = releases::append(&mut transaction, key, &releases, now).await?;
             crate::shared_releases::insert(&mut transaction, pages, appended.numbers()).await?;

@@ -30,6 +30,7 @@ pub mod evidence;
 pub mod feeds;
 pub mod figures;
 pub mod filter;
+mod frames;
 pub mod functions;
 pub mod happenings;
 pub mod home;
@@ -72,5 +73,6 @@ pub mod watch;
 pub mod webhooks;
 pub mod witness;
 pub mod work;
+mod writing;
 
 pub use error::StoreError;

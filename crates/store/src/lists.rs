@@ -54,7 +54,7 @@ impl Register {
         .bind(given.zone.map(|(_, hash)| hash.to_vec()))
         .bind(packed)
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }

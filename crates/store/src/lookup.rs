@@ -18,7 +18,7 @@ use arrow::datatypes::TimestampMicrosecondType;
 use crate::StoreError;
 use crate::columns::{COLUMNS, ID, position};
 use crate::home::Home;
-use crate::pages::{Footer, GroupRows, Pages, read_at};
+use crate::pages::{Footer, GroupRows, Pages, encloses, read_at};
 use crate::segment::{DAY, Segment};
 
 /// Which address of an event.
@@ -123,7 +123,7 @@ impl Doubt {
         for (end, name, asked) in [(End::Source, "source_ip", self.source), (End::Destination, "destination_ip", self.destination)] {
             let Some(column) = position(name).filter(|_| asked) else { continue };
             let among = match end {
-                End::Source => pages.rows_around(column, ip)?,
+                End::Source => pages.rows_around(column, ip, None)?,
                 End::Destination => groups_with(&pages, column, ip),
             };
             rows = united(rows, pages.rows_with(column, ip, among)?);
@@ -138,15 +138,23 @@ impl Doubt {
 
 /// All rows of the groups whose own filter does not deny the text.
 fn groups_with(pages: &Pages, column: usize, text: &str) -> Vec<GroupRows> {
-    let count = |group: usize| pages.groups()[group].num_rows().unsigned_abs() as usize;
-    (0..pages.groups().len())
-        .filter(|group| {
-            let chunk = pages.chunk(*group, column);
-            let filter = chunk.and_then(|c| Filter::at(c.bloom_filter_offset()?, i64::from(c.bloom_filter_length()?)));
-            chunk.is_some() && filter.is_none_or(|filter| filter.may_hold(pages.file(), text.as_bytes()))
-        })
-        .map(|group| GroupRows { group, rows: std::iter::once(0..count(group)).collect() })
-        .collect()
+    (0..pages.groups().len()).filter_map(|group| group_with(pages, group, column, text)).collect()
+}
+
+fn group_with(pages: &Pages, group: usize, column: usize, text: &str) -> Option<GroupRows> {
+    let count = pages.groups()[group].num_rows().unsigned_abs() as usize;
+    filter_admits(pages, group, column, text).then(|| GroupRows { group, rows: std::iter::once(0..count).collect() })
+}
+
+fn filter_admits(pages: &Pages, group: usize, column: usize, text: &str) -> bool {
+    let chunk = pages.chunk(group, column);
+    let filter = chunk.and_then(|c| Filter::at(c.bloom_filter_offset()?, i64::from(c.bloom_filter_length()?)));
+    chunk.is_some() && filter.is_none_or(|filter| filter.may_hold(pages.file(), text.as_bytes()))
+}
+
+/// `false` when the smallest and the largest text of a column in a group, or its filter, show that none is this one.
+pub(crate) fn group_may_hold(pages: &Pages, group: usize, column: usize, text: &str) -> bool {
+    pages.chunk(group, column).is_some_and(|chunk| encloses(chunk, text)) && filter_admits(pages, group, column, text)
 }
 
 /// The rows of one group that name the address at either end.
@@ -154,8 +162,10 @@ pub(crate) fn rows_of(pages: &Pages, group: usize, ip: &str) -> Result<Vec<std::
     let mut rows = Vec::new();
     for (name, from_index) in [("source_ip", true), ("destination_ip", false)] {
         let Some(column) = position(name) else { continue };
-        let mut among = if from_index { pages.rows_around(column, ip)? } else { groups_with(pages, column, ip) };
-        among.retain(|rows| rows.group == group);
+        let among = match from_index {
+            true => pages.rows_around(column, ip, Some(group))?,
+            false => group_with(pages, group, column, ip).into_iter().collect(),
+        };
         rows = united(rows, pages.rows_with(column, ip, among)?);
     }
     Ok(rows.into_iter().flat_map(|group| group.rows).collect())

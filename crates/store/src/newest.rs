@@ -2,27 +2,30 @@
 //!
 //! A day is sorted by address, so its newest events lie anywhere in it. Rows with an address are found as a look-up finds them ([`crate::lookup`]);
 //! of all others the times are read first, then the columns that the filter
-//! asks for, most of them as dictionaries whose few values are judged once; whole rows only of what is shown. Policy has no say here: it is for
-//! our own people, who see all events.
+//! asks for, most of them as dictionaries whose few values are judged once; whole rows only of what is shown. Our own people see all events; a party sees
+//! them through its [`Door`].
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
 use casework::model::meaning::Meaning;
+use casework::share::Redactions;
 use formats::value::Network;
 
 use crate::StoreError;
 use crate::columns::{COLUMNS, FILE_SCHEMA, ID, position};
+use crate::door::Door;
 use crate::filter::{Filter, WORD_COLUMNS};
 use crate::home::Home;
 use crate::lookup::{self, End, side_by_side};
-use crate::pages::{GroupRows, Pages};
+use crate::pages::{Footer, GroupRows, Pages};
 use crate::segment::Segment;
 
 /// Rows of a group that are looked at together.
@@ -49,10 +52,10 @@ pub struct Span {
     pub behind: Option<(i64, [u8; 16])>,
 }
 
-/// Whether [`newest`] can judge such a filter; else the query engine can.
+/// Whether [`find`] can judge such a filter; else the query engine can.
 pub fn judges(filter: &Filter) -> bool {
     match &filter.meaning {
-        None | Some(Meaning::Address(_) | Meaning::Network(_) | Meaning::Domain(_)) => true,
+        None | Some(Meaning::Address(_) | Meaning::Network(_) | Meaning::Domain(_) | Meaning::Url(_)) => true,
         // Upper and lower case beyond ASCII are the engine's affair.
         Some(Meaning::Words(words)) => words.iter().all(|word| word.is_ascii() && !word.is_empty()),
         Some(_) => false,
@@ -72,76 +75,166 @@ pub fn newest(
     columns: &[&str],
     most: usize,
 ) -> Result<RecordBatch, StoreError> {
-    let shown = ["id", "time"].iter().chain(columns).map(|name| place(name)).collect::<Result<Vec<usize>, _>>()?;
-    let nothing = || RecordBatch::new_empty(std::sync::Arc::new(FILE_SCHEMA.as_ref().clone()));
+    let found = find(home, segments, filter, None, span, most)?;
+    let shown: Vec<&str> = ["id", "time"].iter().chain(columns).copied().collect();
+    found.read(&shown, 0..found.len())
+}
+
+/// Where the newest events lie.
+#[derive(Debug)]
+pub struct Newest<'a> {
+    home: &'a Home,
+    door: Option<&'a Door>,
+    parts: Vec<Part<'a>>,
+    /// Part and row in its group, the newest first.
+    order: Vec<(usize, usize)>,
+}
+
+/// Rows of a group that are looked through together.
+#[derive(Clone, Debug)]
+struct Part<'a> {
+    segment: &'a Segment,
+    footer: Footer,
+    group: usize,
+    rows: Range<usize>,
+}
+
+impl Part<'_> {
+    fn open(&self, home: &Home) -> Result<Pages, StoreError> {
+        Pages::open_again(&home.resolve(&self.segment.path), &self.footer)
+    }
+}
+
+/// Finds the newest events in this span that the filter lets through, as [`newest`] does. Behind a door a row counts as it is seen: what is not
+/// let through is not there, and what is hidden of it is nothing, before anything is compared; hidden identities come last of their moment.
+///
+/// # Errors
+/// When a segment cannot be read, or a meaning is none that can be judged here ([`judges`]), or somebody behind a door asks for what lies
+/// behind an event.
+pub fn find<'a>(
+    home: &'a Home,
+    segments: &'a [Segment],
+    filter: &Filter,
+    door: Option<&'a Door>,
+    span: &Span,
+    most: usize,
+) -> Result<Newest<'a>, StoreError> {
+    let mut newest = Newest { home, door, parts: Vec::new(), order: Vec::new() };
     let mut time = span.time.clone();
     time.start = time.start.max(filter.from.map_or(i64::MIN, |from| from.as_microsecond()));
     time.end = time.end.min(filter.until.map_or(i64::MAX, |until| until.as_microsecond()));
     if let Some((behind, _)) = span.behind {
+        if door.is_some() {
+            return Err(StoreError::Refused("behind a door no event is the last one shown".into()));
+        }
         time.end = time.end.min(behind.saturating_add(1));
     }
     if time.is_empty() || most == 0 {
-        return Ok(nothing().project(&shown)?);
+        return Ok(newest);
     }
     let span = Span { time, behind: span.behind };
-    let tests = tests(filter)?;
+    let mut tests = tests(filter)?;
     let ip = match &filter.meaning {
         Some(Meaning::Address(ip)) => Some(ip.to_string()),
         _ => None,
     };
+    if let (Some(ip), Some(_)) = (&ip, door) {
+        // A row is found by what it holds; it is named by what is seen of it.
+        tests.push(Test { columns: vec![place("source_ip")?, place("destination_ip")?], right: Right::Is(ip.clone()) });
+    }
     let may = |segment: &Segment| {
         ip.as_deref().is_none_or(|ip| {
             let in_range = segment.ip_min.as_deref().is_some_and(|min| min <= ip) && segment.ip_max.as_deref().is_some_and(|max| max >= ip);
             (in_range && lookup::may_hold(home, segment, ip, End::Source)) || lookup::may_hold(home, segment, ip, End::Destination)
         })
     };
-    let mut tasks = Vec::new();
-    for (at, segment) in segments.iter().enumerate().rev() {
-        if segment.time_min < span.time.end && segment.time_max >= span.time.start && may(segment) {
-            let pages = Pages::open(&home.resolve(&segment.path))?;
-            let groups = pages.groups().len();
-            let footer = pages.footer();
-            tasks.extend((0..groups).map(|group| (at, group, footer.clone())));
+    let asked: Vec<&Segment> =
+        segments.iter().rev().filter(|s| s.time_min < span.time.end && s.time_max >= span.time.start && may(s)).collect();
+    let parts = side_by_side(&asked, |segment| {
+        let pages = Pages::open(&home.resolve(&segment.path))?;
+        let mut parts = Vec::new();
+        for group in 0..pages.groups().len() {
+            if tests.iter().any(|test| test.is_never_right(&pages, group, door.is_some())) {
+                continue;
+            }
+            let rows = pages.groups()[group].num_rows().unsigned_abs() as usize;
+            // Of an address few pages are read; of all else every core takes a piece.
+            let step = if ip.is_some() { rows.max(1) } else { PIECE };
+            let pieces = (0..rows).step_by(step).map(|start| start..rows.min(start + step));
+            parts.extend(pieces.map(|rows| Part { segment, footer: pages.footer(), group, rows }));
         }
-    }
-    let floor = AtomicI64::new(i64::MIN);
-    let found = side_by_side(&tasks, |(at, group, footer)| {
-        let pages = Pages::open_again(&home.resolve(&segments[*at].path), footer)?;
-        candidates(&pages, *group, ip.as_deref(), &tests, &span, most, &floor)
+        Ok(parts)
     })?;
-    let oldest = floor.into_inner();
+    newest.parts = parts.into_iter().flatten().collect();
+    let search = Search { ip: ip.as_deref(), tests: &tests, door, span: &span, most, floor: AtomicI64::new(i64::MIN) };
+    let found = side_by_side(&newest.parts, |part| search.candidates(&part.open(home)?, part))?;
+    let oldest = search.floor.into_inner();
     // What is of the moment at which the page ends is told apart by identity.
     let found: Vec<Vec<usize>> =
         found.into_iter().map(|rows| rows.into_iter().filter(|(t, _)| *t >= oldest).map(|(_, row)| row).collect()).collect();
-    let read = |columns: &[usize], rows: &[Vec<usize>]| {
-        let wanted: Vec<(usize, &[usize])> =
-            rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty()).map(|(n, rows)| (n, &rows[..])).collect();
-        side_by_side(&wanted, |(n, rows)| {
-            let (at, group, footer) = &tasks[*n];
-            let rows = rows.iter().map(|row| *row..*row + 1).collect();
-            let pages = Pages::open_again(&home.resolve(&segments[*at].path), footer)?;
-            Ok((*n, pages.read(columns, &[GroupRows { group: *group, rows }])?))
-        })
-    };
     let mut order = Vec::new();
-    for (task, batch) in read(&[place("time")?, ID], &found)? {
+    for (part, batch) in newest.rows(&[place("time")?, ID, place("terms")?], &found)? {
         let (times, ids) = (batch.column(0).as_primitive::<TimestampMicrosecondType>(), batch.column(1).as_fixed_size_binary());
-        for (n, row) in found[task].iter().enumerate() {
-            let id: [u8; 16] = ids.value(n).try_into().unwrap_or_default();
-            order.push((Reverse((times.value(n), id)), task, *row));
+        let terms = batch.column(2).as_primitive::<Int64Type>();
+        for (n, row) in found[part].iter().enumerate() {
+            let hidden = door.is_some_and(|door| door.redactions(terms.value(n)).is_none_or(|hidden| hidden.hide("id")));
+            let id: [u8; 16] = if hidden { [0; 16] } else { ids.value(n).try_into().unwrap_or_default() };
+            order.push((Reverse((times.value(n), id)), part, *row));
         }
     }
     order.sort_unstable();
     order.truncate(most);
-    let mut chosen: Vec<Vec<usize>> = vec![Vec::new(); tasks.len()];
-    order.iter().for_each(|(_, task, row)| chosen[*task].push(*row));
-    chosen.iter_mut().for_each(|rows| rows.sort_unstable());
-    let batches = read(&shown, &chosen)?;
-    let at: BTreeMap<usize, usize> = batches.iter().enumerate().map(|(at, (task, _))| (*task, at)).collect();
-    let places: Vec<(usize, usize)> =
-        order.iter().filter_map(|(_, task, row)| Some((*at.get(task)?, chosen[*task].binary_search(row).ok()?))).collect();
-    let batches: Vec<&RecordBatch> = batches.iter().map(|(_, batch)| batch).collect();
-    if batches.is_empty() { Ok(nothing().project(&shown)?) } else { Ok(interleave_record_batch(&batches, &places)?) }
+    newest.order = order.into_iter().map(|(_, part, row)| (part, row)).collect();
+    Ok(newest)
+}
+
+impl Newest<'_> {
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// These columns of some of them, as they are seen.
+    ///
+    /// # Errors
+    /// When a segment cannot be read, or there is no such column.
+    pub fn read(&self, columns: &[&str], which: Range<usize>) -> Result<RecordBatch, StoreError> {
+        let mut shown = columns.iter().map(|name| place(name)).collect::<Result<Vec<usize>, _>>()?;
+        if self.door.is_some() && !columns.contains(&"terms") {
+            shown.push(place("terms")?);
+        }
+        let order = self.order.get(which).unwrap_or_default();
+        let mut chosen: Vec<Vec<usize>> = vec![Vec::new(); self.parts.len()];
+        order.iter().for_each(|(part, row)| chosen[*part].push(*row));
+        chosen.iter_mut().for_each(|rows| rows.sort_unstable());
+        let batches = self.rows(&shown, &chosen)?;
+        let at: BTreeMap<usize, usize> = batches.iter().enumerate().map(|(at, (part, _))| (*part, at)).collect();
+        let places: Vec<(usize, usize)> =
+            order.iter().filter_map(|(part, row)| Some((*at.get(part)?, chosen[*part].binary_search(row).ok()?))).collect();
+        let batches: Vec<&RecordBatch> = batches.iter().map(|(_, batch)| batch).collect();
+        let rows = match batches.is_empty() {
+            true => RecordBatch::new_empty(Arc::new(FILE_SCHEMA.project(&shown)?)),
+            false => interleave_record_batch(&batches, &places)?,
+        };
+        match self.door {
+            None => Ok(rows),
+            Some(door) => Ok(door.admit(&rows)?.project(&(0..columns.len()).collect::<Vec<_>>())?),
+        }
+    }
+
+    /// These columns of these rows of each part, of those parts that have any.
+    fn rows(&self, columns: &[usize], rows: &[Vec<usize>]) -> Result<Vec<(usize, RecordBatch)>, StoreError> {
+        let wanted: Vec<(usize, &[usize])> =
+            rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty()).map(|(n, rows)| (n, &rows[..])).collect();
+        side_by_side(&wanted, |(n, rows)| {
+            let part = &self.parts[*n];
+            let rows = rows.iter().map(|row| *row..*row + 1).collect();
+            Ok((*n, part.open(self.home)?.read(columns, &[GroupRows { group: part.group, rows }])?))
+        })
+    }
 }
 
 /// The event of an identity, with all columns of [`FILE_SCHEMA`]; `at`, where that is known, is its time in microseconds.
@@ -181,65 +274,151 @@ fn place(name: &str) -> Result<usize, StoreError> {
     position(name).ok_or_else(|| StoreError::Refused(format!("events have no column {name:?}")))
 }
 
-/// Rows of a group that may be among the newest, with their times.
-fn candidates(
-    pages: &Pages,
-    group: usize,
-    ip: Option<&str>,
-    tests: &[Test],
-    span: &Span,
+/// What is looked for, and how far back that has to go.
+struct Search<'a> {
+    ip: Option<&'a str>,
+    tests: &'a [Test],
+    door: Option<&'a Door>,
+    span: &'a Span,
     most: usize,
-    floor: &AtomicI64,
-) -> Result<Vec<(i64, usize)>, StoreError> {
-    let rows = pages.groups()[group].num_rows().unsigned_abs() as usize;
-    let named = ip.map(|ip| lookup::rows_of(pages, group, ip)).transpose()?;
-    let mut times: BinaryHeap<Reverse<i64>> = BinaryHeap::new();
-    let mut found: Vec<(i64, usize)> = Vec::new();
-    for start in (0..rows).step_by(PIECE) {
-        let piece = start..rows.min(start + PIECE);
-        let asked = match &named {
-            Some(named) => within(named, &piece),
-            None => std::iter::once(piece.clone()).collect(),
-        };
-        if asked.is_empty() {
-            continue;
+    /// Of what is found already, so many are of this moment or newer.
+    floor: AtomicI64,
+}
+
+impl Search<'_> {
+    /// Rows of a part that may be among the newest, with their times.
+    fn candidates(&self, pages: &Pages, part: &Part<'_>) -> Result<Vec<(i64, usize)>, StoreError> {
+        let group = part.group;
+        let named = self.ip.map(|ip| lookup::rows_of(pages, group, ip)).transpose()?;
+        let mut times: BinaryHeap<Reverse<i64>> = BinaryHeap::new();
+        let mut found: Vec<(i64, usize)> = Vec::new();
+        for start in part.rows.clone().step_by(PIECE) {
+            let piece = start..part.rows.end.min(start + PIECE);
+            let mut asked = match &named {
+                Some(named) => within(named, &piece),
+                None => std::iter::once(piece.clone()).collect(),
+            };
+            let mut left = vec![false; piece.len()];
+            asked.iter().for_each(|rows| left[rows.start - start..rows.end - start].fill(true));
+            let seen = Seen::of(self.door, pages, group, &piece, &mut left)?;
+            let mut oldest = self.floor.load(Ordering::Relaxed);
+            // What is rare is found first; times are read of that alone. Once enough is found, times leave less to be looked through.
+            let rare_first = oldest == i64::MIN && self.tests.iter().any(Test::is_rare);
+            if rare_first {
+                self.narrow(pages, group, &piece, &seen, &mut left)?;
+                asked = ranges(&left, start);
+                oldest = self.floor.load(Ordering::Relaxed);
+            }
+            if !left.contains(&true) {
+                continue;
+            }
+            let read = pages.read(&[place("time")?], &[GroupRows { group, rows: asked.clone() }])?;
+            let read = read.column(0).as_primitive::<TimestampMicrosecondType>().values();
+            let mut all = vec![i64::MIN; piece.len()];
+            for (row, time) in asked.into_iter().flatten().zip(read) {
+                all[row - start] = *time;
+                left[row - start] &= self.span.time.contains(time) && *time >= oldest;
+            }
+            if let Some((moment, id)) = &self.span.behind {
+                behind(pages, group, &piece, &all, *moment, id, &mut left)?;
+            }
+            if !rare_first {
+                self.narrow(pages, group, &piece, &seen, &mut left)?;
+            }
+            for (n, time) in all.iter().enumerate().filter(|(n, _)| left[*n]) {
+                if times.len() < self.most {
+                    times.push(Reverse(*time));
+                } else if times.peek().is_some_and(|Reverse(least)| least < time) {
+                    times.pop();
+                    times.push(Reverse(*time));
+                }
+                if times.len() < self.most || times.peek().is_none_or(|Reverse(least)| least <= time) {
+                    found.push((*time, start + n));
+                }
+            }
+            if times.len() == self.most
+                && let Some(Reverse(least)) = times.peek()
+            {
+                self.floor.fetch_max(*least, Ordering::Relaxed);
+                found.retain(|(time, _)| time >= least);
+            }
         }
-        let read = pages.read(&[place("time")?], &[GroupRows { group, rows: asked.clone() }])?;
-        let read = read.column(0).as_primitive::<TimestampMicrosecondType>().values();
-        let oldest = floor.load(Ordering::Relaxed);
-        let (mut all, mut left) = (vec![i64::MIN; piece.len()], vec![false; piece.len()]);
-        for (row, time) in asked.into_iter().flatten().zip(read) {
-            all[row - start] = *time;
-            left[row - start] = span.time.contains(time) && *time >= oldest;
-        }
-        if let Some((moment, id)) = &span.behind {
-            behind(pages, group, &piece, &all, *moment, id, &mut left)?;
-        }
-        for test in tests {
+        Ok(found)
+    }
+
+    fn narrow(&self, pages: &Pages, group: usize, piece: &Range<usize>, seen: &Seen, left: &mut [bool]) -> Result<(), StoreError> {
+        for test in self.tests {
             if !left.contains(&true) {
                 break;
             }
-            test.narrow(pages, group, &piece, &mut left)?;
+            test.narrow(pages, group, piece, seen, left)?;
         }
-        for (n, time) in all.iter().enumerate().filter(|(n, _)| left[*n]) {
-            if times.len() < most {
-                times.push(Reverse(*time));
-            } else if times.peek().is_some_and(|Reverse(least)| least < time) {
-                times.pop();
-                times.push(Reverse(*time));
+        Ok(())
+    }
+}
+
+/// What of the rows of a piece is hidden from whoever asks.
+enum Seen {
+    Nothing,
+    /// The same of all of them.
+    One(Redactions),
+    Each(Vec<Redactions>),
+}
+
+impl Seen {
+    /// Leaves the rows that are seen at all.
+    fn of(door: Option<&Door>, pages: &Pages, group: usize, piece: &Range<usize>, left: &mut [bool]) -> Result<Self, StoreError> {
+        let Some(door) = door else { return Ok(Self::Nothing) };
+        let column = place("terms")?;
+        // Rows without terms are nobody's to see.
+        let of = |terms: Option<i64>| terms.and_then(|terms| door.redactions(terms));
+        if let Some(one) = pages.constant(column, &[group], 1) {
+            let seen = of(one.as_primitive_opt::<Int64Type>().and_then(|terms| terms.iter().next().flatten()));
+            if seen.is_none() {
+                left.fill(false);
             }
-            if times.len() < most || times.peek().is_none_or(|Reverse(least)| least <= time) {
-                found.push((*time, start + n));
-            }
+            return Ok(Self::One(seen.unwrap_or(Redactions::NONE)));
         }
-        if times.len() == most
-            && let Some(Reverse(least)) = times.peek()
-        {
-            floor.fetch_max(*least, Ordering::Relaxed);
-            found.retain(|(time, _)| time >= least);
+        let mut each = Vec::with_capacity(piece.len());
+        pages.scan(column, false, &whole(group, piece), &mut |terms| {
+            let terms = terms.as_primitive_opt::<Int64Type>().into_iter().flatten();
+            each.extend(terms.map(of));
+        })?;
+        left.iter_mut().enumerate().for_each(|(n, left)| *left &= each.get(n).is_some_and(Option::is_some));
+        Ok(Self::Each(each.into_iter().map(|seen| seen.unwrap_or(Redactions::NONE)).collect()))
+    }
+
+    /// Of each row of a piece, whether this column of it is hidden; `None` when of none.
+    fn hidden(&self, column: usize, rows: usize) -> Option<Vec<bool>> {
+        let name = FILE_SCHEMA.field(column).name();
+        let hidden = match self {
+            Self::Nothing => return None,
+            Self::One(seen) => vec![seen.hide(name); rows],
+            Self::Each(each) => {
+                let mut last = (Redactions::NONE, Redactions::NONE.hide(name));
+                let hides = |seen: &Redactions| {
+                    if last.0 != *seen {
+                        last = (*seen, seen.hide(name));
+                    }
+                    last.1
+                };
+                each.iter().map(hides).collect()
+            }
+        };
+        hidden.contains(&true).then_some(hidden)
+    }
+}
+
+/// The rows that are left, as ranges of rows of the group.
+fn ranges(left: &[bool], start: usize) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for row in left.iter().enumerate().filter(|(_, left)| **left).map(|(n, _)| start + n) {
+        match ranges.last_mut() {
+            Some(last) if last.end == row => last.end += 1,
+            _ => ranges.push(row..row + 1),
         }
     }
-    Ok(found)
+    ranges
 }
 
 /// What of these ranges lies in a piece.
@@ -324,20 +503,44 @@ fn tests(filter: &Filter) -> Result<Vec<Test>, StoreError> {
         }
         Some(Meaning::Network(network)) => all.push(test(&["source_ip", "destination_ip"], Right::Within(*network, beginning(*network)))?),
         Some(Meaning::Domain(name)) => all.push(test(&OWN[..6], Right::Host(name.clone()))?),
+        Some(Meaning::Url(url)) => all.push(test(&["source_url", "destination_url"], Right::Is(url.clone()))?),
         Some(other) => return Err(StoreError::Refused(format!("{}: the query engine judges this", other.kind()))),
     }
     Ok(all)
 }
 
 impl Test {
+    /// Few rows are expected to be right.
+    fn is_rare(&self) -> bool {
+        match self.right {
+            Right::Holds(_) | Right::Host(_) | Right::Within(..) => true,
+            Right::Is(_) => self.columns.iter().all(|column| OWN.contains(&FILE_SCHEMA.field(*column).name().as_str())),
+            Right::Nothing | Right::Number(_) => false,
+        }
+    }
+
+    /// No row of this group can be right, as far as the footer and its filters know. What is `hidden` from somebody reads as nothing.
+    fn is_never_right(&self, pages: &Pages, group: usize, hidden: bool) -> bool {
+        if hidden && matches!(self.right, Right::Nothing) {
+            return false;
+        }
+        self.columns.iter().all(|column| match (pages.constant(*column, &[group], 1), &self.right) {
+            (Some(one), _) => !self.judge(*column, &one).contains(&true),
+            (None, Right::Is(text)) => !lookup::group_may_hold(pages, group, *column, text),
+            (None, _) => false,
+        })
+    }
+
     /// Leaves the rows of a piece of which one of the columns is right.
-    fn narrow(&self, pages: &Pages, group: usize, piece: &Range<usize>, left: &mut [bool]) -> Result<(), StoreError> {
+    fn narrow(&self, pages: &Pages, group: usize, piece: &Range<usize>, seen: &Seen, left: &mut [bool]) -> Result<(), StoreError> {
         let mut right = vec![false; left.len()];
         for column in &self.columns {
+            let hidden = seen.hidden(*column, left.len());
+            let nothing = matches!(self.right, Right::Nothing);
+            let as_seen = |n: usize, is: bool| if hidden.as_ref().is_some_and(|hidden| hidden[n]) { nothing } else { is };
             if let Some(one) = pages.constant(*column, &[group], 1) {
-                if self.judge(*column, &one).contains(&true) {
-                    return Ok(());
-                }
+                let is = self.judge(*column, &one).contains(&true);
+                right.iter_mut().enumerate().for_each(|(n, right)| *right |= as_seen(n, is));
                 continue;
             }
             let kind = FILE_SCHEMA.field(*column).data_type();
@@ -347,18 +550,33 @@ impl Test {
             if open == 0 {
                 break;
             }
+            if let Right::Within(_, beginning) = &self.right
+                && !beginning.is_empty()
+                && FILE_SCHEMA.field(*column).name() == "source_ip"
+            {
+                // The file is sorted by it: its pages say which of them may hold the network.
+                let rows = within(&pages.rows_beginning(*column, beginning, group)?, piece);
+                if rows.is_empty() {
+                    continue;
+                }
+                let read = pages.read(&[*column], &[GroupRows { group, rows: rows.clone() }])?;
+                let judged = self.judge(*column, read.column(0));
+                let rows = rows.into_iter().flatten().map(|row| row - piece.start);
+                rows.zip(judged).for_each(|(n, is)| right[n] |= as_seen(n, is));
+                continue;
+            }
             if open * 256 < left.len() {
                 let rows: Vec<usize> = (0..left.len()).filter(|n| left[*n] && !right[*n]).collect();
                 let ranges = rows.iter().map(|n| piece.start + n..piece.start + n + 1).collect();
                 let read = pages.read(&[*column], &[GroupRows { group, rows: ranges }])?;
                 let judged = self.judge(*column, read.column(0));
-                rows.iter().zip(judged).for_each(|(n, is)| right[*n] |= is);
+                rows.iter().zip(judged).for_each(|(n, is)| right[*n] |= as_seen(*n, is));
                 continue;
             }
             let mut at = 0;
             pages.scan(*column, dictionary, &whole(group, piece), &mut |values| {
                 let judged = self.judge(*column, values);
-                judged.iter().enumerate().for_each(|(n, is)| right[at + n] |= is);
+                judged.iter().enumerate().for_each(|(n, is)| right[at + n] |= as_seen(at + n, *is));
                 at += values.len();
             })?;
         }

@@ -177,7 +177,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written; then nothing has changed.
     pub async fn plan(&self, plan: &Plan, rules: &Rules, now: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         for evidence in &plan.considered {
             directives::considered(&mut transaction, evidence, now).await?;
         }
@@ -214,7 +214,7 @@ impl Register {
     pub async fn cancel_notice(&self, id: &str, reason: &str, rules: &Rules, now: i64) -> Result<(), StoreError> {
         let notice = self.notice(id).await?;
         let findings = self.notice_findings(id).await?;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         step(&mut transaction, id, &[State::Waiting, State::Ready], State::Cancelled, now, Some(reason)).await?;
         sqlx::query("UPDATE notice SET reason = $1 WHERE id = $2").bind(reason).bind(id).execute(&mut *transaction).await?;
         // What still waits has not been entered into the ledger.

@@ -115,7 +115,7 @@ impl Register {
     pub async fn release_notices(&self, key: &LogKey, batch: Vec<Sealed>, rules: &Rules, now: Timestamp) -> Result<(), StoreError> {
         let at = now.as_microsecond();
         let list: Vec<&Release> = batch.iter().map(|sealed| &sealed.release).collect();
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let appended = releases::append(&mut transaction, key, &list, now).await?;
         for (sealed, number) in batch.iter().zip(appended.numbers()) {
             let id = &sealed.notice;
@@ -162,7 +162,7 @@ impl Register {
     pub async fn deny_notice(&self, id: &str, denials: &[Denial], reason: &str, rules: &Rules, now: i64) -> Result<(), StoreError> {
         let notice = self.notice(id).await?;
         let findings = self.notice_findings(id).await?;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         step(&mut transaction, id, &[State::Ready], State::Denied, now, Some(reason)).await?;
         sqlx::query("UPDATE notice SET reason = $1 WHERE id = $2").bind(reason).bind(id).execute(&mut *transaction).await?;
         for denial in denials {
@@ -202,7 +202,7 @@ impl Register {
     /// # Errors
     /// When one is not in the outbox any more: somebody else hands it over. Then none is marked.
     pub async fn hand_over(&self, ids: &[&str], now: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         for id in ids {
             step(&mut transaction, id, &[State::Released], State::Handing, now, None).await?;
             sqlx::query("UPDATE notice SET attempts = attempts + 1, handing_since = $1 WHERE id = $2")
@@ -220,7 +220,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn handed(&self, results: &[(String, Handed)], now: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         for (id, result) in results {
             let (to, reason) = match result {
                 Handed::Taken => (State::Sent, None),
@@ -256,7 +256,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn hand_over_again(&self, before: i64, now: i64) -> Result<u64, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let sql = "SELECT id FROM notice WHERE state = 'handing' AND handing_since <= $1 ORDER BY id";
         let ids: Vec<String> = sqlx::query_scalar(sql).bind(before).fetch_all(&mut *transaction).await?;
         for id in &ids {
@@ -286,7 +286,7 @@ impl Register {
     /// # Errors
     /// When there is no such notice or the register cannot be written.
     pub async fn came_back(&self, id: &str, back: Back<'_>, now: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         came_back(&mut transaction, id, back, now).await?;
         transaction.commit().await?;
         Ok(())

@@ -44,7 +44,7 @@ pub(crate) struct Pages {
 }
 
 /// What a segment says of itself at its end.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Footer(Arc<ParquetMetaData>);
 
 impl Pages {
@@ -95,10 +95,22 @@ impl Pages {
         written.iter().position(|c| c.name() == name)
     }
 
-    /// The rows of all pages whose smallest and largest text enclose this one, in a column by which the file is sorted.
-    pub(crate) fn rows_around(&self, column: usize, text: &str) -> Result<Vec<GroupRows>, StoreError> {
-        let groups: Vec<usize> =
-            (0..self.groups().len()).filter(|group| self.chunk(*group, column).is_some_and(|c| encloses(c, text))).collect();
+    /// The rows of all pages whose smallest and largest text enclose this one, in a column by which the file is sorted; of one group or of all.
+    pub(crate) fn rows_around(&self, column: usize, text: &str, only: Option<usize>) -> Result<Vec<GroupRows>, StoreError> {
+        self.rows_between(column, text.as_bytes(), text.as_bytes(), only)
+    }
+
+    /// The rows of all pages of one group that may hold a text with this beginning, in a column by which the file is sorted.
+    pub(crate) fn rows_beginning(&self, column: usize, beginning: &str, group: usize) -> Result<Vec<Range<usize>>, StoreError> {
+        // No text has this byte.
+        let behind = [beginning.as_bytes(), &[0xff]].concat();
+        let rows = self.rows_between(column, beginning.as_bytes(), &behind, Some(group))?;
+        Ok(rows.into_iter().flat_map(|group| group.rows).collect())
+    }
+
+    fn rows_between(&self, column: usize, low: &[u8], high: &[u8], only: Option<usize>) -> Result<Vec<GroupRows>, StoreError> {
+        let all = only.map_or(0..self.groups().len(), |group| group..group + 1);
+        let groups: Vec<usize> = all.filter(|group| self.chunk(*group, column).is_some_and(|c| overlaps(c, low, high))).collect();
         if groups.is_empty() {
             return Ok(Vec::new());
         }
@@ -113,8 +125,8 @@ impl Pages {
                     let pages = places.page_locations();
                     for (page, location) in pages.iter().enumerate() {
                         // A bound may be cut short; a cut maximum is rounded up, so the comparison stays on the safe side.
-                        let inside = values.min_value(page).is_some_and(|min| min <= text.as_bytes())
-                            && values.max_value(page).is_none_or(|max| max >= text.as_bytes());
+                        let inside =
+                            values.min_value(page).is_some_and(|min| min <= high) && values.max_value(page).is_none_or(|max| max >= low);
                         if inside {
                             let end = pages.get(page + 1).map_or(count, |next| next.first_row_index.unsigned_abs() as usize);
                             rows.push(location.first_row_index.unsigned_abs() as usize..end);
@@ -307,10 +319,15 @@ fn value_of(chunk: &ColumnChunkMetaData) -> Option<Value<'_>> {
     }
 }
 
-fn encloses(chunk: &ColumnChunkMetaData, text: &str) -> bool {
+/// The text is not outside of what the statistics of a column in a group enclose.
+pub(crate) fn encloses(chunk: &ColumnChunkMetaData, text: &str) -> bool {
+    overlaps(chunk, text.as_bytes(), text.as_bytes())
+}
+
+/// Some text from `low` to `high` may be in it.
+fn overlaps(chunk: &ColumnChunkMetaData, low: &[u8], high: &[u8]) -> bool {
     let Some(statistics) = chunk.statistics() else { return true };
-    statistics.min_bytes_opt().is_none_or(|min| min <= text.as_bytes())
-        && statistics.max_bytes_opt().is_none_or(|max| max >= text.as_bytes())
+    statistics.min_bytes_opt().is_none_or(|min| min <= high) && statistics.max_bytes_opt().is_none_or(|max| max >= low)
 }
 
 /// A file that is read at places, without moving in it: one call of the system for a piece.

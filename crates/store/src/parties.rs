@@ -97,7 +97,7 @@ impl Register {
     /// # Errors
     /// [`StoreError::Refused`] when there is no such party.
     pub async fn set_own_party(&self, id: &PartyId, now: Timestamp) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let known: i64 = sqlx::query_scalar("SELECT count(*) FROM party WHERE id = $1 AND superseded_at IS NULL")
             .bind(id.as_str())
             .fetch_one(&mut *transaction)
@@ -155,7 +155,7 @@ impl Register {
         seen: Option<i64>,
         change: impl Fn(Option<&Party>, Party) -> Party,
     ) -> Result<Option<Recorded>, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         if !is_as_seen(&mut transaction, seen).await? {
             return Ok(None);
         }

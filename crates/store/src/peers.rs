@@ -83,7 +83,7 @@ impl Register {
         .bind(&peer.ca)
         .bind(&peer.log_key)
         .bind(peer.added_at)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -103,8 +103,8 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn remove_peer(&self, party: &str) -> Result<bool, StoreError> {
-        sqlx::query("DELETE FROM subscription WHERE party = $1").bind(party).execute(&self.pool).await?;
-        Ok(sqlx::query("DELETE FROM peer WHERE party = $1").bind(party).execute(&self.pool).await?.rows_affected() > 0)
+        sqlx::query("DELETE FROM subscription WHERE party = $1").bind(party).execute(&mut *self.statement().await?).await?;
+        Ok(sqlx::query("DELETE FROM peer WHERE party = $1").bind(party).execute(&mut *self.statement().await?).await?.rows_affected() > 0)
     }
 
     /// Notes how an exchange with a peer went.
@@ -120,7 +120,7 @@ impl Register {
         .bind(error)
         .bind(retry_at)
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Register {
             .bind(direction)
             .bind(remote)
             .bind(collection)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -160,7 +160,7 @@ impl Register {
             .bind(objects as i64)
             .bind(refused as i64)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Register {
         .bind(content)
         .bind(proof)
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -208,7 +208,7 @@ impl Register {
         .bind(takedown.terms)
         .bind(&takedown.said)
         .bind(&takedown.shown)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -249,7 +249,7 @@ impl Register {
             .bind(party)
             .bind(now)
             .bind(outcome)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }

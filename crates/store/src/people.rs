@@ -4,6 +4,7 @@ use sqlx::Row as _;
 
 use crate::StoreError;
 use crate::register::Register;
+use crate::writing::Writing;
 
 /// Somebody with an account. Times are microseconds since 1970, as everywhere here.
 #[derive(Clone, Debug, Eq, PartialEq, sqlx::FromRow)]
@@ -181,7 +182,7 @@ impl Register {
             .bind(&person.language)
             .bind(&person.zone)
             .bind(&person.scheme)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -191,7 +192,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn set_rights(&self, id: &str, party: &str, role: &str, now: i64) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writing().await?;
         let before = administrators(&mut tx).await?;
         sqlx::query("UPDATE person SET party = $2, role = $3 WHERE id = $1").bind(id).bind(party).bind(role).execute(&mut *tx).await?;
         finish_rights(tx, id, before, now).await
@@ -202,7 +203,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn set_disabled(&self, id: &str, disabled: bool, now: i64) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.writing().await?;
         let before = administrators(&mut tx).await?;
         sqlx::query("UPDATE person SET disabled_at = $2, failures = 0, locked_until = NULL WHERE id = $1")
             .bind(id)
@@ -217,7 +218,10 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn unlock(&self, id: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE person SET failures = 0, locked_until = NULL WHERE id = $1").bind(id).execute(&self.pool).await?;
+        sqlx::query("UPDATE person SET failures = 0, locked_until = NULL WHERE id = $1")
+            .bind(id)
+            .execute(&mut *self.statement().await?)
+            .await?;
         Ok(())
     }
 
@@ -226,7 +230,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn begin_session(&self, session: &Session) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         let open = sqlx::query("UPDATE person SET failures = 0, locked_until = NULL WHERE id = $1 AND disabled_at IS NULL")
             .bind(&session.person)
             .execute(&mut *tx)
@@ -277,7 +281,7 @@ impl Register {
             .bind(key)
             .bind(now)
             .bind(expires_at)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -287,8 +291,11 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn rotate_session(&self, old: &[u8], new: &[u8]) -> Result<bool, StoreError> {
-        let done =
-            sqlx::query("UPDATE session SET key = $2 WHERE key = $1 AND ended_at IS NULL").bind(old).bind(new).execute(&self.pool).await?;
+        let done = sqlx::query("UPDATE session SET key = $2 WHERE key = $1 AND ended_at IS NULL")
+            .bind(old)
+            .bind(new)
+            .execute(&mut *self.statement().await?)
+            .await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -318,7 +325,7 @@ impl Register {
         .bind(id)
         .bind(but)
         .bind(now)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(done.rows_affected())
     }
@@ -338,7 +345,7 @@ impl Register {
         .bind(invitation.created_at)
         .bind(&invitation.created_by)
         .bind(invitation.expires_at)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -377,7 +384,10 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn withdraw_invitation(&self, key: &[u8]) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM invitation WHERE key = $1 AND used_at IS NULL").bind(key).execute(&self.pool).await?;
+        let done = sqlx::query("DELETE FROM invitation WHERE key = $1 AND used_at IS NULL")
+            .bind(key)
+            .execute(&mut *self.statement().await?)
+            .await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -386,7 +396,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn add_invited_person(&self, person: &Person, key: &[u8], now: i64) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.writing().await?;
         let used = sqlx::query("UPDATE invitation SET used_at = $2 WHERE key = $1 AND used_at IS NULL AND expires_at > $2")
             .bind(key)
             .bind(now)
@@ -404,7 +414,11 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn end_session(&self, key: &[u8], now: i64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE session SET ended_at = $2 WHERE key = $1 AND ended_at IS NULL").bind(key).bind(now).execute(&self.pool).await?;
+        sqlx::query("UPDATE session SET ended_at = $2 WHERE key = $1 AND ended_at IS NULL")
+            .bind(key)
+            .bind(now)
+            .execute(&mut *self.statement().await?)
+            .await?;
         Ok(())
     }
 
@@ -449,7 +463,7 @@ async fn administrators(connection: &mut sqlx::SqliteConnection) -> Result<i64, 
 }
 
 /// Nobody stays as they were signed in when what they may has changed; and somebody stays who may change people.
-async fn finish_rights(mut tx: sqlx::Transaction<'_, sqlx::Sqlite>, id: &str, before: i64, now: i64) -> Result<bool, StoreError> {
+async fn finish_rights(mut tx: Writing, id: &str, before: i64, now: i64) -> Result<bool, StoreError> {
     if before > 0 && administrators(&mut tx).await? == 0 {
         return Ok(false);
     }

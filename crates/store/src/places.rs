@@ -160,7 +160,7 @@ impl Register {
         let rows =
             [("values", first, keep(home, "values", &bytes)?), ("keys", 0, keep(home, "keys", &segment::write(keys, USUALLY_KEPT))?)];
         sync_folder(&home.places())?;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         for (kind, first, kept) in &rows {
             insert_file(&mut transaction, kind, *first, kept, now).await?;
         }
@@ -230,7 +230,7 @@ impl Register {
         done.map_err(StoreError::file(&draft))?;
         let kept = named(home, "keys", &draft, &hasher.finalize(), size)?;
         sync_folder(&home.places())?;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         for (id, _) in &paths {
             sqlx::query("UPDATE place_file SET retired_at = $2 WHERE id = $1 AND id <> $3")
                 .bind(id)
@@ -302,7 +302,7 @@ impl Register {
                 "INSERT INTO place_cursor (kind, number) VALUES ('stix', $1) ON CONFLICT (kind) DO UPDATE SET number = excluded.number",
             )
             .bind(last)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         }
         Ok(done)

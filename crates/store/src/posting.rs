@@ -79,7 +79,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written; then nothing of it was added.
     pub async fn add_shared(&self, posts: &[Post], now: i64, chance: u64) -> Result<Vec<Posted>, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let mut chance = Chance(chance ^ now as u64);
         let mut posted = Vec::with_capacity(posts.len());
         for post in posts {
@@ -108,7 +108,7 @@ impl Register {
         .bind(pending.requested_at)
         .bind(total as i64)
         .bind(&pending.body)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -140,7 +140,7 @@ impl Register {
         .bind(outcome.successes.len() as i64)
         .bind(outcome.failures.len() as i64)
         .bind(details(outcome)?)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -181,7 +181,11 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn forget_requests(&self, before: i64) -> Result<u64, StoreError> {
-        Ok(sqlx::query("DELETE FROM shared_request WHERE completed_at < $1").bind(before).execute(&self.pool).await?.rows_affected())
+        Ok(sqlx::query("DELETE FROM shared_request WHERE completed_at < $1")
+            .bind(before)
+            .execute(&mut *self.statement().await?)
+            .await?
+            .rows_affected())
     }
 
     /// Takes back versions of an object. `None`: this reader sees none of them.
@@ -197,7 +201,7 @@ impl Register {
         now: i64,
         chance: u64,
     ) -> Result<Option<u64>, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let sql = format!(
             "SELECT o.number, o.version, o.date_added, o.terms, o.giver FROM shared_object o WHERE o.id = $2 AND +o.collection = {collection} AND {} \
              ORDER BY o.version, o.date_added",

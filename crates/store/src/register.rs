@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::home::Home;
 use crate::segment::Segment;
@@ -23,6 +23,8 @@ pub struct Register {
     pub(crate) journals: Option<PathBuf>,
     /// Somebody waits for them.
     pub(crate) hurry: Arc<Notify>,
+    /// Who may write: see [`crate::writing`].
+    pub(crate) turns: Arc<Mutex<()>>,
 }
 
 impl Register {
@@ -104,7 +106,7 @@ impl Register {
         if newest? > known {
             return Err(StoreError::Refused(format!("{}: made by a newer version of this program", path.display())));
         }
-        Ok(Self { pool, journals: None, hurry: Arc::default() })
+        Ok(Self { pool, journals: None, hurry: Arc::default(), turns: Arc::default() })
     }
 
     /// Opens the register of a copy that is to become a home, and brings it up to date.
@@ -115,7 +117,7 @@ impl Register {
         let options = SqliteConnectOptions::new().filename(path).foreign_keys(true);
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
-        Ok(Self { pool, journals: None, hurry: Arc::default() })
+        Ok(Self { pool, journals: None, hurry: Arc::default(), turns: Arc::default() })
     }
 
     /// Opens the register for a server: many readers at once, and more of the file kept in memory.
@@ -128,7 +130,7 @@ impl Register {
         // Pages are read through the system's cache.
         let options = Self::options(home).pragma("mmap_size", "8589934592");
         let pool = SqlitePoolOptions::new().min_connections(1).max_connections(connections).connect_with(options).await?;
-        Ok(Self { pool, journals: Some(journal::folder(home)), hurry: Arc::default() })
+        Ok(Self { pool, journals: Some(journal::folder(home)), hurry: Arc::default(), turns: Arc::default() })
     }
 
     fn options(home: &Home) -> SqliteConnectOptions {
@@ -150,7 +152,7 @@ impl Register {
         let options = Self::options(home).create_if_missing(create);
         // One connection is enough for a command; a second lets a reader look while a transaction is open.
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
-        Ok(Self { pool, journals: Some(journal::folder(home)), hurry: Arc::default() })
+        Ok(Self { pool, journals: Some(journal::folder(home)), hurry: Arc::default(), turns: Arc::default() })
     }
 
     /// All segments that count, oldest first.

@@ -60,7 +60,7 @@ impl Register {
         written.map_err(StoreError::file(&draft))?;
         fs::rename(&draft, &place).map_err(StoreError::file(&place))?;
         sync_folder(&home.tables())?;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         sqlx::query("UPDATE registry_table SET retired_at = $1 WHERE source = $2 AND id <> $3 AND retired_at IS NULL")
             .bind(table.imported_at)
             .bind(&table.source)

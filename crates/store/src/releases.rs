@@ -426,7 +426,7 @@ impl Register {
     ) -> Result<Vec<Released<T>>, StoreError> {
         batch.iter().try_for_each(|(release, content)| is_content(release, &digest(content)))?;
         let releases: Vec<&Release> = batch.iter().map(|(release, _)| release).collect();
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let appended = append(&mut transaction, key, &releases, now).await?;
         transaction.commit().await?;
         appended.committed(batch, digest)
@@ -559,14 +559,14 @@ mod tests {
         for committed in [0, 300] {
             let releases: Vec<Release> = (committed..committed + 300).map(release).collect();
             let before = everything(&register).await;
-            let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            let mut transaction = register.writing().await.unwrap();
             let appended = append(&mut transaction, &key, &releases.iter().collect::<Vec<_>>(), Timestamp::UNIX_EPOCH).await.unwrap();
             sqlx::query("INSERT INTO mailbox (name, validity, last) VALUES ('beside', 1, 1)").execute(&mut *transaction).await.unwrap();
             drop((transaction, appended));
             assert_eq!(everything(&register).await, before);
             assert!(register.released(&format!("r-{committed}"), format!("content {committed}")).await.unwrap().is_none());
 
-            let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            let mut transaction = register.writing().await.unwrap();
             let appended = append(&mut transaction, &key, &releases.iter().collect::<Vec<_>>(), Timestamp::UNIX_EPOCH).await.unwrap();
             sqlx::query("INSERT INTO mailbox (name, validity, last) VALUES ($1, 1, 1)")
                 .bind(committed.to_string())
@@ -587,7 +587,7 @@ mod tests {
     async fn what_was_appended_releases_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let register = Register::create(&Home::at(folder.path())).await.unwrap();
-        let mut transaction = register.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let mut transaction = register.writing().await.unwrap();
         let mut appended = Vec::new();
         for n in 0..3 {
             appended.push(append(&mut transaction, &key(), &[&release(n)], Timestamp::UNIX_EPOCH).await.unwrap());

@@ -35,7 +35,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn keep_repeat(&self, repeat: &Repeat, since: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         sqlx::query("DELETE FROM repeat WHERE created_at < $1").bind(since).execute(&mut *transaction).await?;
         sqlx::query("INSERT OR REPLACE INTO repeat (key, request, status, headers, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&repeat.key)

@@ -89,7 +89,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written, or somebody else has replaced one of the segments; then nothing has changed.
     pub async fn restrict(&self, order: &Restricting<'_>) -> Result<Restriction, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         retire(&mut transaction, order.gone, order.now).await?;
         for segment in order.segments {
             insert_segment(&mut transaction, segment).await?;
@@ -161,7 +161,7 @@ impl Register {
             .bind(id)
             .bind(before)
             .bind(after)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }

@@ -73,7 +73,7 @@ impl Register {
         pages.iter().try_for_each(PageGiven::check)?;
         let (given, bodies): (Vec<Given>, Vec<Content>) = pages.into_iter().map(|page| (page.given, page.body)).unzip();
         let releases: Vec<&Release> = given.iter().map(|page| &page.release).collect();
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let appended = releases::append(&mut transaction, key, &releases, now).await?;
         insert(&mut transaction, &given, appended.numbers()).await?;
         transaction.commit().await?;

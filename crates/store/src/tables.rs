@@ -52,7 +52,7 @@ impl Register {
         file.write_all(image).and_then(|()| file.sync_all()).map_err(StoreError::file(&draft))?;
         fs::rename(&draft, &place).map_err(StoreError::file(&place))?;
         sync_folder(&home.tables())?;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         sqlx::query("UPDATE lookup_table SET retired_at = $1 WHERE kind = $2 AND source = $3 AND id <> $4 AND retired_at IS NULL")
             .bind(table.imported_at)
             .bind(&table.kind)
@@ -87,7 +87,7 @@ impl Register {
         let done = sqlx::query("UPDATE lookup_table SET retired_at = $1 WHERE id = $2 AND retired_at IS NULL")
             .bind(now)
             .bind(id)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }

@@ -184,7 +184,7 @@ impl Register {
         at: Timestamp,
         by: &str,
     ) -> Result<TakedownRow, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let row = begin(&mut transaction, new, request, at, by).await?;
         transaction.commit().await?;
         Ok(row)
@@ -202,7 +202,7 @@ impl Register {
         at: Timestamp,
         by: &str,
     ) -> Result<TakedownRow, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let row = ask(&mut transaction, id, request, escalate, at, by).await?;
         transaction.commit().await?;
         Ok(row)
@@ -220,7 +220,7 @@ impl Register {
         at: Timestamp,
         by: &str,
     ) -> Result<TakedownRow, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let row = takedown_happening(&mut transaction, id, happening, detail, at, by).await?;
         transaction.commit().await?;
         Ok(row)
@@ -285,7 +285,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written; then nothing has changed.
     pub async fn record_assessments(&self, assessed: &[Assessed], at: Timestamp, by: &str) -> Result<u64, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let mut changed = 0;
         for Assessed { before, found, reason } in assessed {
             let mut now = row(&mut transaction, &before.id).await?;

@@ -94,14 +94,14 @@ impl Register {
                 .bind(of.name())
                 .bind(id)
                 .bind(now)
-                .execute(&self.pool)
+                .execute(&mut *self.statement().await?)
                 .await?;
             }
             None => {
                 sqlx::query("DELETE FROM terms_default WHERE kind = $1 AND name = $2")
                     .bind(of.kind())
                     .bind(of.name())
-                    .execute(&self.pool)
+                    .execute(&mut *self.statement().await?)
                     .await?;
             }
         }

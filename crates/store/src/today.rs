@@ -111,8 +111,9 @@ impl Register {
     pub async fn matters_of(&self, value: &str, most: u32) -> Result<(Vec<Matter>, Vec<Matter>), StoreError> {
         let pattern = format!("%{}%", value.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
         let cases = sqlx::query_as(
-            "SELECT id, title, assignee AS whose, opened_at AS at FROM case_file WHERE id = $2 OR key LIKE $1 ESCAPE '\\' OR title LIKE $1 \
-             ESCAPE '\\' ORDER BY number DESC LIMIT $3",
+            // The words of all cases stand in an index of their own: to read the cases themselves takes thrice as long.
+            "SELECT id, title, assignee AS whose, opened_at AS at FROM case_file WHERE id = $2 OR number IN (SELECT number FROM case_file INDEXED BY \
+             case_file_words WHERE key LIKE $1 ESCAPE '\\' OR title LIKE $1 ESCAPE '\\' ORDER BY number DESC LIMIT $3) ORDER BY number DESC LIMIT $3",
         );
         let takedowns = sqlx::query_as(
             "SELECT id, place AS title, party AS whose, last_seen AS at FROM takedown WHERE id = $2 OR target LIKE $1 ESCAPE '\\' \

@@ -55,7 +55,7 @@ impl Register {
             .bind(&token.name)
             .bind(token.created_at)
             .bind(token.expires_at)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -80,7 +80,7 @@ impl Register {
         let done = sqlx::query("UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
             .bind(id)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -91,7 +91,7 @@ impl Register {
     /// When the register cannot be written.
     pub async fn tokens_used(&self, ids: &[String], now: i64) -> Result<(), StoreError> {
         for id in ids {
-            sqlx::query("UPDATE token SET last_used = $2 WHERE id = $1").bind(id).bind(now).execute(&self.pool).await?;
+            sqlx::query("UPDATE token SET last_used = $2 WHERE id = $1").bind(id).bind(now).execute(&mut *self.statement().await?).await?;
         }
         Ok(())
     }
@@ -111,7 +111,7 @@ impl Register {
         .bind(&sign_in.role)
         .bind(sign_in.created_at)
         .bind(sign_in.expires_at)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -131,7 +131,11 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn remove_sign_in(&self, kind: &str, name: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM sign_in WHERE kind = $1 AND name = $2").bind(kind).bind(name).execute(&self.pool).await?;
+        let done = sqlx::query("DELETE FROM sign_in WHERE kind = $1 AND name = $2")
+            .bind(kind)
+            .bind(name)
+            .execute(&mut *self.statement().await?)
+            .await?;
         Ok(done.rows_affected() > 0)
     }
 

@@ -51,7 +51,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn remember_told(&self, collection: i64, told: &[Told]) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         for one in told {
             sqlx::query(
                 "INSERT INTO indicator_told (collection, object, indicator, digest, terms, created, modified, revoked) \

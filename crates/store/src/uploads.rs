@@ -80,7 +80,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn begin_upload(&self, upload: &Upload, within: Option<Quota>) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         if let Some(quota) = within {
             let (count, bytes) = brought(&mut transaction, &upload.party, quota.since).await?;
             let more = upload.size_bytes.unwrap_or(upload.offset_bytes).unsigned_abs();
@@ -155,7 +155,7 @@ impl Register {
         .bind(id)
         .bind(offset)
         .bind(completed_at)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -166,7 +166,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be read or written.
     pub async fn take_uploads(&self, again: bool, most: u32) -> Result<Vec<Upload>, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         if again {
             sqlx::query("UPDATE upload SET state = 'waiting' WHERE state = 'reading'").execute(&mut *transaction).await?;
         }
@@ -196,7 +196,7 @@ impl Register {
             .bind(evidence)
             .bind(outcome)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -209,7 +209,7 @@ impl Register {
         let done = sqlx::query("UPDATE upload SET state = 'withdrawn', ended_at = $2 WHERE id = $1 AND state = 'open'")
             .bind(id)
             .bind(now)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(done.rows_affected() == 1)
     }

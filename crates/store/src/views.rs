@@ -42,7 +42,7 @@ impl Register {
             .bind(&view.name)
             .bind(&view.question)
             .bind(view.created_at)
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }

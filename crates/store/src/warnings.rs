@@ -31,7 +31,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written; then none is kept.
     pub async fn keep_warning_lists(&self, lists: &[(KeptList, Vec<u8>)]) -> Result<u64, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let mut changed = 0;
         for (list, bytes) in lists {
             let known: Option<String> = sqlx::query_scalar("SELECT sha256 FROM warning_list WHERE name = $1")
@@ -105,6 +105,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn forget_warning_list(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(sqlx::query("DELETE FROM warning_list WHERE name = $1").bind(name).execute(&self.pool).await?.rows_affected() > 0)
+        Ok(sqlx::query("DELETE FROM warning_list WHERE name = $1").bind(name).execute(&mut *self.statement().await?).await?.rows_affected()
+            > 0)
     }
 }

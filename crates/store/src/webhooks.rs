@@ -57,7 +57,7 @@ impl Register {
         .bind(&webhook.place)
         .bind(webhook.created_at)
         .bind(&webhook.created_by)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }
@@ -76,7 +76,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn end_webhook(&self, party: &str, id: &str, reason: &str, now: i64) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let done = sqlx::query("UPDATE webhook SET disabled_at = $3, reason = $4 WHERE id = $1 AND party = $2 AND disabled_at IS NULL")
             .bind(id)
             .bind(party)
@@ -102,7 +102,7 @@ impl Register {
     /// # Errors
     /// When the register cannot be written.
     pub async fn plan_calls(&self, webhook: &str, place: &str, calls: &[Call]) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         for call in calls {
             sqlx::query(
                 "INSERT INTO webhook_call (id, webhook, kind, body, release, created_at, next_attempt) VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -146,7 +146,7 @@ impl Register {
         .bind(call.status)
         .bind(&call.error)
         .bind(call.arrived_at)
-        .execute(&self.pool)
+        .execute(&mut *self.statement().await?)
         .await?;
         Ok(())
     }

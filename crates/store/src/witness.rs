@@ -49,7 +49,8 @@ impl Register {
             return Err(StoreError::Refused(format!("{key} is the key of a log, not of a witness")));
         }
         let sql = "INSERT INTO release_witness (name, vkey, added_at) VALUES ($1, $2, $3)";
-        let done = sqlx::query(sql).bind(name).bind(key.to_string()).bind(now.as_microsecond()).execute(&self.pool).await;
+        let done =
+            sqlx::query(sql).bind(name).bind(key.to_string()).bind(now.as_microsecond()).execute(&mut *self.statement().await?).await;
         done.map(drop).map_err(|error| match error.as_database_error() {
             Some(e) if e.is_unique_violation() => StoreError::Refused(format!("there is a witness {name} or one with this key already")),
             _ => error.into(),
@@ -88,7 +89,7 @@ impl Register {
         let Some(note) = self.log_checkpoint_of(size).await? else {
             return Err(StoreError::Refused(format!("the log of releases has no checkpoint of size {size}")));
         };
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let known: Vec<(String, String)> =
             sqlx::query_as("SELECT name, vkey FROM release_witness ORDER BY name").fetch_all(&mut *transaction).await?;
         let mut kept = Vec::new();
@@ -120,7 +121,7 @@ impl Register {
             .bind(key.name())
             .bind(key.to_string())
             .bind(now.as_microsecond())
-            .execute(&self.pool)
+            .execute(&mut *self.statement().await?)
             .await?;
         Ok(())
     }
@@ -146,7 +147,7 @@ impl Register {
             Err(malformed) => return Ok(Err(Refusal::Malformed(malformed))),
         };
         let origin = &request.checkpoint.origin;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         let keys: Vec<String> =
             sqlx::query_scalar("SELECT vkey FROM witnessed_log WHERE origin = $1").bind(origin).fetch_all(&mut *transaction).await?;
         let keys: Vec<Verifier> = keys.iter().filter_map(|key| key.parse().ok()).collect();

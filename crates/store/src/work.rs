@@ -157,7 +157,7 @@ impl Register {
         by: &str,
         decide: impl FnOnce(&Case, &Case) -> Result<(Did, Did), Refusal>,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writing().await?;
         cases::row(&mut transaction, id).await?;
         cases::row(&mut transaction, other).await?;
         let one = replay(&entries(&mut transaction, id).await?);

@@ -4,11 +4,15 @@ use casework::enrich::Found;
 use casework::model::event::{Event, Side};
 use casework::model::field::Field;
 use casework::model::identity::Identifier;
+use casework::model::meaning::Meaning;
 use casework::model::terms::Tlp;
 use casework::share::{Redaction, Redactions};
 use store::batch::{EventBatch, Incoming, Origin};
+use store::door::Door;
 use store::events::Questions;
+use store::filter::Filter;
 use store::home::Home;
+use store::newest::{Span, find};
 use store::register::Register;
 use store::segment;
 use store::terms::{DefaultOf, KnownTerms};
@@ -98,6 +102,50 @@ async fn no_question_tells_of_a_row_or_column_that_is_not_seen() {
     }
     // The feed of what only hides its victims is no secret.
     assert!(all.contains("feed-3"));
+}
+
+#[tokio::test]
+async fn the_newest_that_a_party_finds_are_those_that_the_engine_tells_it_of() {
+    let (_folder, home, register) = home().await;
+    let party = Questions::open_for(&home, &register, admits).await.unwrap();
+    let segments = register.segments().await.unwrap();
+    let victims = Redactions::NONE.with(Redaction::VictimIdentity).with(Redaction::PersonalData);
+    let door = Door::of([(1, Redactions::NONE), (2, Redactions::NONE.with(Redaction::ProviderIdentity)), (3, victims)]);
+    let span = Span { time: i64::MIN..i64::MAX, behind: None };
+    let values = [
+        "192.0.1.4",
+        "192.0.2.5",
+        "192.0.3.6",
+        "192.0.4.7",
+        "203.0.113.5",
+        "192.0.2.0/24",
+        "192.0.0.0/16",
+        "planted-1-4.example",
+        "planted-3-6.example",
+    ];
+    let mut filters: Vec<Filter> = values.iter().map(|text| Filter { meaning: Meaning::read(text), ..Filter::default() }).collect();
+    filters.extend(["feed-1", "feed-2", "feed-4", ""].map(|feed| Filter { feed: Some(feed.into()), ..Filter::default() }));
+    filters.push(Filter::default());
+    let mut counts = Vec::new();
+    for filter in filters {
+        for most in [10, 10_000] {
+            let sql = format!(
+                "SELECT id, source_ip, feed, terms, extra FROM events WHERE {} ORDER BY time DESC LIMIT {most}",
+                filter.condition()
+            );
+            let found = find(&home, &segments, &filter, Some(&door), &span, most).unwrap();
+            let rows = found.read(&["id", "source_ip", "feed", "terms", "extra"], 0..found.len()).unwrap();
+            let mut writer = arrow::csv::WriterBuilder::new().with_header(false).build(Vec::new());
+            writer.write(&rows).unwrap();
+            let rows = String::from_utf8(writer.into_inner()).unwrap().trim_end().replace('\n', ";");
+            assert_eq!(ask(&party, &sql).await, Ok(rows), "{filter:?}");
+            counts.push(found.len());
+        }
+    }
+    // What is hidden or not let through is found by nobody; what is hidden reads as nothing.
+    assert_eq!((counts[5], counts[7], counts[17], counts[21], counts[23]), (0, 0, 0, 0, 0), "{counts:?}");
+    assert!(counts[1] > 0 && counts[9] > 0 && counts[25] == ROWS as usize / 4, "{counts:?}");
+    assert_eq!(counts.last(), Some(&(3 * ROWS as usize / 4)));
 }
 
 #[tokio::test]

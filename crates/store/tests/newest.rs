@@ -6,13 +6,16 @@ use casework::model::event::{Event, Side};
 use casework::model::field::Field;
 use casework::model::identity::EventId;
 use casework::model::meaning::Meaning;
+use casework::share::Redactions;
 use jiff::Timestamp;
 use store::batch::{EventBatch, Incoming, Origin};
+use store::columns::COLUMNS as COLUMN_TABLE;
 use store::compact;
+use store::door::Door;
 use store::events::Questions;
 use store::filter::Filter;
 use store::home::Home;
-use store::newest::{Span, judges, newest};
+use store::newest::{Span, find, judges, newest};
 use store::register::Register;
 use store::segment::Segment;
 
@@ -23,9 +26,13 @@ use random::{DAY, MONDAY, Random, filled};
 const COLUMNS: [&str; 6] = ["feed", "source_ip", "source_asn", "malware", "destination_ip", "extra"];
 
 fn push(batch: &mut EventBatch, n: u64, random: &mut Random) {
+    push_under(batch, n, random, 1);
+}
+
+fn push_under(batch: &mut EventBatch, n: u64, random: &mut Random, terms: i64) {
     let feed = random.one_of(&["sinkhole", "telescope", "Mirai watch"]);
     let evidence = format!("e{}", random.below(3));
-    let origin = batch.origin(&Origin { evidence, feed: feed.into(), observed_at: MONDAY, terms: 1 });
+    let origin = batch.origin(&Origin { evidence, feed: feed.into(), observed_at: MONDAY, terms });
     let mut event = Event::default();
     let mut set = |often: u64, field, text: String| {
         if random.below(often) == 0 {
@@ -81,12 +88,16 @@ fn filters() -> Vec<Filter> {
         means("198.0.0.0/7"),
         means("2001:db8::/32"),
         means("example.com"),
+        means("http://x.example.com/a"),
+        means("http://x.example.com/"),
         means("a.example.com"),
         means("mirai"),
         means("camera"),
         means("Camera_1 mirai"),
         means("\"example.com\""),
         means("nowhere"),
+        means("https://u@example.com:8080"),
+        means("http://evil.test/?example.com"),
     ]
 }
 
@@ -136,11 +147,77 @@ async fn the_newest_are_those_that_the_engine_finds() {
     }
 }
 
+/// Whoever sees only a part finds it as the engine shows it: what is not seen or hidden is neither found nor told, under any filter.
+#[tokio::test]
+async fn behind_a_door_the_newest_are_those_that_the_engine_shows() {
+    type Push = fn(&mut EventBatch, u64, &mut Random);
+    let mixed: Push = |batch, n, random| {
+        let terms = 1 + random.below(5) as i64;
+        push_under(batch, n, random, terms);
+    };
+    let alike: Push = |batch, n, random| push_under(batch, n, random, 2);
+    let all: Vec<&str> = COLUMN_TABLE.iter().map(|column| column.name).collect();
+    let columns = all.join(", ");
+    let span = Span { time: i64::MIN..i64::MAX, behind: None };
+    let sets: Vec<Redactions> = Redactions::all().collect();
+    let (mut found_some, mut hid_some) = (0, 0);
+    for (seed, batches, events, push) in [(12, 3, 180, mixed), (13, 2, 40, alike)] {
+        let (_folder, home, register) = filled(seed, batches, events, push).await;
+        for (id, text) in (1..).zip(["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"]) {
+            assert_eq!(register.terms(&text.parse().unwrap()).await.unwrap(), id);
+        }
+        let segments = register.segments().await.unwrap();
+        // For each of the terms not seen, or one of the sets of what is hidden.
+        for round in 0..6_usize {
+            let admitted = (1..=5_usize).filter(|terms| !(round + terms).is_multiple_of(3));
+            let door = Door::of(admitted.map(|terms| (terms as i64, sets[(round * 3 + terms * 5) % sets.len()])));
+            let questions = Questions::open_for(&home, &register, |known| door.redactions(known.id)).await.unwrap();
+            for filter in filters() {
+                let sql = format!("SELECT {columns} FROM events WHERE {} ORDER BY time DESC, id DESC", filter.condition());
+                let told = lines(&questions.sql(&sql).await.unwrap().collect().await.unwrap());
+                for most in [5, 1_000_000] {
+                    let found = find(&home, &segments, &filter, Some(&door), &span, most).unwrap();
+                    assert_eq!((found.len(), found.is_empty()), (told.len().min(most), told.is_empty()), "{filter:?} {door:?}");
+                    let rows = found.read(&all, 0..found.len()).unwrap();
+                    let few = found.read(&["time", "malware"], 0..found.len().min(2)).unwrap();
+                    assert_eq!((few.num_rows(), few.num_columns()), (found.len().min(2), 2));
+                    let shown = lines(&[rows]);
+                    let times = |rows: &[serde_json::Value]| rows.iter().map(|row| row["time"].clone()).collect::<Vec<_>>();
+                    assert_eq!(times(&shown), times(&told[..shown.len()]), "{filter:?} {door:?}");
+                    // Where identities are hidden, those of the same moment have no order.
+                    let text = |rows: &[serde_json::Value]| {
+                        let mut rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+                        rows.sort_unstable();
+                        rows
+                    };
+                    let told_text = text(&told);
+                    assert!(text(&shown).iter().all(|row| told_text.binary_search(row).is_ok()), "{filter:?} {door:?}");
+                    if shown.len() == told.len() {
+                        assert_eq!(text(&shown), told_text, "{filter:?} {door:?}");
+                    }
+                    found_some += shown.len();
+                    hid_some += shown.iter().filter(|row| row.get("source_ip").is_none()).count();
+                }
+            }
+        }
+    }
+    assert!(found_some > 5_000 && hid_some > 50, "{found_some} {hid_some}");
+}
+
+#[tokio::test]
+async fn behind_a_door_there_is_no_next_page() {
+    let (_folder, home, register) = filled(5, 1, 10, push).await;
+    let segments = register.segments().await.unwrap();
+    let (door, behind) = (Door::of([(1, Redactions::NONE)]), Some((MONDAY, [0; 16])));
+    let span = Span { time: i64::MIN..i64::MAX, behind };
+    assert!(find(&home, &segments, &Filter::default(), Some(&door), &span, 1).unwrap_err().to_string().contains("door"));
+}
+
 #[tokio::test]
 async fn what_cannot_be_judged_is_left_to_the_engine() {
     let (_folder, home, register) = filled(5, 1, 10, push).await;
     let segments = register.segments().await.unwrap();
-    for text in ["AS64496", "カメラ", "http://example.com/", "a@example.com", "d41d8cd98f00b204e9800998ecf8427e"] {
+    for text in ["AS64496", "カメラ", "a@example.com", "d41d8cd98f00b204e9800998ecf8427e"] {
         let filter = Filter { meaning: Meaning::read(text), ..Filter::default() };
         assert!(!judges(&filter), "{text}");
     }

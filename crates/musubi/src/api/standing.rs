@@ -4,6 +4,7 @@
 //! an agreement that is revoked in another process stops the flow with the next request, not with the next restart.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Result;
@@ -15,6 +16,7 @@ use casework::share::taken_in::TakenIn;
 use casework::share::{Affected, Compiled, Decision, Marked, PartyNumber, Question, Redactions, Universe};
 use jiff::Timestamp;
 use store::collections::{Collection, EVERYBODY, Grant};
+use store::door::Door;
 use store::register::Register;
 use store::shared::Eyes;
 use store::terms::DefaultOf;
@@ -79,9 +81,9 @@ pub(crate) struct Sight {
 }
 
 impl Sight {
-    /// For [`store::events::Questions::open_for`].
-    pub(crate) fn admits(&self, terms: i64) -> Option<Redactions> {
-        self.by_terms.get(&terms).map(|seen| seen.redactions)
+    /// What lets through what is seen.
+    pub(crate) fn door(&self) -> Door {
+        Door::of(self.by_terms.iter().map(|(terms, seen)| (*terms, seen.redactions)))
     }
 
     /// How events under these terms are seen.
@@ -109,12 +111,35 @@ pub(crate) struct Ask {
 pub(crate) struct Desk {
     register: Register,
     issuers: Issuers,
+    changes: Together,
     current: RwLock<Option<Arc<Standing>>>,
+}
+
+/// Reads a number once for all that ask at the same time; each gets what was read after it had asked.
+#[derive(Debug, Default)]
+struct Together {
+    /// Readings that have begun.
+    begun: AtomicU64,
+    /// Which was the last, and what it said.
+    last: tokio::sync::Mutex<(u64, i64)>,
+}
+
+impl Together {
+    async fn newest<E>(&self, read: impl AsyncFnOnce() -> Result<i64, E>) -> Result<i64, E> {
+        // Whatever begins from here on knows all that is true now.
+        let before = self.begun.load(Ordering::SeqCst);
+        let mut last = self.last.lock().await;
+        if last.0 <= before {
+            let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+            *last = (number, read().await?);
+        }
+        Ok(last.1)
+    }
 }
 
 impl Desk {
     pub(crate) fn new(register: Register, issuers: Issuers) -> Self {
-        Self { register, issuers, current: RwLock::new(None) }
+        Self { register, issuers, changes: Together::default(), current: RwLock::new(None) }
     }
 
     /// What decides now.
@@ -123,7 +148,7 @@ impl Desk {
     /// When the register cannot be read: then nobody sees anything.
     pub(crate) async fn standing(&self, now: Timestamp) -> Result<Arc<Standing>> {
         // The count is read before what it counts: a change in between is seen the next time.
-        let change = self.register.policy_change().await?;
+        let change = self.changes.newest(async || self.register.policy_change().await).await?;
         let minute = now.as_second() / 60;
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(current) = current.filter(|current| current.change == change && current.minute == minute) {
@@ -345,4 +370,46 @@ impl Standing {
 /// May a party have this for its defence?
 fn question(terms: &Compiled, to: PartyNumber, channel: Channel, purpose: Purpose, now: Timestamp) -> Question<'_> {
     Question { terms, to, provider: None, affected: Affected::Perhaps, consent: false, paying: false, purpose, channel, now }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asks_together_reads_together_and_never_what_was_read_before() {
+        let (together, readings) = (Arc::new(Together::default()), Arc::new(AtomicU64::new(0)));
+        let (go_on, wait) = tokio::sync::oneshot::channel::<()>();
+        let ask = |wait: Option<tokio::sync::oneshot::Receiver<()>>| {
+            let (together, readings) = (Arc::clone(&together), Arc::clone(&readings));
+            tokio::spawn(async move {
+                let read = async || {
+                    let number = readings.fetch_add(1, Ordering::SeqCst) + 1;
+                    if let Some(wait) = wait {
+                        wait.await.unwrap();
+                    }
+                    Ok::<i64, std::convert::Infallible>(number as i64)
+                };
+                together.newest(read).await.unwrap()
+            })
+        };
+        let first = ask(Some(wait));
+        tokio::task::yield_now().await;
+        let others = [ask(None), ask(None), ask(None)];
+        tokio::task::yield_now().await;
+        go_on.send(()).unwrap();
+        assert_eq!(first.await.unwrap(), 1);
+        for other in others {
+            assert_eq!(other.await.unwrap(), 2, "what was read before it asked says nothing");
+        }
+        assert_eq!(ask(None).await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_keeps_nobody_from_reading() {
+        let together = Together::default();
+        let never = together.newest(async || std::future::pending::<Result<i64, std::convert::Infallible>>().await);
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(1), never).await.is_err());
+        assert_eq!(together.newest(async || Ok::<_, std::convert::Infallible>(7)).await, Ok(7));
+    }
 }

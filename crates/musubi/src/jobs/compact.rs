@@ -3,6 +3,7 @@
 use anyhow::Result;
 use casework::model::day::Day;
 use jiff::Timestamp;
+use store::StoreError;
 use store::check::sweep;
 use store::compact::{Merge, merge, not_before, plan};
 use store::home::Home;
@@ -40,33 +41,48 @@ pub(crate) async fn when_needed(home: &Home, register: &Register) -> Result<()> 
 /// A day or month that is over is merged when so many segments of it have gathered: a late event does not rewrite a day of others.
 const WORTH_IT: usize = 4;
 
-/// Merges what belongs to days that are over, one day after the other; whoever wants to write meanwhile waits for one merge at most. Gives
-/// how many segments gave way, and how many took their place.
+/// Merges what belongs to days that are over, one day after the other. Whoever takes evidence in meanwhile waits for none of it: only to put
+/// the new segment in the place of the old ones takes the right to write, and when these are others by then (a retention, a tightening, another
+/// that merges) the new one counts for nothing. Gives how many segments gave way, and how many took their place.
 pub(crate) async fn days_that_are_over(home: &Home, register: &Register) -> Result<(usize, usize)> {
     let (mut merged, mut made) = (0, 0);
     loop {
         let now = pipeline::now();
-        let today = Day::of(now).start().as_microsecond();
-        let over = |planned: &Merge| planned.inputs.len() >= WORTH_IT && planned.inputs.iter().all(|segment| segment.time_max < today);
-        let Ok(lock) = home.try_lock() else { return Ok((merged, made)) };
-        let Some(planned) = plan(&register.segments().await?, now.as_microsecond()).into_iter().find(over) else {
-            if merged > 0 {
-                sweep(home, register, now.as_microsecond()).await?;
-            }
-            return Ok((merged, made));
-        };
+        let Some(planned) = planned(register, now).await? else { break };
         let (place, at) = (home.clone(), now.as_microsecond());
-        let (planned, segments) = tokio::task::spawn_blocking(move || {
-            let segments = merge(&place, &planned.inputs, planned.level, at, &|_, _| true);
-            (planned, segments)
-        })
-        .await?;
-        let segments = segments?;
-        register.swap(&planned.inputs, &segments, at).await?;
-        (merged, made) = (merged + planned.inputs.len(), made + segments.len());
-        drop(lock);
-        tokio::task::yield_now().await;
+        let done = tokio::task::spawn_blocking(move || {
+            // Nobody sweeps the old ones away while they are read, nor the new one before the register names it.
+            let used = place.in_use()?;
+            let segments = merge(&place, &planned.inputs, planned.level, at, &|_, _| true)?;
+            let lock = place.lock(|| ())?;
+            anyhow::Ok((planned.inputs, segments, (lock, used)))
+        });
+        let (inputs, segments, locks) = done.await??;
+        let swapped = register.swap(&inputs, &segments, at).await;
+        drop(locks);
+        match swapped {
+            Ok(()) => (merged, made) = (merged + inputs.len(), made + segments.len()),
+            // The next round plans anew; the file that is left is swept with the others.
+            Err(StoreError::Refused(why)) => {
+                tracing::debug!("not merged this time: {why}");
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
+    if merged > 0
+        && let Ok(_lock) = home.try_lock()
+    {
+        sweep(home, register, pipeline::now().as_microsecond()).await?;
+    }
+    Ok((merged, made))
+}
+
+/// The first merge that is worth it of days that are over.
+async fn planned(register: &Register, now: Timestamp) -> Result<Option<Merge>> {
+    let today = Day::of(now).start().as_microsecond();
+    let over = |planned: &Merge| planned.inputs.len() >= WORTH_IT && planned.inputs.iter().all(|segment| segment.time_max < today);
+    Ok(plan(&register.segments().await?, now.as_microsecond()).into_iter().find(over))
 }
 
 /// Removes what is older than `keep`, merges what is worth merging, sweeps. The caller holds the write lock.
@@ -101,4 +117,76 @@ pub(crate) async fn run(home: &Home, register: &Register, keep: Option<Timestamp
     }
     done.swept_files = sweep(home, register, now).await?;
     Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use casework::enrich::Found;
+    use casework::model::event::{Event, Side};
+    use casework::model::field::Field;
+    use casework::model::identity::Identifier;
+    use store::batch::{EventBatch, Incoming, Origin};
+
+    use super::*;
+
+    const LONG_AGO: i64 = 20_535 * 86_400_000_000;
+
+    /// A home with so many events of one day, each in a segment of its own.
+    async fn filled(events: u64) -> (tempfile::TempDir, Home, Register) {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        let register = Register::create(&home).await.unwrap();
+        for n in 0..events {
+            let mut batch = EventBatch::default();
+            let origin = batch.origin(&Origin { evidence: "e".into(), feed: "feed".into(), observed_at: LONG_AGO, terms: 1 });
+            let mut event = Event::default();
+            event.set(Field::Ip(Side::Source), format!("192.0.2.{n}")).unwrap();
+            let time = LONG_AGO + n as i64;
+            event.time = Some(Timestamp::from_microsecond(time).unwrap());
+            let id = Identifier::default().identify(&mut event, "feed");
+            assert!(batch.push(origin, Incoming { id, event: &mut event, time, row: n, found: Found::default() }));
+            register.commit(&[], &[store::segment::write(&home, &batch, vec![0], 1).unwrap()]).await.unwrap();
+        }
+        (folder, home, register)
+    }
+
+    fn files(home: &Home) -> usize {
+        let mut folders = vec![home.segments()];
+        let mut files = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                match entry.path().is_dir() {
+                    true => folders.push(entry.path()),
+                    false => files += 1,
+                }
+            }
+        }
+        files
+    }
+
+    #[tokio::test]
+    async fn who_writes_is_not_kept_waiting_and_what_changes_meanwhile_holds() {
+        let (_folder, home, register) = filled(6).await;
+        let writing = home.lock(|| ()).unwrap();
+        let merging = tokio::spawn({
+            let (home, register) = (home.clone(), register.clone());
+            async move { days_that_are_over(&home, &register).await.unwrap() }
+        });
+        // The new segment is made while somebody writes; it waits for the register only.
+        while files(&home) == 6 {
+            assert!(!merging.is_finished(), "nothing was merged");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let gone = register.segments().await.unwrap().remove(2);
+        register.swap(&[gone], &[], 1).await.unwrap();
+        drop(writing);
+        assert_eq!(merging.await.unwrap(), (0, 0));
+        assert_eq!((register.segments().await.unwrap().len(), register.row_count().await.unwrap()), (5, 5));
+
+        assert_eq!(days_that_are_over(&home, &register).await.unwrap(), (5, 1));
+        assert_eq!((register.segments().await.unwrap().len(), register.row_count().await.unwrap()), (1, 5));
+        assert_eq!(days_that_are_over(&home, &register).await.unwrap(), (0, 0));
+        // What nothing names went; those that were replaced just now wait for readers that began before.
+        assert_eq!(store::check::sweep(&home, &register, 2).await.unwrap(), 0);
+    }
 }

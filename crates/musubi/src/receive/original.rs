@@ -72,11 +72,9 @@ fn near(home: &Home, evidence: &Evidence, part: &Part, how: &How<'_>, within: u6
     if part.path != evidence.name || offset <= head || head > NEAR {
         return Ok(None);
     }
-    let mut kept = store::evidence::open(home, &evidence.kept)?;
     let mut bytes = Vec::new();
-    kept.by_ref().take(head).read_to_end(&mut bytes)?;
-    io::copy(&mut kept.by_ref().take(offset - head), &mut io::sink())?;
-    kept.take(NEAR).read_to_end(&mut bytes)?;
+    store::evidence::open(home, &evidence.kept)?.take(head).read_to_end(&mut bytes)?;
+    store::evidence::open_at(home, &evidence.kept, offset)?.take(NEAR).read_to_end(&mut bytes)?;
     let wanted = within - marked_row + first_row;
     let mut seeker = Seeker { path: &part.path, inside: false, row: wanted, marked: (first_row, head), found: None, offsets: Vec::new() };
     let _ = parts::read(&evidence.name, &mut Cursor::new(&bytes), how, &mut seeker);

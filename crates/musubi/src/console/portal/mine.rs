@@ -301,7 +301,7 @@ impl<'s> Mine<'s> {
     }
 
     async fn questions(&self) -> Result<Asking, Fault> {
-        self.server.asking_outside(|known| self.sight.admits(known.id)).await
+        self.server.asking_outside(self.sight.door()).await
     }
 
     /// What the claims could cover.

@@ -159,7 +159,7 @@ pub(crate) async fn one(visit: &Visit, lens: &Lens, id: &str) -> Answer {
     };
     let sight = lens.standing.sight(&lens.party.id, affected, Purpose::Notify, Channel::Portal, visit.now);
     let mut findings: Vec<Finding> = visit.server.register.notice_findings(&notice.id).await?;
-    findings.retain_mut(|finding| match sight.admits(finding.terms) {
+    findings.retain_mut(|finding| match sight.get(&finding.terms).map(|seen| seen.redactions) {
         Some(redactions) => {
             finding.redact(redactions);
             true

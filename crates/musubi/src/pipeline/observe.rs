@@ -1,43 +1,30 @@
-//! START HERE. The steps joined: evidence comes in, becomes events, is enriched, and is remembered once.
-//!
-//! Three threads work on one file at a time, so that a large file uses every core and memory stays the same at any size:
-//!
-//! ```text
-//! keep      file → SHA-256, compressed copy in the home
-//! observe   file → opened → recognised → events → identity → enrichment → batch of columns
-//! remember  batch → without what we hold already → sorted segment on disk → one register transaction
-//! ```
-//!
-//! A file counts once its transaction is done, and only then is it acknowledged. Whoever dies before leaves strays that the
-//! next one sweeps; whoever comes again changes nothing.
+//! What the files say: one after the other is opened, recognised and read, its events known by their identities, enriched, and gathered in batches that
+//! are handed to memory.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::Cursor;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-use casework::enrich::{self, Tables};
+use anyhow::Result;
+use casework::enrich;
 use casework::model::event::Event;
 use casework::model::given::is_given;
 use casework::model::identity::{EventId, Identifier};
 use casework::model::terms::{Pap, Terms, Tlp};
-use casework::observe::{Drift, Knowledge, Position, Sink, Source, Stop};
+use casework::observe::{Drift, Position, Sink, Source, Stop};
 use casework::share::taken_in::TakenIn;
 use jiff::Timestamp;
 use store::StoreError;
 use store::batch::{EventBatch, Incoming, Origin};
 use store::commit::{Counts, PartRead, REJECTIONS_KEPT, Reading};
-use store::evidence::{self, Duplicating, Kept, Marks, NamedMapping, Rejection};
-use store::home::{Home, WriteLock};
-use store::register::Register;
-use store::segment::Segment;
+use store::evidence::{self, Kept, Marks, Rejection};
 use store::terms::DefaultOf;
-use tokio::runtime::Handle;
 
+use super::{Heir, Order, Summary, Then, Unit, Watch, date, now};
 use crate::faults;
 use crate::receive::files::Found;
 use crate::receive::parts::{self, How, Takes};
@@ -52,136 +39,8 @@ const COMMIT_AFTER: Duration = Duration::from_millis(1500);
 /// Files up to this size are hashed before they are read: a known one costs nothing more.
 const SMALL: u64 = 4 << 20;
 
-/// What to read and under which terms.
-pub(crate) struct Order<'a> {
-    pub(crate) home: &'a Home,
-    pub(crate) register: &'a Register,
-    pub(crate) runtime: Handle,
-    pub(crate) knowledge: &'a Knowledge,
-    /// Those in `knowledge` that the user named; remembered with what they read.
-    pub(crate) mappings: &'a [NamedMapping],
-    pub(crate) tables: &'a Tables,
-    pub(crate) files: Vec<Found>,
-    pub(crate) format: Option<&'static dyn Source>,
-    /// Only for the part at this path.
-    pub(crate) format_of: Option<&'a str>,
-    pub(crate) feed: Option<String>,
-    pub(crate) given_by: Option<String>,
-    /// As said by whoever brings it; otherwise `defaults` hold.
-    pub(crate) terms: Option<Terms>,
-    pub(crate) defaults: &'a BTreeMap<DefaultOf, Terms>,
-    /// When the evidence was received; the clock when not said.
-    pub(crate) received: Option<Timestamp>,
-    /// The evidence whose earlier reading this one replaces, in the same transaction.
-    pub(crate) replaces: Option<Replaces<'a>>,
-    /// Set when the user wants to end.
-    pub(crate) stop: &'a AtomicBool,
-}
-
-/// An earlier reading that gives way.
-pub(crate) struct Replaces<'a> {
-    pub(crate) evidence: &'a str,
-    /// Other evidence that says what this one says no more, in the order in which it came.
-    pub(crate) heirs: Vec<Heir<'a>>,
-    /// The register when the heirs were sought: [`Register::duplicating`].
-    pub(crate) sought_among: &'a [Duplicating],
-}
-
-/// Evidence that others were faster than; events of theirs that it says too become its own.
-pub(crate) struct Heir<'a> {
-    /// How it is read, as a whole.
-    pub(crate) order: Order<'a>,
-    pub(crate) evidence: &'a str,
-    pub(crate) events: &'a HashSet<EventId>,
-}
-
-/// Evidence came in while heirs were sought; nothing was replaced.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("other evidence came in meanwhile; nothing was replaced")]
-pub(crate) struct CameMeanwhile;
-
-/// What became of an order.
-#[derive(Debug, Default)]
-pub(crate) struct Summary {
-    pub(crate) evidence: u64,
-    pub(crate) known_evidence: u64,
-    pub(crate) counts: Counts,
-    pub(crate) rejections: Vec<Rejection>,
-    pub(crate) drift: BTreeMap<(String, String), i64>,
-    pub(crate) feeds: BTreeMap<String, u64>,
-    /// Files that could not be read at all, and why.
-    pub(crate) failures: Vec<(String, String)>,
-    pub(crate) stopped: bool,
-}
-
-/// Hears how far things are.
-pub(crate) trait Watch: Sync {
-    fn reading(&self, _name: &str) {}
-    fn bytes(&self, _more: u64) {}
-    /// The register has it: from now on it is remembered whatever happens.
-    fn acknowledged(&self, _name: &str, _counts: &Counts) {}
-    fn waiting(&self) {}
-}
-
-/// Reads all files of the order and remembers what they say.
-pub(crate) fn ingest(order: &Order<'_>, watch: &dyn Watch) -> Result<Summary> {
-    // Originals are kept before the register names them: nobody may take them for strays meanwhile.
-    let _use = order.home.in_use()?;
-    let (to_memory, from_reader) = sync_channel::<Unit>(0);
-    // Batches go round: what memory has written and emptied is filled again.
-    let (emptied, empty) = sync_channel::<EventBatch>(1);
-    let failed = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let failed = &failed;
-        let memory = thread::Builder::new()
-            .name("remember".into())
-            .spawn_scoped(scope, move || remember(order, from_reader, emptied, failed, watch))
-            .context("cannot start a thread")?;
-        let observed = observe(order, to_memory, empty, failed, watch);
-        let remembered = memory.join().map_err(|_| anyhow::anyhow!("the thread that remembers has panicked"))?;
-        let mut summary = remembered?;
-        let observed = observed?;
-        summary.merge(observed);
-        Ok(summary)
-    })
-}
-
-/// Events and the files that end with them.
-struct Unit {
-    batch: EventBatch,
-    /// Files whose last event is in this batch or an earlier one.
-    finished: Vec<Reading>,
-    then: Then,
-}
-
-/// What to do once a batch is written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Then {
-    /// More of the same file follows.
-    Continue,
-    /// All files so far are finished: make it true.
-    Commit,
-    /// The file was given up: nothing since the last commit counts.
-    Forget,
-}
-
-impl Summary {
-    fn merge(&mut self, other: Self) {
-        self.evidence += other.evidence;
-        self.known_evidence += other.known_evidence;
-        self.counts += other.counts;
-        self.failures.extend(other.failures);
-        self.stopped |= other.stopped;
-        for (feed, events) in other.feeds {
-            *self.feeds.entry(feed).or_default() += events;
-        }
-    }
-}
-
-// ------------------------------------------------------------------------------------------------ observe
-
 /// Reads file after file; hands over batches and finished files.
-fn observe(
+pub(super) fn observe(
     order: &Order<'_>,
     out: SyncSender<Unit>,
     empty: Receiver<EventBatch>,
@@ -607,229 +466,7 @@ impl Sink for Observer<'_> {
     }
 }
 
-/// The time of an event. A list without any time says what was so on the day it came.
-pub(crate) fn date(event: &mut Event<'_>, received: Timestamp) -> Timestamp {
-    event.time.unwrap_or_else(|| {
-        let day = day_start(received);
-        event.time = Some(day);
-        event.extra.str("time.from", "received");
-        day
-    })
-}
-
-/// Midnight UTC of the day.
-fn day_start(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second().div_euclid(86_400) * 86_400).unwrap_or(time)
-}
-
 fn counts_of(known: &evidence::Evidence) -> Counts {
     let n = i64::unsigned_abs;
     Counts { read: n(known.read_rows), stored: n(known.stored_rows), duplicate: n(known.duplicate_rows), rejected: n(known.rejected_rows) }
-}
-
-/// The clock.
-pub(crate) fn now() -> Timestamp {
-    Timestamp::now() + faults::clock_ahead()
-}
-
-// ----------------------------------------------------------------------------------------------- remember
-
-/// Writes batches as segments and commits finished files with them.
-fn remember(
-    order: &Order<'_>,
-    units: Receiver<Unit>,
-    emptied: SyncSender<EventBatch>,
-    failed: &AtomicBool,
-    watch: &dyn Watch,
-) -> Result<Summary> {
-    let mut memory = Memory {
-        order,
-        watch,
-        lock: None,
-        held: Vec::new(),
-        gone: Vec::new(),
-        pending: Vec::new(),
-        marked: HashMap::new(),
-        inherited: BTreeMap::new(),
-        summary: Summary::default(),
-    };
-    for unit in units {
-        match memory.take(unit) {
-            Ok(mut batch) => {
-                batch.clear();
-                // One in reserve is enough; a second is let go.
-                let _ = emptied.try_send(batch);
-            }
-            Err(error) => {
-                failed.store(true, Ordering::Relaxed);
-                memory.forget();
-                return Err(error);
-            }
-        }
-    }
-    Ok(memory.summary)
-}
-
-struct Memory<'o> {
-    order: &'o Order<'o>,
-    watch: &'o dyn Watch,
-    /// Held from the first batch of a transaction to its end: nobody else adds events meanwhile.
-    lock: Option<WriteLock>,
-    /// Segments that count, as of taking the lock.
-    held: Vec<Segment>,
-    /// Segments that hold the reading being replaced; what else they hold is in `pending`.
-    gone: Vec<Segment>,
-    /// Written, not yet committed.
-    pending: Vec<Segment>,
-    /// Duplicates found here, per evidence.
-    marked: HashMap<String, u64>,
-    /// Events that heirs take over, per evidence.
-    inherited: BTreeMap<String, i64>,
-    summary: Summary,
-}
-
-impl Memory<'_> {
-    /// Does what the unit says; gives its batch back.
-    fn take(&mut self, unit: Unit) -> Result<EventBatch> {
-        match unit.then {
-            Then::Forget => {
-                self.forget();
-                return Ok(unit.batch);
-            }
-            _ if unit.batch.is_empty() && unit.finished.is_empty() => return Ok(unit.batch),
-            Then::Continue | Then::Commit => {}
-        }
-        self.take_lock()?;
-        if !unit.batch.is_empty() {
-            self.write(&unit.batch)?;
-        }
-        if unit.then == Then::Commit {
-            self.commit(unit.finished)?;
-        }
-        Ok(unit.batch)
-    }
-
-    /// Removes what was written since the last commit. A file that cannot be removed is a stray that the next sweep finds.
-    fn forget(&mut self) {
-        for segment in self.pending.drain(..) {
-            let _ = std::fs::remove_file(self.order.home.resolve(&segment.path));
-        }
-        self.gone.clear();
-        self.marked.clear();
-        self.inherited.clear();
-        self.lock = None;
-    }
-
-    fn take_lock(&mut self) -> Result<()> {
-        if self.lock.is_none() {
-            self.lock = Some(self.order.home.lock(|| self.watch.waiting())?);
-            self.held = self.order.runtime.block_on(self.order.register.segments())?;
-            if let Some(replaces) = &self.order.replaces {
-                let among = self.order.runtime.block_on(self.order.register.duplicating(replaces.evidence))?;
-                anyhow::ensure!(among == replaces.sought_among, CameMeanwhile);
-                self.set_aside(replaces.evidence)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes the segments that hold events of `evidence` anew without them.
-    fn set_aside(&mut self, evidence: &str) -> Result<()> {
-        let (home, now) = (self.order.home, now().as_microsecond());
-        for segment in std::mem::take(&mut self.held) {
-            if store::compact::holds(home, &segment, evidence)? {
-                let keep = store::compact::not_from(evidence);
-                self.pending.extend(store::compact::merge(home, std::slice::from_ref(&segment), segment.level, now, &keep)?);
-                self.gone.push(segment);
-            } else {
-                self.held.push(segment);
-            }
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, batch: &EventBatch) -> Result<()> {
-        let home = self.order.home;
-        let mut known = store::known::mark(home, batch, &self.held)?;
-        for (mark, more) in known.iter_mut().zip(store::known::mark(home, batch, &self.pending)?) {
-            *mark |= more;
-        }
-        for (at, _) in known.iter().enumerate().filter(|(_, known)| **known) {
-            let evidence = batch.evidence(at);
-            match self.marked.get_mut(evidence) {
-                Some(times) => *times += 1,
-                None => {
-                    self.marked.insert(evidence.to_owned(), 1);
-                }
-            }
-        }
-        if let Some(replaces) = &self.order.replaces {
-            for at in (0..batch.len()).filter(|at| !known[*at] && batch.evidence(*at) != replaces.evidence) {
-                *self.inherited.entry(batch.evidence(at).to_owned()).or_default() += 1;
-            }
-        }
-        let new = (0..batch.len()).filter(|at| !known[*at]).filter_map(|at| u32::try_from(at).ok());
-        let created_at = now().as_microsecond();
-        for rows in store::segment::by_time(batch, new) {
-            self.pending.push(store::segment::write(home, batch, rows, created_at)?);
-            faults::point("segment written");
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self, finished: Vec<Reading>) -> Result<()> {
-        let Order { register, runtime, .. } = self.order;
-        let mut readings = Vec::new();
-        for mut reading in finished {
-            let found_here = self.marked.remove(&reading.kept.id).unwrap_or(0);
-            let counts = &mut reading.counts;
-            counts.duplicate += found_here;
-            counts.stored = counts.read - counts.duplicate - counts.rejected;
-            readings.push(reading);
-        }
-        if faults::acknowledge_before_commit() {
-            readings.iter().for_each(|r| self.watch.acknowledged(&r.name, &r.counts));
-            faults::point("acknowledged before commit");
-        }
-        if self.order.replaces.is_some()
-            && let [reading] = &readings[..]
-        {
-            let inherited = std::mem::take(&mut self.inherited);
-            runtime.block_on(register.replace(reading, &self.gone, &self.pending, &inherited, now().as_microsecond()))?;
-            self.gone.clear();
-            self.pending.clear();
-            self.marked.clear();
-            self.lock = None;
-            self.acknowledge(reading);
-            return Ok(());
-        }
-        // Someone else may have remembered the same evidence while we read it; then all of ours were duplicates.
-        let mut new = Vec::new();
-        for reading in readings {
-            if runtime.block_on(register.evidence(&reading.kept.sha256))?.is_none() {
-                new.push(reading);
-            } else {
-                self.acknowledge(&reading);
-                self.summary.known_evidence += 1;
-            }
-        }
-        runtime.block_on(register.commit(&new, &self.pending))?;
-        faults::point("committed");
-        self.pending.clear();
-        self.marked.clear();
-        self.lock = None;
-        new.iter().for_each(|reading| self.acknowledge(reading));
-        Ok(())
-    }
-
-    fn acknowledge(&mut self, reading: &Reading) {
-        self.watch.acknowledged(&reading.name, &reading.counts);
-        self.summary.evidence += 1;
-        self.summary.counts += reading.counts;
-        let space = REJECTIONS_KEPT.saturating_sub(self.summary.rejections.len());
-        self.summary.rejections.extend(reading.rejections.iter().take(space).cloned());
-        for (key, times) in &reading.drift {
-            *self.summary.drift.entry(key.clone()).or_default() += times;
-        }
-    }
 }
