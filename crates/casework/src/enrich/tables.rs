@@ -43,7 +43,7 @@ impl Tables {
             }
         }
         if answer.country.is_none() && special::special(ip).is_none() {
-            answer.country = builtin::country_table().lookup(ip).country;
+            answer.country = builtin::country(ip);
         }
         answer
     }
