@@ -22,12 +22,14 @@ impl Back {
         Self { days, stretch: 1, events: 0, from: None }
     }
 
-    /// The next stretch, its first and last day; with at least `enough` events where that is said, else four times as many days as before.
+    /// The next stretch, its first and last day; with at least `enough` events where that is said, else four times as many days as before, but
+    /// none behind the day at which a glance ends.
     pub(crate) fn next(&mut self, enough: Option<u64>) -> Option<(i32, i32)> {
         let (last, _) = *self.days.last()?;
         let (mut taken, mut sum) = (0, 0);
         while let Some((day, count)) = self.days.last().copied() {
-            if enough.map_or(taken >= self.stretch, |enough| taken > 0 && sum >= enough) {
+            let ends_a_glance = self.events < enough_for_a_glance() && self.events + sum >= enough_for_a_glance();
+            if enough.map_or(taken >= self.stretch || ends_a_glance, |enough| taken > 0 && sum >= enough) {
                 break;
             }
             self.days.pop();
@@ -58,6 +60,15 @@ mod tests {
         }
         assert_eq!(all, [(30, 30), (25, 29), (6, 24), (1, 5)]);
         assert_eq!(back.glanced(), None, "few events are looked through to the end");
+    }
+
+    #[test]
+    fn no_stretch_goes_on_behind_the_day_that_ends_a_glance() {
+        let mut back = Back::new((1..=40).map(|day| (day, 600_000)).collect());
+        assert_eq!((back.next(None), back.glanced()), (Some((40, 40)), None));
+        assert_eq!((back.next(None), back.glanced()), (Some((39, 39)), Some(39)));
+        // Whoever wants all goes on in large stretches.
+        assert_eq!(back.next(None), Some((23, 38)));
     }
 
     #[test]

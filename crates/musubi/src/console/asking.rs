@@ -10,19 +10,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use casework::share::Redactions;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::prelude::DataFrame;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use serde_json::Value;
+use store::door::Door;
 use store::events::Questions;
 use store::figures::{Figures, KeptFigures};
 use store::filter::Filter;
 use store::home::Home;
 use store::newest::Span;
 use store::register::Register;
-use store::terms::KnownTerms;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::overview::Summary;
@@ -97,20 +96,16 @@ impl Server {
         self.page(&self.questions, patience).await
     }
 
-    /// A turn for a program of an outside party, which sees what `admits` lets through.
-    pub(crate) async fn asking_by_machine_of(
-        &self,
-        admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send,
-        patience: Duration,
-    ) -> Result<Asking, Fault> {
+    /// A turn for a program of an outside party, which sees what the door lets through.
+    pub(crate) async fn asking_by_machine_of(&self, door: Door, patience: Duration) -> Result<Asking, Fault> {
         let turn = turn(&self.questions, patience).await?;
-        self.limited(turn, admits).await
+        Ok(self.with(turn, Some(door)))
     }
 
-    /// A turn for a page of the portal, which sees what `admits` lets through.
-    pub(crate) async fn asking_outside(&self, admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send) -> Result<Asking, Fault> {
+    /// A turn for a page of the portal, which sees what the door lets through.
+    pub(crate) async fn asking_outside(&self, door: Door) -> Result<Asking, Fault> {
         let turn = turn(&self.sums.outside, PATIENCE).await?;
-        self.limited(turn, admits).await
+        Ok(self.with(turn, Some(door)))
     }
 
     /// A turn for work that asks by itself: what a button on a page does.
@@ -120,12 +115,11 @@ impl Server {
 
     async fn page(&self, turns: &Arc<Semaphore>, patience: Duration) -> Result<Asking, Fault> {
         let turn = turn(turns, patience).await?;
-        Ok(Asking { home: self.home.clone(), register: self.register.clone(), questions: OnceCell::new(), outside: false, _turn: turn })
+        Ok(self.with(turn, None))
     }
 
-    async fn limited(&self, turn: Turn, admits: impl FnMut(&KnownTerms) -> Option<Redactions> + Send) -> Result<Asking, Fault> {
-        let questions = OnceCell::new_with(Some(Questions::open_for(&self.home, &self.register, admits).await?));
-        Ok(Asking { home: self.home.clone(), register: self.register.clone(), questions, outside: true, _turn: turn })
+    fn with(&self, turn: Turn, door: Option<Door>) -> Asking {
+        Asking { home: self.home.clone(), register: self.register.clone(), questions: OnceCell::new(), door, turn: Arc::new(turn) }
     }
 }
 
@@ -146,11 +140,12 @@ async fn turn(turns: &Arc<Semaphore>, patience: Duration) -> Result<Turn, Fault>
 pub(crate) struct Asking {
     home: Home,
     register: Register,
-    /// The engine as those see it who have this turn. For our own people it is opened by the first question to it.
+    /// The engine as those see it who have this turn; opened by the first question to it.
     questions: OnceCell<Questions>,
-    /// An outside party asks: only the engine knows what it may see.
-    outside: bool,
-    _turn: Turn,
+    /// An outside party asks, and sees what this lets through.
+    door: Option<Door>,
+    /// Files are read to the end also when nobody waits for them any more: the reading keeps the turn.
+    turn: Arc<Turn>,
 }
 
 /// Why there is no answer.
@@ -178,7 +173,11 @@ impl Told {
 impl Asking {
     /// The engine.
     pub(crate) async fn questions(&self) -> Result<&Questions, store::StoreError> {
-        self.questions.get_or_try_init(|| Questions::open_page(&self.home, &self.register)).await
+        let open = async || match &self.door {
+            None => Questions::open_page(&self.home, &self.register).await,
+            Some(door) => Questions::open_for(&self.home, &self.register, |known| door.redactions(known.id)).await,
+        };
+        self.questions.get_or_try_init(open).await
     }
 
     /// A question to the engine.
@@ -234,11 +233,42 @@ impl Asking {
             let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
             store::newest::newest(&home, &segments, &wanted, &Span { time, behind }, &columns, most)
         };
-        objects(&[tokio::task::spawn_blocking(read).await??])
+        objects(&[self.reading(read).await?])
+    }
+
+    /// Reads files, away from the threads that answer.
+    async fn reading<T: Send + 'static>(&self, read: impl FnOnce() -> Result<T, store::StoreError> + Send + 'static) -> anyhow::Result<T> {
+        let turn = Arc::clone(&self.turn);
+        let read = move || {
+            let _turn = turn;
+            read()
+        };
+        Ok(tokio::task::spawn_blocking(read).await??)
+    }
+
+    /// The newest events of a filter that needs no engine ([`store::newest::judges`]), as whoever asks sees them: some columns of at most `most`, all
+    /// columns of the first `shown` of them.
+    pub(crate) async fn look_up(
+        &self,
+        wanted: Filter,
+        columns: &'static [&'static str],
+        most: usize,
+        shown: usize,
+    ) -> anyhow::Result<[Vec<Value>; 2]> {
+        // Segments that come after the door was made hold nothing that it does not know, or are not seen.
+        let (home, segments, door) = (self.home.clone(), self.register.segments().await?, self.door.clone());
+        let read = move || {
+            let span = Span { time: i64::MIN..i64::MAX, behind: None };
+            let found = store::newest::find(&home, &segments, &wanted, door.as_ref(), &span, most)?;
+            let all: Vec<&str> = store::columns::COLUMNS.iter().map(|column| column.name).collect();
+            Ok::<_, store::StoreError>([found.read(columns, 0..found.len())?, found.read(&all, 0..found.len().min(shown))?])
+        };
+        let [counted, whole] = self.reading(read).await?;
+        Ok([objects(&[counted])?, objects(&[whole])?])
     }
 
     fn for_ourselves(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(!self.outside, "what an outside party may see only the engine knows");
+        anyhow::ensure!(self.door.is_none(), "here nothing is hidden from whoever asks");
         Ok(())
     }
 
@@ -247,7 +277,7 @@ impl Asking {
         self.for_ourselves()?;
         let (id, at) = (identity(id)?, at.map(Timestamp::as_microsecond));
         let (home, segments) = (self.home.clone(), self.register.segments().await?);
-        let found = tokio::task::spawn_blocking(move || store::newest::with_id(&home, &segments, &id, at)).await??;
+        let found = self.reading(move || store::newest::with_id(&home, &segments, &id, at)).await?;
         Ok(objects(found.as_slice())?.into_iter().next())
     }
 
@@ -295,6 +325,23 @@ mod tests {
             naming(&source.join(folder), &words, &mut found);
         }
         assert!(found.iter().all(|path| path.ends_with("src/console/asking.rs")) && found.len() == 1, "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_nobody_waits_for_keeps_its_turn_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        let register = Register::create(&home).await.unwrap();
+        let turns = Arc::new(Semaphore::new(1));
+        let taken = Arc::new(turn(&turns, Duration::ZERO).await.unwrap());
+        let asking = Asking { home, register, questions: OnceCell::new(), door: None, turn: taken };
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let reading = asking.reading(move || wait.recv().map_err(|_| store::StoreError::Refused("nobody says go on".into())));
+        assert!(tokio::time::timeout(Duration::from_millis(1), reading).await.is_err());
+        drop(asking);
+        assert!(matches!(turn(&turns, Duration::ZERO).await, Err(Fault::TooMany(_))), "it still reads");
+        go_on.send(()).unwrap();
+        assert!(turn(&turns, PATIENCE).await.is_ok(), "given back");
     }
 
     #[tokio::test]

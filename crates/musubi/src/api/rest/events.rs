@@ -126,11 +126,24 @@ impl Eyes {
         tokio::time::timeout(PATIENCE, asking).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))?
     }
 
+    /// The newest events of a filter, as these eyes see them: some columns of at most `most`, all columns of the first `shown`.
+    pub(crate) async fn look_up(
+        &self,
+        server: &Server,
+        wanted: Filter,
+        columns: &'static [&'static str],
+        most: usize,
+        shown: usize,
+    ) -> Result<[Vec<Value>; 2], Fault> {
+        let asking = async { Ok::<_, Fault>(self.open(server, PATIENCE).await?.look_up(wanted, columns, most, shown).await?) };
+        tokio::time::timeout(PATIENCE, asking).await.map_err(|_| Fault::TooMany(Duration::from_secs(10)))?
+    }
+
     /// A turn to ask, through these eyes.
     pub(crate) async fn open(&self, server: &Server, patience: Duration) -> Result<Asking, Fault> {
         match &self.sight {
             None => server.asking_by_machine(patience).await,
-            Some(sight) => server.asking_by_machine_of(|known| sight.get(&known.id).map(|sight| sight.redactions), patience).await,
+            Some(sight) => server.asking_by_machine_of(sight.door(), patience).await,
         }
     }
 

@@ -1,9 +1,10 @@
 //! Which events? The filter words of the address as conditions of the engine; each value is read before it stands in a question.
 
 use casework::model::meaning::Meaning;
-use formats::value::{self, hash_kind};
+use formats::value;
 use jiff::Timestamp;
-use store::filter::Filter;
+use store::filter::{Filter, means};
+use store::newest::judges;
 
 use super::Asked;
 use crate::cli::events::equals;
@@ -60,8 +61,8 @@ pub(super) fn plain(asked: &Asked) -> Result<Option<Filter>, Fault> {
     let text = |name: &str| asked.text(name).map(str::to_owned);
     let meaning = match asked.text("value") {
         None => None,
-        Some(text) => match value::ip(text.trim()) {
-            Some(ip) => Some(Meaning::Address(ip)),
+        Some(text) => match meaning(text) {
+            Some(meaning) => Some(meaning),
             None => return Ok(None),
         },
     };
@@ -72,7 +73,7 @@ pub(super) fn plain(asked: &Asked) -> Result<Option<Filter>, Fault> {
         return Ok(None);
     }
     let country = asked.text("country").and_then(value::country);
-    Ok(Some(Filter {
+    let filter = Filter {
         from: asked.time("since")?,
         until: asked.time("until")?,
         class: text("class"),
@@ -83,7 +84,8 @@ pub(super) fn plain(asked: &Asked) -> Result<Option<Filter>, Fault> {
         asn: asked.text("asn").and_then(value::asn),
         evidence: text("evidence"),
         meaning,
-    }))
+    };
+    Ok(judges(&filter).then_some(filter))
 }
 
 /// Seen at or after a moment.
@@ -96,30 +98,14 @@ pub(super) fn below(column: &str, name: &str) -> String {
     format!("({} OR {column} LIKE '%.{}')", equals(column, name), like(name))
 }
 
-/// Events that name a value at either end; `None` when it is none that events can name.
-pub(super) fn about(text: &str) -> Option<String> {
-    let text = text.trim();
-    if let Some(ip) = value::ip(text) {
-        return Some(format!("(source_ip = '{ip}' OR destination_ip = '{ip}')"));
-    }
-    if text.contains("://") || text.contains("[:") {
-        let url = value::url(text)?;
-        return Some(format!("({} OR {})", equals("source_url", &url), equals("destination_url", &url)));
-    }
-    if let Some(network) = value::network(text) {
-        return Some(format!("(in_network(source_ip, '{network}') OR in_network(destination_ip, '{network}'))"));
-    }
-    if hash_kind(text).is_some() {
-        return Some(format!("extra ILIKE '%{}%'", like(text)));
-    }
-    let refanged = value::refang(text);
-    if let Some((_, domain)) = refanged.split_once('@') {
-        value::fqdn(domain)?;
-        return Some(format!("extra ILIKE '%{}%'", like(&refanged)));
-    }
-    let name = value::fqdn(text)?;
-    let named = ["source_fqdn", "destination_fqdn", "source_reverse_dns", "destination_reverse_dns"].map(|column| below(column, &name));
-    Some(format!("({})", named.join(" OR ")))
+/// What a value is read as; `None` when it is none that events can name at an end.
+pub(super) fn meaning(text: &str) -> Option<Meaning> {
+    Meaning::value(text).filter(|meaning| !matches!(meaning, Meaning::Asn(_)))
+}
+
+/// Events that name a value at either end.
+fn about(text: &str) -> Option<String> {
+    meaning(text).map(|meaning| format!("({})", means(&meaning)))
 }
 
 /// Text for LIKE: nothing in it stands for anything else.
@@ -141,6 +127,6 @@ mod tests {
             }
         }
         assert_eq!(about("192.0.2.1").as_deref(), Some("(source_ip = '192.0.2.1' OR destination_ip = '192.0.2.1')"));
-        assert_eq!(about("not a value"), None);
+        assert_eq!((about("not a value"), about("AS64496")), (None, None));
     }
 }

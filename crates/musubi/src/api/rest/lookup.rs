@@ -10,6 +10,8 @@ use casework::model::observable::Observable;
 use casework::model::rights::Right;
 use serde::Serialize;
 use serde_json::Value;
+use store::filter::Filter;
+use store::newest::judges;
 use utoipa::ToSchema;
 
 use super::answer::Sent;
@@ -20,6 +22,8 @@ use crate::console::visit::{Answer, Fault, Visit};
 
 /// Events that are looked at, the newest.
 const MOST: usize = 1000;
+/// What is counted of them; the terms say under what they are told.
+const COUNTED: [&str; 5] = ["time", "type", "malware", "feed", "terms"];
 
 pub(super) fn operations() -> Vec<Operation> {
     let lookup = Operation::get("lookUp", "/api/v1/lookup/{value}", Right::AskApi, look, "All that is known of a value")
@@ -53,16 +57,24 @@ struct Known {
 async fn look(visit: Visit, headers: HeaderMap, Path(value): Path<String>) -> Answer {
     let asked = Asked::of(&visit, &["limit"])?;
     let shown = asked.number("limit", 0, 100)?.map_or(20, |limit| limit as usize);
-    let Some(condition) = filter::about(&value) else {
+    let Some(meaning) = filter::meaning(&value) else {
         return Err(Fault::Wrong(format!("{value:?} is no address, network, domain, URL, hash or mail address")));
     };
     let eyes = Eyes::of(&visit.server, visit.who()?, Purpose::Defend, None, visit.now).await?;
-    let sql = format!("SELECT * FROM events WHERE {condition} ORDER BY time DESC, id DESC LIMIT {}", MOST + 1);
-    let mut rows = eyes.ask(&visit.server, &sql).await?;
+    let wanted = Filter { meaning: Some(meaning), ..Filter::default() };
+    let [mut rows, mut newest] = match judges(&wanted) {
+        true => eyes.look_up(&visit.server, wanted, &COUNTED, MOST + 1, shown).await?,
+        false => {
+            let sql = format!("SELECT * FROM events WHERE {} ORDER BY time DESC, id DESC LIMIT {}", wanted.condition(), MOST + 1);
+            let rows = eyes.ask(&visit.server, &sql).await?;
+            let newest = rows.iter().take(shown).cloned().collect();
+            [rows, newest]
+        }
+    };
     let more = rows.len() > MOST;
     rows.truncate(MOST);
     let mut under = eyes.under(&rows);
-    eyes.tell_terms(&mut rows);
+    eyes.tell_terms(&mut newest);
     let exact = Observable::guess(&value).map_or_else(|| value.clone(), |observable| observable.value().to_owned());
     let told = indicators::of_value(&visit, &eyes, &exact).await?;
     let mut known = Vec::new();
@@ -89,7 +101,7 @@ async fn look(visit: Visit, headers: HeaderMap, Path(value): Path<String>) -> An
         feeds: count("feed"),
         indicators: known,
         value,
-        newest: rows.iter().take(shown).cloned().collect(),
+        newest,
     };
     Sent::json(&known)?.give(&visit, &headers, "look-up", Purpose::Defend, &under).await
 }
