@@ -89,10 +89,13 @@ def process(pid):
 
 
 def memory(pid):
-    """Resident memory: all, and what belongs to the process alone; the rest is the program's file and the register, mapped."""
+    """Memory in millions of bytes: `rss_mb` counts a page of the register once for each connection that maps it, `pss_mb` once in all (proportional set
+    size), `own_mb` is what belongs to the process alone; the rest is the program's file and the register, mapped."""
     with open(f"/proc/{pid}/status") as status:
         kilobytes = dict(re.findall(r"(VmRSS|RssAnon):\s+(\d+)", status.read()))
-    return {"rss_mb": round(int(kilobytes["VmRSS"]) * 1024 / 1e6, 1), "own_mb": round(int(kilobytes["RssAnon"]) * 1024 / 1e6, 1)}
+    with open(f"/proc/{pid}/smaps_rollup") as rollup:
+        kilobytes |= dict(re.findall(r"^(Pss):\s+(\d+)", rollup.read(), re.M))
+    return {name: round(int(kilobytes[key]) * 1024 / 1e6, 1) for name, key in [("rss_mb", "VmRSS"), ("pss_mb", "Pss"), ("own_mb", "RssAnon")]}
 
 
 def load(address, headers, path, connections, seconds, pid):

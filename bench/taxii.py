@@ -2,10 +2,13 @@
 """How fast is the TAXII 2.1 server? Pages, look-ups, additions and a whole walk over many objects, as a party that policy is asked for.
 
     bench/taxii.py --musubi target/release/musubi [--objects 100000] [--connections 8]
+    bench/taxii.py --musubi target/release/musubi --objects 10000000 --keep FOLDER --out taxii_10_million
 
-Objects are made here (indicators of about 1.4 kB, three labels), the home is made anew, the server listens on 127.0.0.1 only and ends with
-the script. CPU is that of the server's process. Every page a party gets is a release: its leaf is in the log before it is sent, so the
-figures hold a durable transaction for each page (shared by those that wait together). Leaves bench/results/taxii.json.
+The home of ten million takes 22 GB and is made in half an hour; `--keep` leaves it in the folder, or uses the one that is there. Objects
+are made here (indicators of about 1.4 kB, three labels), pages begin at places all over the collection, the server listens on 127.0.0.1
+only and ends with the script. CPU is that of the server's process, memory what it holds itself. Every page a party gets is a release: it is
+durable in the journal before it is sent and in the log a moment later, and the figures hold both (shared by those that wait together).
+Leaves bench/results/taxii.json.
 """
 
 import argparse
@@ -124,6 +127,11 @@ def asked(pid, clients, paths):
     }
 
 
+def added(client, collection, one_id):
+    _, data = client.ask("GET", f"{collection}manifest/?match[id]={one_id}")
+    return json.loads(data)["objects"][0]["date_added"]
+
+
 def walk(pid, client, collection, limit):
     before, start, seen, pages, more = cpu(pid), time.perf_counter(), 0, 0, ""
     while True:
@@ -138,26 +146,7 @@ def walk(pid, client, collection, limit):
     return {"objects": seen, "pages": pages, "objects_per_s": round(seen / wall), "objects_per_cpu_s": round(seen / used)}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--musubi", required=True)
-    parser.add_argument("--objects", type=int, default=100_000)
-    parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--work", help="folder for the home [default: a temporary one]")
-    options = parser.parse_args()
-    musubi = str(Path(options.musubi).resolve())
-    with tempfile.TemporaryDirectory(dir=options.work) as folder:
-        home = Path(folder) / "home"
-        env = {**os.environ, "MUSUBI_HOME": str(home)}
-
-        def run(*arguments):
-            done = subprocess.run([musubi, "--json", *arguments], env=env, cwd=folder, capture_output=True, text=True)
-            if done.returncode:
-                raise SystemExit(f"{arguments}: {done.stderr}")
-            return json.loads(done.stdout) if done.stdout.strip() else None
-
-        (Path(folder) / "parties.toml").write_text(
-            """
+PARTIES = """
 [[party]]
 id = "us"
 name = "Us"
@@ -180,46 +169,88 @@ communities = ["circle"]
 max_tlp = "GREEN"
 purposes = ["defend"]
 """
-        )
-        run("party", "import", "parties.toml")
-        subprocess.run([musubi, "party", "own", "us"], env=env, check=True, capture_output=True)
-        (home / "config.toml").write_text("[serve]\nrequests_per_second = 1000000\nexchange_seconds = 0\n")
-        collection_id = run("collection", "add", "main", "--title", "Main")["id"]
-        for party in ["us", "reader", "writer"]:
-            run("collection", "grant", "main", "--to", party, "--read", "--write")
-        tokens = {party: run("token", "create", "--party", party) for party in ["us", "reader", "writer"]}
-        given = list(objects(options.objects, 1))
-        lines = Path(folder) / "objects.jsonl"
-        lines.write_text("".join(json.dumps(one) + "\n" for one in given))
+
+
+def fill(run, folder, count):
+    """A home with so many objects; says what is needed to ask it."""
+    home = folder / "home"
+    (folder / "parties.toml").write_text(PARTIES)
+    run("party", "import", "parties.toml")
+    run("party", "own", "us")
+    (home / "config.toml").write_text("[serve]\nrequests_per_second = 1000000\nexchange_seconds = 0\n")
+    made = {"cid": run("collection", "add", "main", "--title", "Main")["id"], "ids": [], "import_s": 0.0, "bytes": 0}
+    for party in ["us", "reader", "writer"]:
+        run("collection", "grant", "main", "--to", party, "--read", "--write")
+    made["tokens"] = {party: run("token", "create", "--party", party) for party in ["us", "reader", "writer"]}
+    dice, every = random.Random(5), max(1, count // 30_000)
+    for part, begin in enumerate(range(0, count, 1_000_000)):
+        lines = folder / "objects.jsonl"
+        with open(lines, "w") as out:
+            for n, one in enumerate(objects(min(1_000_000, count - begin), 100 + part)):
+                out.write(json.dumps(one) + "\n")
+                if n % 500 and dice.random() * every < 1:
+                    made["ids"].append(one["id"])
         start = time.perf_counter()
         run("collection", "import", "main", str(lines))
-        imported = time.perf_counter() - start
-        results = {"objects": options.objects, "object_bytes": lines.stat().st_size // options.objects}
-        results["import_objects_per_s"] = round(options.objects / imported)
+        made["import_s"] += time.perf_counter() - start
+        made["bytes"] += lines.stat().st_size
+        lines.unlink()
+    return {**made, "objects": count}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--musubi", required=True)
+    parser.add_argument("--objects", type=int, default=100_000)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--work", help="folder for the home [default: a temporary one]")
+    parser.add_argument("--keep", help="folder in which the home stays, or is already")
+    parser.add_argument("--out", default="taxii", help="name of the result")
+    options = parser.parse_args()
+    musubi = str(Path(options.musubi).resolve())
+    with tempfile.TemporaryDirectory(dir=options.work) as temporary:
+        folder = Path(options.keep or temporary).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        home = folder / "home"
+        env = {**os.environ, "MUSUBI_HOME": str(home)}
+
+        def run(*arguments):
+            done = subprocess.run([musubi, "--json", *arguments], env=env, cwd=folder, capture_output=True, text=True)
+            if done.returncode:
+                raise SystemExit(f"{arguments}: {done.stderr}")
+            return json.loads(done.stdout) if done.stdout.strip() else None
+
+        meta = folder / "meta.json"
+        if not meta.exists():
+            meta.write_text(json.dumps(fill(run, folder, options.objects)))
+        made = json.loads(meta.read_text())
+        tokens, ids = made["tokens"], made["ids"]
+        results = {"objects": made["objects"], "object_bytes": made["bytes"] // made["objects"]}
+        results["import_objects_per_s"] = round(made["objects"] / made["import_s"])
+        results["register_mb"] = round(sum(path.stat().st_size for path in home.glob("register.db*")) / 1e6)
         server = subprocess.Popen([musubi, "--json", "serve", "--listen", "127.0.0.1:0"], env=env, stdout=subprocess.PIPE, text=True)
         try:
             address = json.loads(server.stdout.readline())["address"]
             pid = server.pid
             client = lambda party: Client(address, tokens[party]["id"], tokens[party]["token"])  # noqa: E731
-            collection = f"/taxii2/root/collections/{collection_id}/"
+            collection = f"/taxii2/root/collections/{made['cid']}/"
             dice = random.Random(7)
-            ids = [one["id"] for n, one in enumerate(given) if n % 500]
             some = lambda count: [dice.choice(ids) for _ in range(count)]  # noqa: E731
             client("reader").ask("GET", f"{collection}objects/?limit=10")
             results["resident_mb_before"] = resident_mb(pid)
             for party in ["reader", "us"]:
                 one, many = [client(party)], [client(party) for _ in range(options.connections)]
                 told = results.setdefault("policy_and_log" if party == "reader" else "ourselves", {})
-                # Different pages: a page that a client has already is answered with 304.
-                starts = [f"&added_after=2020-01-01T00:00:00.{n:06}Z" for n in range(2000)]
+                # Different pages, from anywhere: a page that a client has already is answered with 304.
+                starts = [f"&added_after={added(one[0], collection, one_id)}" for one_id in some(2000)]
                 told["page_of_100"] = asked(pid, one, [f"{collection}objects/?limit=100{start}" for start in starts[:400]])
-                told["page_of_100_together"] = asked(pid, many, [f"{collection}objects/?limit=100{start}" for start in starts[:1600]])
+                told["page_of_100_together"] = asked(pid, many, [f"{collection}objects/?limit=100{start}" for start in starts[400:]])
                 told["match_id"] = asked(pid, one, [f"{collection}objects/?match[id]={one_id}" for one_id in some(1000)])
                 told["match_id_together"] = asked(pid, many, [f"{collection}objects/?match[id]={one_id}" for one_id in some(8000)])
                 told["object_together"] = asked(pid, many, [f"{collection}objects/{one_id}/" for one_id in some(4000)])
                 told["versions_together"] = asked(pid, many, [f"{collection}objects/{one_id}/versions/" for one_id in some(4000)])
                 told["walk_by_1000"] = walk(pid, one[0], collection, 1000)
-            writer, new = client("writer"), list(objects(40_000, 2))
+            writer, new = client("writer"), list(objects(40_000, time.time_ns()))
             bodies = [json.dumps({"objects": new[n : n + 1000]}).encode() for n in range(0, len(new), 1000)]
             before, start = cpu(pid), time.perf_counter()
             for body in bodies:
@@ -233,7 +264,7 @@ purposes = ["defend"]
         finally:
             server.terminate()
             server.wait()
-        measure.keep("taxii", results)
+        measure.keep(options.out, results)
         print(json.dumps(results, indent=1))
 
 
