@@ -32,7 +32,7 @@ import internet  # noqa: E402
 import measure  # noqa: E402
 
 PAGES = ["/", "/events", "/events?malware=mirai", "/events?country=JP&class=infected-system&from={from}&to={to}", "/events?q={ip}", "/events?q={net}", "/events?q=example.net",
-         "/events/{event}", "/events/{event}?at={at}", "/events/{event}?at={at}&original=1", "/events/sql", "/lookup?value={ip}", "/lookup?value=host.example.com", "/lookup?value=host.example.com&far=1", "/cases", "/cases?as=board", "/cases?q=777", "/cases/{case}", "/cases/{case}/report",
+         "/events/{event}", "/events/{event}?at={at}", "/events/{event}?at={at}&original=1", "/events/sql", "/lookup?value={ip}", "/lookup?value=host.example.com", "/lookup?value=host.example.com&before={from}", "/cases", "/cases?as=board", "/cases?q=777", "/cases/{case}", "/cases/{case}/report",
          "/takedowns", "/indicators", "/indicators/lists", "/graph?value={ip}", "/parties", "/parties?q=Provider+77", "/parties/isp-77", "/parties/isp-77/view", "/parties/isp-77/view/problems",
          "/agreements", "/explain?event={event}&to=isp-77", "/notices", "/notices/templates", "/answers", "/releases", "/releases/checkpoints", "/evidence", "/evidence/{evidence}", "/evidence/new",
          "/settings", "/settings/feeds", "/settings/tables", "/settings/keys", "/settings/jobs", "/settings/people", "/settings/audit", "/settings/tokens", "/account", "/api",

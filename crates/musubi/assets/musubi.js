@@ -13,6 +13,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Looking further back goes on by itself, page by page, until something is found or the past ends.
+{
+  const further = document.querySelector("a[data-further]");
+  if (further) { location.replace(further.href); }
+}
+
 // The viewer's zone, for whoever has not chosen one.
 if (!document.cookie.includes("zone=")) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

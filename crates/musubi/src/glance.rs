@@ -5,11 +5,16 @@ fn enough_for_a_glance() -> u64 {
     crate::faults::size("glance", 1_000_000)
 }
 
+/// So many glances are one step of whoever goes on: as many as a page may take.
+const STEP: u64 = 3;
+
 /// Days that have events, from the newest back: in stretches that grow, so that what lies near is found soon.
 #[derive(Debug)]
 pub(crate) struct Back {
     days: Vec<(i32, u64)>,
     stretch: usize,
+    /// Events after which a glance ends.
+    enough: u64,
     /// Events of the days that were given out.
     events: u64,
     /// The earliest of them.
@@ -19,7 +24,13 @@ pub(crate) struct Back {
 impl Back {
     /// Days in their order, each with how many events it has.
     pub(crate) fn new(days: Vec<(i32, u64)>) -> Self {
-        Self { days, stretch: 1, events: 0, from: None }
+        Self { days, stretch: 1, enough: enough_for_a_glance(), events: 0, from: None }
+    }
+
+    /// The same for somebody who goes on behind a glance: in larger steps.
+    pub(crate) fn further(days: Vec<(i32, u64)>) -> Self {
+        let back = Self::new(days);
+        Self { enough: back.enough * STEP, ..back }
     }
 
     /// The next stretch, its first and last day; with at least `enough` events where that is said, else four times as many days as before, but
@@ -28,7 +39,7 @@ impl Back {
         let (last, _) = *self.days.last()?;
         let (mut taken, mut sum) = (0, 0);
         while let Some((day, count)) = self.days.last().copied() {
-            let ends_a_glance = self.events < enough_for_a_glance() && self.events + sum >= enough_for_a_glance();
+            let ends_a_glance = self.events < self.enough && self.events + sum >= self.enough;
             if enough.map_or(taken >= self.stretch || ends_a_glance, |enough| taken > 0 && sum >= enough) {
                 break;
             }
@@ -43,7 +54,7 @@ impl Back {
 
     /// The day back to which was looked, when that was far enough for a glance and there is more behind it.
     pub(crate) fn glanced(&self) -> Option<i32> {
-        self.from.filter(|_| self.events >= enough_for_a_glance() && !self.days.is_empty())
+        self.from.filter(|_| self.events >= self.enough && !self.days.is_empty())
     }
 }
 
@@ -69,6 +80,13 @@ mod tests {
         assert_eq!((back.next(None), back.glanced()), (Some((39, 39)), Some(39)));
         // Whoever wants all goes on in large stretches.
         assert_eq!(back.next(None), Some((23, 38)));
+    }
+
+    #[test]
+    fn whoever_goes_on_takes_larger_steps() {
+        let mut back = Back::further((1..=40).map(|day| (day, 600_000)).collect());
+        assert_eq!((back.next(None), back.glanced()), (Some((40, 40)), None));
+        assert_eq!((back.next(None), back.glanced()), (Some((36, 39)), Some(36)));
     }
 
     #[test]

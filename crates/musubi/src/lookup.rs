@@ -26,11 +26,11 @@ use crate::receive::knowledge;
 #[derive(Clone, Copy)]
 pub(crate) enum Eyes<'a> {
     Ourselves,
-    /// One page of many, in little memory: days that have events, each with how many, where that is known, and whether somebody wants to
-    /// look at all of them.
+    /// One page of many, in little memory: days that have events, each with how many, where that is known; with `before`, of these only what
+    /// lies before that day.
     Page {
         days: Option<&'a [(i32, u64)]>,
-        far: bool,
+        before: Option<Day>,
         /// Whoever has a turn asks with it; an address is looked up without one.
         asking: Option<&'a Asking>,
     },
@@ -85,9 +85,9 @@ pub(crate) async fn about(
     }
     let whole = matches!(value, Meaning::Hash(..) | Meaning::Mail(_));
     let mut rows = match eyes {
-        Eyes::Page { days, far, asking } => {
+        Eyes::Page { days, before, asking } => {
             let asking = asking.context("only an address is looked up without a turn")?;
-            let (rows, glanced) = glance(asking, days, far, whole, value).await?;
+            let (rows, glanced) = glance(asking, days, before, whole, value).await?;
             about.insert("since".into(), glanced.map(|day| Day::from_number(day).to_string()).into());
             rows
         }
@@ -115,7 +115,7 @@ async fn all(questions: &Questions, condition: &str) -> Result<Vec<Value>> {
 async fn glance(
     asking: &Asking,
     days: Option<&[(i32, u64)]>,
-    far: bool,
+    before: Option<Day>,
     whole: bool,
     value: &Meaning,
 ) -> Result<(Vec<Value>, Option<i32>)> {
@@ -129,7 +129,11 @@ async fn glance(
         objects(&asking.sql(&sql).await?.collect().await?)
     };
     let Some(days) = days else { return Ok((newest(&condition, PAGE_EVENTS).await?, None)) };
-    let (mut back, mut rows) = (Back::new(days.to_vec()), Vec::new());
+    let mut back = match before {
+        None => Back::new(days.to_vec()),
+        Some(before) => Back::further(days.iter().copied().filter(|(day, _)| *day < before.number()).collect()),
+    };
+    let mut rows = Vec::new();
     while let Some((first, last)) = back.next(None) {
         let (from, until) = (Day::from_number(first).start(), Day::from_number(last).next().start());
         let most = PAGE_EVENTS - rows.len();
@@ -143,7 +147,7 @@ async fn glance(
         if rows.len() >= PAGE_EVENTS {
             return Ok((rows, None));
         }
-        if let Some(day) = back.glanced().filter(|_| !far) {
+        if let Some(day) = back.glanced() {
             return Ok((rows, Some(day)));
         }
     }

@@ -101,6 +101,13 @@ fn ids(page: &str) -> (Vec<String>, Option<String>) {
     (ids.map(str::to_owned).collect(), next)
 }
 
+/// Where a page leads that has not looked through all.
+fn further(page: &str) -> Option<String> {
+    let (_, rest) = page.split_once("class=\"glance\"")?.1.split_once("class=\"button\"")?;
+    let (_, rest) = rest.split_once("href=\"")?;
+    Some(rest.split_once('"')?.0.replace("&amp;", "&"))
+}
+
 #[test]
 fn every_number_of_the_overview_is_the_number_of_its_rows() {
     let home = Home::new();
@@ -161,14 +168,27 @@ fn a_search_that_no_filter_knows_ends_early_says_so_and_goes_on() {
     assert_eq!(found.len(), 3);
     assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), 3, "each event stands on one page");
     assert!(glances > 1 && pages > 2, "{glances} glances on {pages} pages");
-    let far = console.get("/events?q=needle.example&far=1");
-    assert_eq!((ids(&far).0.len(), far.contains("class=\"glance\"")), (3, false));
-    // What all events have fills a page, and nobody is asked anything.
-    assert!(!console.get("/events?q=mirai&far=1").contains("class=\"glance\""));
+    // What the sums know fills a page, and nobody is asked anything.
+    assert!(!console.get("/events?malware=mirai").contains("class=\"glance\""));
     let near = console.get("/lookup?value=needle.example");
     assert_eq!((ids(&near).0.len(), near.contains("class=\"glance\"")), (1, true), "only the newest is near");
-    let whole = console.get("/lookup?value=needle.example&far=1");
-    assert_eq!((ids(&whole).0.len(), whole.contains("class=\"glance\"")), (3, false));
+    // Further back: each step is larger, shows its own events only, and goes on by itself where it found nothing.
+    for start in ["/lookup?value=needle.example", "/events?q=needle.example"] {
+        let (mut page, mut steps, mut found, mut on) = (console.get(start), 0, Vec::new(), 0);
+        loop {
+            let here = ids(&page).0;
+            let by_itself = page.contains("data-further");
+            assert!(!by_itself || here.is_empty(), "{page}");
+            on += usize::from(by_itself);
+            found.extend(here);
+            let Some(link) = further(&page) else { break };
+            page = console.get(&link);
+            steps += 1;
+            assert!(steps <= 5, "each step goes on by three days at least");
+        }
+        assert_eq!((found.len(), found.iter().collect::<BTreeSet<_>>().len()), (3, 3), "{start}");
+        assert!(steps >= 3 && on >= 1, "{start}: {steps} steps, {on} by themselves");
+    }
 }
 
 /// A task is late for as long as it waits, in a case that is open: then it is on the overview, and behind its number.

@@ -42,8 +42,9 @@ async fn page(visit: Visit) -> Answer {
     let query = Query::of(&visit.uri);
     let text = query.one("value").unwrap_or_default();
     let value = Meaning::value(text).filter(|value| !matches!(value, Meaning::Asn(_)) && text.len() <= 2048);
+    let before = query.one("before").and_then(|day| format!("{day}T00:00:00Z").parse().ok()).map(Day::of);
     let found = match &value {
-        Some(value) => Some(found(&visit, value, query.one("far").is_some()).await?),
+        Some(value) => Some(found(&visit, value, before).await?),
         None => None,
     };
     let body = html! {
@@ -68,13 +69,13 @@ async fn page(visit: Visit) -> Answer {
     Ok(visit.page(&title, &body))
 }
 
-async fn found(visit: &Visit, value: &Meaning, far: bool) -> Result<Markup, Fault> {
+async fn found(visit: &Visit, value: &Meaning, before: Option<Day>) -> Result<Markup, Fault> {
     let server = &visit.server;
     let figures = server.figures().await?;
     // Before all are counted, no day is known to be empty.
     let days = figures.by_day(&store::figures::Asked::default(), None).filter(|_| figures.uncounted() == 0);
     let asking = if matches!(value, Meaning::Address(_)) { None } else { Some(server.asking().await?) };
-    let eyes = Eyes::Page { days: days.as_deref(), far, asking: asking.as_ref() };
+    let eyes = Eyes::Page { days: days.as_deref(), before, asking: asking.as_ref() };
     let known = tokio::time::timeout(LONGEST, about(&server.home, Some(&server.register), eyes, value, NEWEST)).await;
     drop(asking);
     let (about, newest) = match known {
@@ -88,12 +89,21 @@ async fn found(visit: &Visit, value: &Meaning, far: bool) -> Result<Markup, Faul
     let who = responsible(visit, &text, &about).await?;
     let told = was_told(visit, &text, &who).await?;
     let count = about.get("events").and_then(Value::as_u64).unwrap_or(0);
+    // Where all days are read at once, none lies before them.
+    let before = before.filter(|_| about.contains_key("since") && days.is_some());
+    let goes_on = before.is_some() && count == 0;
     Ok(html! {
+        @if let Some(day) = before {
+            p.glance {
+                (visit.say_with("lookup-before", &[("day", day.to_string().into())])) " "
+                a href=(super::events::lookup_link(&text)) { (visit.say("lookup-latest")) }
+            }
+        }
         (sightings(visit, &text, &about, count))
         @if let Some(day) = about.get("since").and_then(Value::as_str) {
             p.glance {
                 (visit.say_with("lookup-glanced", &[("day", day.to_owned().into())])) " "
-                a.button href=(filter::address("/lookup", &[("value", &text), ("far", "1")])) { (visit.say("lookup-far")) }
+                a.button data-further[goes_on] href=(filter::address("/lookup", &[("value", &text), ("before", day)])) { (visit.say("lookup-further")) }
             }
         }
         div.cards {

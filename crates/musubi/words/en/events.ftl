@@ -65,6 +65,6 @@ events-told = Cases and takedowns
 events-told-nobody = No case and no takedown names its source.
 events-told-more = Who was told of it
 events-glanced = Looked through the events back to { $day }.
-events-far = Look at all that is older too
+events-further = Look further back
 events-count-far = Count all the same
 events-show-original = Show the row

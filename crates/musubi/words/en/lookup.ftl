@@ -30,4 +30,6 @@ lookup-no-warning = On no warning list.
 lookup-told = Who was told
 lookup-told-nobody = None of those responsible was told of it lately.
 lookup-glanced = Looked through the events back to { $day }.
-lookup-far = Look at all that is older too
+lookup-further = Look further back
+lookup-before = Only events before { $day } are shown and counted here.
+lookup-latest = Show the newest

@@ -62,6 +62,6 @@ events-told = 関連する事案とテイクダウン
 events-told-nobody = 発生元に関する事案もテイクダウンもありません。
 events-told-more = 通知の状況を見る
 events-glanced = { $day } 以降のイベントを調べました。
-events-far = それより前もすべて調べる
+events-further = さらに前を調べる
 events-count-far = それでも集計する
 events-show-original = 元の行を表示

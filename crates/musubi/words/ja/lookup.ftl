@@ -30,4 +30,6 @@ lookup-no-warning = どの警告リストにも載っていません。
 lookup-told = 通知した相手
 lookup-told-nobody = 責任を負う組織への最近の通知はありません。
 lookup-glanced = { $day } 以降のイベントを調べました。
-lookup-far = それより前もすべて調べる
+lookup-further = さらに前を調べる
+lookup-before = { $day } より前のイベントのみを表示・集計しています。
+lookup-latest = 最新を表示

@@ -101,11 +101,11 @@ async fn list(visit: Visit, headers: axum::http::HeaderMap) -> Answer {
     let cursor = query.one("after").and_then(read_cursor);
     let figures = visit.server.figures().await?;
     let asking = visit.server.asking().await?;
-    let far = query.one("far").is_some();
+    let (further, counted) = (query.one("further").is_some(), query.one("count").is_some());
     let address = address(&visit, &wanted, cursor.is_none()).await?;
     let (rows, counts) = tokio::join!(
-        rows(&asking, &figures, &wanted, address.as_ref(), &columns, cursor, far),
-        counts(&asking, &figures, &wanted, address.as_ref(), far),
+        rows(&asking, &figures, &wanted, address.as_ref(), &columns, cursor, further),
+        counts(&asking, &figures, &wanted, address.as_ref(), counted),
     );
     let counts = counts?;
     drop(asking);
@@ -125,7 +125,7 @@ async fn list(visit: Visit, headers: axum::http::HeaderMap) -> Answer {
                         @if let Some(day) = glanced {
                             p.glance {
                                 (visit.say_with("events-glanced", &[("day", Day::from_number(*day).to_string().into())])) " "
-                                a.button href=(query.with("far", Some("1")).link("/events")) { (visit.say("events-far")) }
+                                a.button data-further[further && rows.is_empty()] href=(query.with("further", Some("1")).with("after", next.as_deref()).link("/events")) { (visit.say("events-further")) }
                             }
                         }
                         (paging(&visit, next.as_deref()))
@@ -225,7 +225,7 @@ impl Rows {
 }
 
 /// A page of rows from the newest back, and the cursor of the next. Days are asked in stretches: as few as are sure to hold a page where
-/// the sums know, else more and more; a glance ends after many events, unless somebody wants to look `far`.
+/// the sums know, else more and more; a glance ends after many events, later for somebody who goes `further`.
 async fn rows(
     asking: &Asking,
     figures: &Figures,
@@ -233,7 +233,7 @@ async fn rows(
     address: Option<&Address>,
     columns: &[&str],
     cursor: Option<(Timestamp, String)>,
-    far: bool,
+    further: bool,
 ) -> Result<Rows, NoAnswer> {
     if let Some(newest) = address.and_then(|address| address.newest.as_ref()) {
         return Ok(Rows::of(newest.clone(), None));
@@ -254,7 +254,8 @@ async fn rows(
         }
     };
     let end = cursor.as_ref().map_or(i32::MAX, |(time, _)| Day::of(*time).number());
-    let mut back = Back::new(days.into_iter().filter(|(day, _)| *day <= end).collect());
+    let days = days.into_iter().filter(|(day, _)| *day <= end).collect();
+    let mut back = if further { Back::further(days) } else { Back::new(days) };
     let judged = store::newest::judges(wanted);
     let started = std::time::Instant::now();
     let mut found = Vec::new();
@@ -273,7 +274,7 @@ async fn rows(
         if judged {
             let newest = asking.newest(wanted, span, cursor.as_ref(), columns, most).await;
             found.extend(newest.map_err(|error| NoAnswer::Wrong(format!("{error:#}")))?);
-            if uncounted || (!far && back.glanced().is_some()) {
+            if uncounted || back.glanced().is_some() {
                 break;
             }
             continue;
@@ -284,11 +285,11 @@ async fn rows(
         let left = LONGEST.saturating_sub(started.elapsed());
         let told = asking.rows(&question(&condition, columns, Some(most)), most, left).await?;
         found.extend(told.objects().map_err(|_| NoAnswer::Wrong(String::from("rows cannot be shown")))?);
-        if uncounted || (!far && back.glanced().is_some()) {
+        if uncounted || back.glanced().is_some() {
             break;
         }
     }
-    Ok(Rows::of(found, back.glanced().filter(|_| !far)))
+    Ok(Rows::of(found, back.glanced()))
 }
 
 /// The time of a row.
@@ -299,8 +300,8 @@ pub(super) fn time_of(row: &Value) -> Option<Timestamp> {
 const FACETS: [(&str, By); 5] =
     [("class", By::Class), ("country", By::Country), ("feed", By::Feed), ("malware", By::Malware), ("victim", By::Victim)];
 
-/// How many there are, by what.
-async fn counts(asking: &Asking, figures: &Figures, wanted: &Filter, address: Option<&Address>, far: bool) -> Result<Counts, Fault> {
+/// How many there are, by what. What no sum knows is counted where that is little to read, or somebody wants it `counted` all the same.
+async fn counts(asking: &Asking, figures: &Figures, wanted: &Filter, address: Option<&Address>, counted: bool) -> Result<Counts, Fault> {
     let mut counts = Counts::default();
     if let Some(address) = address.filter(|address| address.alone) {
         counts.total = Some(address.days.iter().map(|(_, count)| count).sum());
@@ -336,7 +337,7 @@ async fn counts(asking: &Asking, figures: &Figures, wanted: &Filter, address: Op
             return Ok(counts);
         }
     }
-    if counts.days.is_none() && address.is_none() && !far {
+    if counts.days.is_none() && address.is_none() && !counted {
         let day = |at: Option<Timestamp>| at.map(|at| Day::of(at).number());
         let span = store::figures::Asked {
             from: day(wanted.from),
@@ -503,7 +504,7 @@ fn sums(visit: &Visit, query: &Query, counts: &Counts) -> Markup {
                 Some(total) => { strong data-total=(total) { (grouped(total)) } " " (visit.say_with("events-total", &[("count", (total as f64).into())])) }
                 None if counts.uncounted => {
                     (visit.say("events-uncounted")) " "
-                    @if query.one("far").is_none() { a href=(query.with("far", Some("1")).link("/events")) { (visit.say("events-count-far")) } }
+                    @if query.one("count").is_none() { a href=(query.with("count", Some("1")).link("/events")) { (visit.say("events-count-far")) } }
                 }
                 None => "",
             }
