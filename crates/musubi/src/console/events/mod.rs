@@ -101,10 +101,11 @@ async fn list(visit: Visit, headers: axum::http::HeaderMap) -> Answer {
     let cursor = query.one("after").and_then(read_cursor);
     let figures = visit.server.figures().await?;
     let asking = visit.server.asking().await?;
-    let (further, counted) = (query.one("further").is_some(), query.one("count").is_some());
+    let counted = query.one("count").is_some();
+    let further = cursor.as_ref().is_some_and(|(_, id)| id == BEHIND_A_GLANCE);
     let address = address(&visit, &wanted, cursor.is_none()).await?;
     let (rows, counts) = tokio::join!(
-        rows(&asking, &figures, &wanted, address.as_ref(), &columns, cursor, further),
+        rows(&asking, &figures, &wanted, address.as_ref(), &columns, cursor),
         counts(&asking, &figures, &wanted, address.as_ref(), counted),
     );
     let counts = counts?;
@@ -125,7 +126,7 @@ async fn list(visit: Visit, headers: axum::http::HeaderMap) -> Answer {
                         @if let Some(day) = glanced {
                             p.glance {
                                 (visit.say_with("events-glanced", &[("day", Day::from_number(*day).to_string().into())])) " "
-                                a.button data-further[further && rows.is_empty()] href=(query.with("further", Some("1")).with("after", next.as_deref()).link("/events")) { (visit.say("events-further")) }
+                                a.button data-further[further && rows.is_empty()] href=(query.with("after", next.as_deref()).link("/events")) { (visit.say("events-further")) }
                             }
                         }
                         (paging(&visit, next.as_deref()))
@@ -155,6 +156,9 @@ async fn list(visit: Visit, headers: axum::http::HeaderMap) -> Answer {
     }
     Ok(response)
 }
+
+/// The id in a cursor that does not stand behind a row, but behind a day to which a glance came.
+const BEHIND_A_GLANCE: &str = "ffffffffffffffffffffffffffffffff";
 
 /// A place in the order of rows: the time and id of the last one shown.
 fn read_cursor(text: &str) -> Option<(Timestamp, String)> {
@@ -216,7 +220,7 @@ impl Rows {
                 rows.last().and_then(|row| Some(format!("{}.{}", time_of(row)?.as_microsecond(), row["id"].as_str()?)))
             }
             // The page after it begins with the last moment of the day before.
-            (false, Some(day)) => Some(format!("{}.{}", Day::from_number(day).start().as_microsecond() - 1, "f".repeat(32))),
+            (false, Some(day)) => Some(format!("{}.{}", Day::from_number(day).start().as_microsecond() - 1, BEHIND_A_GLANCE)),
             (false, None) => None,
         };
         let glanced = glanced.filter(|_| rows.len() < ROWS);
@@ -225,7 +229,7 @@ impl Rows {
 }
 
 /// A page of rows from the newest back, and the cursor of the next. Days are asked in stretches: as few as are sure to hold a page where
-/// the sums know, else more and more; a glance ends after many events, later for somebody who goes `further`.
+/// the sums know, else more and more; a glance ends after many events, later for whoever comes from one.
 async fn rows(
     asking: &Asking,
     figures: &Figures,
@@ -233,7 +237,6 @@ async fn rows(
     address: Option<&Address>,
     columns: &[&str],
     cursor: Option<(Timestamp, String)>,
-    further: bool,
 ) -> Result<Rows, NoAnswer> {
     if let Some(newest) = address.and_then(|address| address.newest.as_ref()) {
         return Ok(Rows::of(newest.clone(), None));
@@ -255,7 +258,10 @@ async fn rows(
     };
     let end = cursor.as_ref().map_or(i32::MAX, |(time, _)| Day::of(*time).number());
     let days = days.into_iter().filter(|(day, _)| *day <= end).collect();
-    let mut back = if further { Back::further(days) } else { Back::new(days) };
+    let mut back = match &cursor {
+        Some((_, id)) if id == BEHIND_A_GLANCE => Back::further(days),
+        _ => Back::new(days),
+    };
     let judged = store::newest::judges(wanted);
     let started = std::time::Instant::now();
     let mut found = Vec::new();
