@@ -178,6 +178,18 @@ fn a_search_that_no_filter_knows_ends_early_says_so_and_goes_on() {
         loop {
             let here = ids(&page).0;
             let by_itself = page.contains("data-further");
+            if start.starts_with("/lookup") {
+                let counted: Vec<_> = doors(&page).into_iter().filter(|(to, _)| to.contains("from=")).collect();
+                assert!(!counted.is_empty());
+                for (to, count) in counted {
+                    let (mut at, mut rows) = (Some(to.clone()), 0);
+                    while let Some(path) = at {
+                        let (more, next) = ids(&console.get(&path));
+                        (at, rows) = (next, rows + more.len() as u64);
+                    }
+                    assert_eq!(rows, count, "{to}");
+                }
+            }
             assert!(!by_itself || here.is_empty(), "{page}");
             on += usize::from(by_itself);
             found.extend(here);

@@ -92,6 +92,8 @@ async fn found(visit: &Visit, value: &Meaning, before: Option<Day>) -> Result<Ma
     // Where all days are read at once, none lies before them.
     let before = before.filter(|_| about.contains_key("since") && days.is_some());
     let goes_on = before.is_some() && count == 0;
+    let since = about.get("since").and_then(Value::as_str);
+    let rows_of_all = rows_link(&text, since, before, days.as_deref().unwrap_or_default());
     Ok(html! {
         @if let Some(day) = before {
             p.glance {
@@ -99,8 +101,8 @@ async fn found(visit: &Visit, value: &Meaning, before: Option<Day>) -> Result<Ma
                 a href=(super::events::lookup_link(&text)) { (visit.say("lookup-latest")) }
             }
         }
-        (sightings(visit, &text, &about, count))
-        @if let Some(day) = about.get("since").and_then(Value::as_str) {
+        (sightings(visit, &text, &about, count, &rows_of_all))
+        @if let Some(day) = since {
             p.glance {
                 (visit.say_with("lookup-glanced", &[("day", day.to_owned().into())])) " "
                 a.button data-further[goes_on] href=(filter::address("/lookup", &[("value", &text), ("before", day)])) { (visit.say("lookup-further")) }
@@ -134,8 +136,19 @@ async fn found(visit: &Visit, value: &Meaning, before: Option<Day>) -> Result<Ma
     })
 }
 
-/// How often, when, as what.
-fn sightings(visit: &Visit, text: &str, about: &Map<String, Value>, count: u64) -> Markup {
+/// Where the events stand that were counted: of all days, or of those between the day back to which was looked and the one before which.
+fn rows_link(text: &str, since: Option<&str>, before: Option<Day>, days: &[(i32, u64)]) -> String {
+    let query = Query::default().with("q", Some(text));
+    let (Some((first, _)), Some((last, _))) = (days.first(), days.last()) else { return query.link("/events") };
+    if since.is_none() && before.is_none() {
+        return query.link("/events");
+    }
+    let since = since.and_then(|day| format!("{day}T00:00:00Z").parse().ok()).map(|start| Day::of(start).number());
+    filter::days(&query, since.unwrap_or(*first), before.map_or(*last, |before| before.number() - 1)).link("/events")
+}
+
+/// How often, when, as what; `rows` is where they are shown.
+fn sightings(visit: &Visit, text: &str, about: &Map<String, Value>, count: u64, rows: &str) -> Markup {
     let days: Vec<(i32, u64)> = about
         .get("days")
         .and_then(Value::as_object)
@@ -156,7 +169,7 @@ fn sightings(visit: &Visit, text: &str, about: &Map<String, Value>, count: u64) 
     let mut pairs = vec![(
         visit.say("lookup-events"),
         html! {
-            a href=(filter::link(&[("q", text)])) data-count=[(!more).then_some(count)] { (grouped(count)) }
+            a href=(rows) data-count=[(!more).then_some(count)] { (grouped(count)) }
             @if more { " " span.quiet { (visit.say("lookup-more")) } }
         },
     )];
